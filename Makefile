@@ -1,0 +1,49 @@
+# Everything a developer runs. `make test` needs only python3 (3.11 or newer) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-header --no-annotate
+
+.PHONY: test lint format e2e local lock clean help
+
+help:  ## show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): tests/requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	touch $@
+
+test: $(INSTALLED)  ## run the unit and contract tests
+	$(BIN)/python -m pytest -q tests --ignore=tests/e2e $(ARGS)
+
+lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+e2e: $(INSTALLED)  ## drive the real containers (needs Docker with Compose)
+	$(BIN)/python -m pytest -q -rs tests/e2e $(ARGS)
+
+local: $(INSTALLED)  ## run the three programs as plain processes; Ctrl-C stops all
+	$(BIN)/python -m tests.local $(ARGS)
+
+lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
+	$(BIN)/pip install -q uv
+	$(UV_COMPILE) --group dev -o tests/requirements.txt
+	$(UV_COMPILE) --group generator -c tests/requirements.txt -o generator_service/requirements.txt
+	$(UV_COMPILE) --group inference -c tests/requirements.txt -o inference_service/requirements.txt
+	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
+	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
+	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Issues labelled captchas over HTTP."""

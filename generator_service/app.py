@@ -1,0 +1,196 @@
+"""The generator's routes, and the only place where its errors become HTTP answers."""
+
+import asyncio
+import base64
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from generator_service.metrics import Metrics
+from generator_service.randomness import MAX_SEED
+from generator_service.renderer import Renderer
+from generator_service.settings import Settings
+from shared.datasets import NpzWriter, ZipWriter
+from shared.observe import ObservedApp
+from shared.spec import SpecError
+from shared.wire import CaptchaBody, ProblemBody, SpecBody, describe_invalid
+
+Seed = Annotated[
+    int | None,
+    Query(ge=0, le=MAX_SEED, description="The same seed gives the same captcha, byte for byte."),
+]
+Text = Annotated[str | None, Query(description="What to show; without it the seed decides.")]
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    422: {"model": ProblemBody, "description": "A value that cannot be; the answer says which."},
+    503: {"model": ProblemBody, "description": "Not ready, or too busy; Retry-After says when."},
+}
+MAX_STREAMS = 8
+
+
+def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
+    """The generator as an ASGI application. It takes over the renderer and closes it at the end."""
+    metrics = Metrics()
+    streams = 0
+    ready = False
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async def warm_up() -> None:
+            nonlocal ready
+            await renderer.warm_up()
+            ready = True
+
+        warming = asyncio.create_task(warm_up())
+        try:
+            yield
+        finally:
+            warming.cancel()
+            renderer.close()
+
+    app = FastAPI(
+        title="captcha-pipeline generator",
+        description="Issues labelled text captchas.",
+        lifespan=lifespan,
+        responses={422: PROBLEMS[422]},
+    )
+    app.add_middleware(ObservedApp, report=metrics.report)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return JSONResponse({"detail": describe_invalid(error.errors())}, 422)
+
+    @app.exception_handler(SpecError)
+    async def impossible(_: Request, error: SpecError) -> Response:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    @app.get("/ping", response_class=PlainTextResponse)
+    @app.post("/ping", response_class=PlainTextResponse)
+    async def ping() -> str:
+        """Says that the process lives."""
+        return "pong"
+
+    @app.get("/ready", responses={503: PROBLEMS[503]})
+    async def is_ready() -> dict[str, str]:
+        """200 once every render process has drawn, before that 503."""
+        if not ready:
+            raise HTTPException(503, "the render processes are starting", {"Retry-After": "1"})
+        return {"status": "ready", "fingerprint": renderer.spec.fingerprint}
+
+    @app.get("/metrics", response_class=Response)
+    async def show_metrics() -> Response:
+        """Counters in the Prometheus text format."""
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/captcha/spec")
+    async def show_spec() -> SpecBody:
+        """What this generator draws, and with what."""
+        return SpecBody(
+            spec=renderer.spec.to_dict(),
+            fingerprint=renderer.spec.fingerprint,
+            drawing=renderer.drawing,
+            drawing_fingerprint=renderer.drawing_fingerprint,
+        )
+
+    @app.get("/captcha")
+    async def captcha_json(text: Text = None, seed: Seed = None) -> CaptchaBody:
+        """A captcha with its label; the answer can be posted to `/predict` as it is."""
+        chosen = renderer.new_seed() if seed is None else seed
+        label = renderer.text_of(chosen) if text is None else text
+        png = await renderer.png(label, chosen)
+        metrics.rendered.labels("png").inc()
+        image = base64.b64encode(png).decode("ascii")
+        return CaptchaBody(text=label, image=image, seed=chosen, spec=renderer.spec.to_dict())
+
+    @app.get("/captcha.png", response_class=Response, responses=_content("image/png"))
+    async def captcha_png(text: Text = None, seed: Seed = None) -> Response:
+        """A captcha as PNG; its label is in the header X-Captcha-Text."""
+        chosen = renderer.new_seed() if seed is None else seed
+        label = renderer.text_of(chosen) if text is None else text
+        png = await renderer.png(label, chosen)
+        metrics.rendered.labels("png").inc()
+        return Response(png, media_type="image/png", headers=_label_headers(label, chosen))
+
+    @app.get("/captcha.wav", response_class=Response, responses=_content("audio/wav"))
+    async def captcha_wav(text: Text = None, seed: Seed = None) -> Response:
+        """A spoken captcha as WAV; its label is in the header X-Captcha-Text."""
+        chosen = renderer.new_seed() if seed is None else seed
+        label = renderer.text_of(chosen) if text is None else text
+        wav = await renderer.sound(label, chosen)
+        metrics.rendered.labels("wav").inc()
+        return Response(wav, media_type="audio/wav", headers=_label_headers(label, chosen))
+
+    @app.get("/dataset", response_class=StreamingResponse, responses={503: PROBLEMS[503]})
+    async def dataset(
+        count: Annotated[int, Query(ge=1, le=settings.max_dataset)],
+        seed: Seed = None,
+        start: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
+        kind: Annotated[Literal["zip", "npz"], Query(alias="format")] = "zip",
+    ) -> StreamingResponse:
+        """Captchas start..start+count-1 of a seed, streamed while they are drawn."""
+        nonlocal streams
+        if streams >= MAX_STREAMS:
+            raise HTTPException(503, f"{streams} datasets are being drawn", {"Retry-After": "10"})
+        chosen = renderer.new_seed() if seed is None else seed
+        body = {"zip": _stream_zip, "npz": _stream_npz}[kind](renderer, chosen, start, count)
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal streams
+            streams += 1
+            try:
+                async with aclosing(body):
+                    async for part in body:
+                        yield part
+                metrics.rendered.labels(kind).inc(count)
+            finally:
+                streams -= 1
+
+        return StreamingResponse(
+            counted(),
+            media_type="application/zip",
+            headers={
+                "Content-Disposition": f'attachment; filename="captchas-{chosen}-{start}.{kind}"',
+                "X-Dataset-Seed": str(chosen),
+            },
+        )
+
+    return app
+
+
+def _content(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {}}}}
+
+
+def _label_headers(label: str, seed: int) -> dict[str, str]:
+    return {
+        "X-Captcha-Text": label,
+        "X-Captcha-Seed": str(seed),
+        "Cache-Control": "no-store",
+    }
+
+
+async def _stream_zip(
+    renderer: Renderer, seed: int, start: int, count: int
+) -> AsyncGenerator[bytes]:
+    writer = ZipWriter(start)
+    async with aclosing(renderer.png_chunks(seed, start, count)) as chunks:
+        async for pictures in chunks:
+            yield writer.add(pictures)
+    yield writer.finish()
+
+
+async def _stream_npz(
+    renderer: Renderer, seed: int, start: int, count: int
+) -> AsyncGenerator[bytes]:
+    writer = NpzWriter(renderer.spec, seed, start, count)
+    async with aclosing(renderer.grey_chunks(seed, start, count)) as chunks:
+        async for pixels in chunks:
+            yield writer.add(pixels)
+    # Drawn from the seed again rather than kept: memory must not grow with count.
+    for part in writer.finish(renderer.text_of(seed, i) for i in range(start, start + count)):
+        yield part

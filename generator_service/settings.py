@@ -1,0 +1,43 @@
+"""The generator's settings: read from the environment once, in `__main__`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.environment import read_int, read_text
+from shared.spec import CaptchaSpec
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the generator draws and how it serves."""
+
+    spec: CaptchaSpec
+    fonts: tuple[str, ...]
+    """Paths of TrueType files; empty means the library's own font."""
+    processes: int
+    max_dataset: int
+    host: str
+    port: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises SettingsError naming the variable, or SpecError."""
+        default = CaptchaSpec()
+        return cls(
+            spec=CaptchaSpec(
+                charset=read_text(environment, "CAPTCHA_CHARSET", default.charset),
+                length=read_int(environment, "CAPTCHA_LENGTH", default.length),
+                width=read_int(environment, "CAPTCHA_WIDTH", default.width),
+                height=read_int(environment, "CAPTCHA_HEIGHT", default.height),
+            ),
+            fonts=tuple(read_text(environment, "CAPTCHA_FONTS", "").split()),
+            processes=read_int(
+                environment, "RENDER_PROCESSES", len(os.sched_getaffinity(0)), low=1, high=256
+            ),
+            max_dataset=read_int(environment, "MAX_DATASET", 1_000_000, low=1),
+            host=read_text(environment, "GENERATOR_HOST", "127.0.0.1"),
+            port=read_int(environment, "GENERATOR_PORT", 8000, low=1, high=65_535),
+        )

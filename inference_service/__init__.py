@@ -1,0 +1,1 @@
+"""Reads captchas over HTTP."""

@@ -1,0 +1,147 @@
+"""The model that answers: watches the volume, verifies, warms up, swaps."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inference_service.engines import Engine, EngineError
+from shared.artifacts import ArtifactError, Manifest, list_versions, verify
+from shared.images import GreyImage, ImageError, decode_image
+from shared.labels import decode
+from shared.spec import CaptchaSpec
+
+log = logging.getLogger(__name__)
+
+# Engines round differently; a model that is truly another one differs by far more.
+GOLDEN_TOLERANCE = 1e-3
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model reads in one image."""
+
+    text: str
+    confidences: npt.NDArray[np.float32]
+    """Probability of each character, (length,)."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """One version, ready to answer. A request keeps the one it began with."""
+
+    version: int
+    spec: CaptchaSpec
+    manifest: Manifest
+    engine: Engine
+
+    def read(self, image: GreyImage) -> Reading:
+        """Reads a grey image uint8 (height, width)."""
+        probabilities = self.engine.predict(image[np.newaxis])[0]
+        return Reading(
+            text=decode(probabilities.argmax(axis=1)[np.newaxis], self.spec)[0],
+            confidences=probabilities.max(axis=1),
+        )
+
+
+class ModelStore:
+    """Holds the highest version that verifies; what cannot be used is refused with its reason."""
+
+    def __init__(self, root: Path, load_engine: Callable[[Path, CaptchaSpec], Engine]) -> None:
+        self.current: LoadedModel | None = None
+        self.refused: dict[int, str] = {}
+        self.swaps = 0
+        self.refusals = 0
+        self._root = root
+        self._load_engine = load_engine
+        self._refused_stamps: dict[int, Stamp] = {}
+
+    def refresh(self) -> None:
+        """Looks at the volume once and swaps if a better version is there."""
+        versions = list_versions(self._root)
+        for gone in self.refused.keys() - set(versions):
+            del self.refused[gone], self._refused_stamps[gone]
+        for version in reversed(versions):
+            if self.current is not None and version == self.current.version:
+                return
+            stamp = _stamp(self._root / str(version))
+            if self._refused_stamps.get(version) == stamp:
+                continue
+            began = time.perf_counter()
+            try:
+                model = self._load(version)
+            except (ArtifactError, EngineError) as error:
+                # Perhaps still being copied: it is tried again when its files change.
+                self.refused[version] = str(error)
+                self._refused_stamps[version] = stamp
+                self.refusals += 1
+                log.warning("version %d refused: %s", version, error)
+                continue
+            self.refused.pop(version, None)
+            self._refused_stamps.pop(version, None)
+            self.current = model
+            self.swaps += 1
+            log.info("version %d answers, %.2f s to load", version, time.perf_counter() - began)
+            return
+
+    def watch(self, poll_s: float, stop: threading.Event) -> None:
+        """Refreshes every `poll_s` seconds until told to stop."""
+        while True:
+            try:
+                self.refresh()
+            except Exception:
+                # A volume that cannot be read today must not end the watch: the model in
+                # memory goes on answering.
+                log.exception("looking for models failed")
+            if stop.wait(poll_s):
+                return
+
+    def _load(self, version: int) -> LoadedModel:
+        directory = self._root / str(version)
+        manifest = verify(directory)
+        spec = manifest.captcha_spec
+        engine = self._load_engine(directory, spec)
+        _check_golden(engine, manifest, spec)
+        return LoadedModel(version, spec, manifest, engine)
+
+
+def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None:
+    """Warms the engine up on the manifest's captcha and holds it to the trainer's answer."""
+    golden = manifest.golden
+    expected = np.array(golden.probabilities, np.float32)
+    try:
+        image = decode_image(base64.b64decode(golden.image), spec)
+        answer = engine.predict(image[np.newaxis])[0]
+    except (ImageError, ValueError) as error:
+        raise ArtifactError(f"the golden captcha cannot be used: {error}") from error
+    except Exception as error:
+        raise EngineError(f"the golden captcha broke the model: {error}") from error
+    if answer.shape != expected.shape:
+        raise ArtifactError(f"the model answers {answer.shape}, expected {expected.shape}")
+    # Written so that NaN fails too.
+    if not np.abs(answer - expected).max() <= GOLDEN_TOLERANCE:
+        text = decode(np.nan_to_num(answer).argmax(axis=1)[np.newaxis], spec)[0]
+        raise ArtifactError(
+            f"the golden captcha was read as {text!r}, not as the trainer did ({golden.text!r})"
+        )
+
+
+def _stamp(directory: Path) -> Stamp:
+    entries = []
+    for path in sorted(directory.rglob("*")):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue
+        entries.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return tuple(entries)

@@ -1,0 +1,1 @@
+"""What the three programs agree on: specs, labels, images, wire bodies, artifacts."""

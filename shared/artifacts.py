@@ -1,0 +1,178 @@
+"""Model versions on disk: publish atomically, verify, list.
+
+A version is a directory `<models>/captcha/<integer>/` with a TensorFlow SavedModel, so that
+TensorFlow Serving can serve it too, and a manifest that proves it whole. It appears under its
+number in one rename, complete, or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.spec import CaptchaSpec, SpecError
+
+MODEL_NAME = "captcha"
+MANIFEST = "manifest.json"
+SAVED_MODEL = "saved_model.pb"
+_INCOMING = ".incoming-"
+
+
+class ArtifactError(ValueError):
+    """A model version that cannot be trusted; the text says why."""
+
+
+class FileRecord(BaseModel):
+    """What a file of a version must be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+    size_bytes: int
+
+
+class Golden(BaseModel):
+    """A captcha and the answer the trainer got for it; every engine must repeat it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: str
+    """PNG in base64."""
+    text: str
+    """What the model reads in it."""
+    probabilities: list[list[float]]
+    """(length, len(charset)), rows sum to 1."""
+
+
+class ManifestDraft(BaseModel):
+    """What the trainer knows of a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    created: str
+    """UTC, ISO 8601."""
+    recipe: str
+    """Fingerprint of spec, drawing and configuration: equal when training again would repeat it."""
+    spec: dict[str, Any]
+    drawing: dict[str, Any]
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    libraries: dict[str, str]
+    golden: Golden
+
+    @property
+    def captcha_spec(self) -> CaptchaSpec:
+        """The captchas this model reads. Raises SpecError."""
+        return CaptchaSpec.from_dict(self.spec)
+
+
+class Manifest(ManifestDraft):
+    """The draft and the SHA-256 of every other file of the version."""
+
+    files: dict[str, FileRecord]
+
+
+def list_versions(root: Path) -> list[int]:
+    """Version numbers under `<models>/captcha`, ascending; none if there is no such directory."""
+    try:
+        entries = list(root.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(int(e.name) for e in entries if e.name.isdecimal() and e.is_dir())
+
+
+def read_manifest(version_dir: Path) -> Manifest:
+    """The manifest of a version, its files not yet checked. Raises ArtifactError."""
+    path = version_dir / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest.captcha_spec  # noqa: B018 - raises if the spec cannot be
+    except FileNotFoundError:
+        raise ArtifactError(f"no {MANIFEST}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(f"{MANIFEST} is damaged: {where} {first['msg']}") from error
+    except (OSError, SpecError) as error:
+        raise ArtifactError(f"{MANIFEST} cannot be used: {error}") from error
+    return manifest
+
+
+def verify(version_dir: Path) -> Manifest:
+    """The manifest, after every file it names was found unchanged. Raises ArtifactError."""
+    manifest = read_manifest(version_dir)
+    if SAVED_MODEL not in manifest.files:
+        raise ArtifactError(f"{MANIFEST} names no {SAVED_MODEL}")
+    for name, expected in manifest.files.items():
+        path = version_dir / name
+        try:
+            if path.stat().st_size != expected.size_bytes:
+                raise ArtifactError(
+                    f"{name} has {path.stat().st_size} bytes, not {expected.size_bytes}"
+                )
+            if _sha256(path) != expected.sha256:
+                raise ArtifactError(f"{name} was changed: its SHA-256 is not the manifest's")
+        except OSError as error:
+            raise ArtifactError(f"{name} cannot be read: {error.strerror}") from error
+    return manifest
+
+
+def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
+    """Copies `source` (a SavedModel and what belongs to it) to the next version number.
+
+    Killed at any moment, it leaves either the whole version or none. Returns the number.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root):
+        for abandoned in root.glob(f"{_INCOMING}*"):
+            shutil.rmtree(abandoned)
+        incoming = root / f"{_INCOMING}{secrets.token_hex(4)}"
+        shutil.copytree(source, incoming)
+        files = {
+            path.relative_to(incoming).as_posix(): FileRecord(
+                sha256=_sha256(path), size_bytes=path.stat().st_size
+            )
+            for path in sorted(incoming.rglob("*"))
+            if path.is_file()
+        }
+        manifest = Manifest(**draft.model_dump(), files=files)
+        (incoming / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+        verify(incoming)
+        for path in (*incoming.rglob("*"), incoming):
+            _flush(path)
+        version = max(list_versions(root), default=0) + 1
+        incoming.rename(root / str(version))
+        _flush(root)
+    return version
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Two trainers on one volume publish one after the other."""
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Brings a file or directory to the disk: a power cut must not leave a name without content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,56 @@
+"""Reads settings from a mapping such as the environment, with errors that name key and value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the text names its key, its value and what it must be."""
+
+
+def read_text(
+    environment: Mapping[str, str], key: str, default: str, choices: tuple[str, ...] = ()
+) -> str:
+    """The value of `key`; unset and empty mean the default, as Compose passes unset ones empty."""
+    value = environment.get(key, "") or default
+    if choices and value not in choices:
+        raise SettingsError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def read_int(
+    environment: Mapping[str, str],
+    key: str,
+    default: int,
+    low: int | None = None,
+    high: int | None = None,
+) -> int:
+    """The whole number under `key`, from `low` to `high`."""
+    value = environment.get(key, "")
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise SettingsError(f"{key} must be a whole number, not {value!r}") from None
+    if (low is not None and number < low) or (high is not None and number > high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise SettingsError(f"{key} must be {bounds}, not {number}")
+    return number
+
+
+def read_float(
+    environment: Mapping[str, str], key: str, default: float, low: float, high: float
+) -> float:
+    """The number under `key`, from `low` to `high`."""
+    value = environment.get(key, "")
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        raise SettingsError(f"{key} must be a number, not {value!r}") from None
+    if not low <= number <= high:
+        raise SettingsError(f"{key} must be from {low:g} to {high:g}, not {value}")
+    return number

@@ -1,0 +1,117 @@
+"""Bytes -> grey pixels: the only decoder in the house, safe on hostile input.
+
+Errors, all ImageError:
+    ImageError
+    |- UnreadableImage   not an image, a format not accepted, or damaged
+    |- AnimatedImage     more than one frame
+    |- ImageTooLarge     more pixels than anything we could be asked to read
+    `- WrongImageSize    another shape than the captchas the model knows
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from shared.spec import CaptchaSpec
+
+ACCEPTED_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+MAX_PIXELS = 1_000_000
+# An image whose width/height differs from the spec's by less than this is scaled.
+ASPECT_TOLERANCE = 0.1
+
+GreyImage = npt.NDArray[np.uint8]
+
+
+class ImageError(ValueError):
+    """An image that cannot be taken; the text says why in one sentence."""
+
+
+class UnreadableImage(ImageError):
+    """Not an image, a format not accepted, or damaged."""
+
+
+class AnimatedImage(ImageError):
+    """More than one frame."""
+
+
+class ImageTooLarge(ImageError):
+    """More than MAX_PIXELS pixels."""
+
+
+class WrongImageSize(ImageError):
+    """Not the size of the spec, and too far from its shape to be scaled."""
+
+
+def decode_image(data: bytes, spec: CaptchaSpec) -> GreyImage:
+    """Grey pixels of an encoded image, uint8 (height, width) of the spec.
+
+    Transparent parts are seen on white, EXIF rotation is applied, and an image of another
+    size but nearly the same shape is scaled. Raises an ImageError.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Odd but harmless metadata is not worth a line in the log for every request.
+            warnings.simplefilter("ignore")
+            grey = _decode(data, spec)
+    except ImageError:
+        raise
+    except Exception as error:
+        # Pillow's plugins raise OSError, SyntaxError, ValueError, struct.error, EOFError and
+        # more on damaged files; none of them may become anything but "this image is damaged".
+        raise UnreadableImage(
+            f"the image is damaged or cut off ({type(error).__name__})"
+        ) from error
+    return grey
+
+
+def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
+    try:
+        image = Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"the image has more than {MAX_PIXELS:,} pixels") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(f"this is not an image in {', '.join(ACCEPTED_FORMATS)}") from error
+    with image:
+        # The header tells the size; nothing has been unpacked yet.
+        if image.width * image.height > MAX_PIXELS:
+            raise ImageTooLarge(
+                f"the image has {image.width}x{image.height} pixels,"
+                f" more than the {MAX_PIXELS:,} accepted"
+            )
+        if getattr(image, "n_frames", 1) > 1:
+            raise AnimatedImage("the image is animated; send a single picture")
+        grey = to_grey(ImageOps.exif_transpose(image))
+    return _fit(grey, spec)
+
+
+def to_grey(image: Image.Image) -> GreyImage:
+    """Grey pixels uint8 (height, width): Y' = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+    if image.mode.startswith("I"):
+        # Pillow would clip 16-bit values to 255 instead of scaling them.
+        wide = np.asarray(image).astype(np.int64)
+        return np.clip(wide // 257, 0, 255).astype(np.uint8)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(background, image)
+    elif image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L"))
+
+
+def _fit(grey: GreyImage, spec: CaptchaSpec) -> GreyImage:
+    height, width = grey.shape
+    if (width, height) == (spec.width, spec.height):
+        return grey
+    stretch = (width / height) / (spec.width / spec.height)
+    if not 1 - ASPECT_TOLERANCE <= stretch <= 1 + ASPECT_TOLERANCE:
+        raise WrongImageSize(
+            f"the image is {width}x{height}; expected {spec.width}x{spec.height} or that shape"
+        )
+    resized = Image.fromarray(grey).resize((spec.width, spec.height), Image.Resampling.BICUBIC)
+    return np.asarray(resized)

@@ -1,0 +1,86 @@
+"""What a captcha is: its characters, its length and its size in pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+MAX_LENGTH = 16
+MIN_SIDE_PX = 16
+MAX_SIDE_PX = 1000
+
+
+class SpecError(ValueError):
+    """A captcha spec, or a text meant for one, that cannot be."""
+
+
+@dataclass(frozen=True)
+class CaptchaSpec:
+    """The agreement between the program that draws captchas and the one that reads them.
+
+    charset: the characters that can appear, each once; the position is the class index.
+    length: characters per captcha.
+    width, height: size of the image in pixels.
+
+    Raises SpecError, with one sentence that names the field and the value, if it cannot be.
+    """
+
+    charset: str = "0123456789"
+    length: int = 4
+    width: int = 160
+    height: int = 60
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.charset, str) or not self.charset:
+            raise SpecError("charset must hold at least one character")
+        repeated = sorted({c for c in self.charset if self.charset.count(c) > 1})
+        if repeated:
+            raise SpecError(f"charset repeats {''.join(repeated)!r}: each character may stand once")
+        # File names, HTTP headers and zip members carry labels as they are.
+        unprintable = sorted({c for c in self.charset if not ("!" <= c <= "~") or c in '/\\_."'})
+        if unprintable:
+            raise SpecError(
+                f"charset holds {''.join(unprintable)!r}: only printable ASCII"
+                ' without blank, / \\ _ . and " can be a label'
+            )
+        self._check_range("length", self.length, 1, MAX_LENGTH)
+        self._check_range("width", self.width, MIN_SIDE_PX, MAX_SIDE_PX)
+        self._check_range("height", self.height, MIN_SIDE_PX, MAX_SIDE_PX)
+
+    @staticmethod
+    def _check_range(name: str, value: object, low: int, high: int) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise SpecError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits: equal exactly when the specs are equal, on every machine and version."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON can carry them; `from_dict` takes them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Raises SpecError on unknown, missing or impossible fields."""
+        known = {field.name for field in fields(cls)}
+        if set(values) != known:
+            raise SpecError(
+                f"a spec has the fields {', '.join(sorted(known))}, not {', '.join(sorted(values))}"
+            )
+        return cls(**values)
+
+    def check_text(self, text: str) -> None:
+        """Raises SpecError if no captcha of this spec can show `text`."""
+        if len(text) != self.length:
+            raise SpecError(f"text has {len(text)} characters, a captcha here has {self.length}")
+        foreign = sorted(set(text) - set(self.charset))
+        if foreign:
+            raise SpecError(
+                f"text holds {''.join(foreign)!r}, which is not in the charset {self.charset!r}"
+            )

@@ -1,0 +1,1 @@
+"""Trains a recogniser on captchas from the generator and publishes it."""

@@ -1,0 +1,142 @@
+"""Generator -> captchas on disk: bounded retries, checksums, and nothing half-written is kept."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from shared.datasets import Dataset, DatasetError, read_npz
+from shared.spec import CaptchaSpec, SpecError
+from shared.wire import SpecBody
+
+log = logging.getLogger(__name__)
+
+# Captchas per request: small enough to lose little when one breaks off (about 5 s of drawing),
+# large enough that asking costs nothing.
+PART = 4000
+ATTEMPTS = 8
+LONGEST_PAUSE_S = 15.0
+TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=10.0, pool=5.0)
+
+T = TypeVar("T")
+
+
+class GeneratorError(RuntimeError):
+    """The generator could not be reached, or what it sent could not be used."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a generator draws, and with what."""
+
+    spec: CaptchaSpec
+    drawing: dict[str, object]
+    drawing_fingerprint: str
+
+
+class GeneratorClient:
+    """Fetches datasets over HTTP and keeps them, checked, under `cache`."""
+
+    def __init__(
+        self, http: httpx.Client, cache: Path, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._http = http
+        self._cache = cache
+        self._sleep = sleep
+
+    def wait_ready(self, timeout_s: float) -> Source:
+        """Waits until the generator answers, then asks what it draws. Raises GeneratorError."""
+        deadline = time.monotonic() + timeout_s
+        why = "no answer"
+        while time.monotonic() < deadline:
+            try:
+                answer = self._http.get("/ready")
+                if answer.status_code == httpx.codes.OK:
+                    return self._ask_source()
+                why = f"{answer.status_code} {answer.text[:200]}"
+            except httpx.TransportError as error:
+                why = str(error) or type(error).__name__
+            self._sleep(0.5)
+        raise GeneratorError(
+            f"the generator at {self._http.base_url} was not ready within {timeout_s:g} s: {why}"
+        )
+
+    def _ask_source(self) -> Source:
+        answer = self._http.get("/captcha/spec").raise_for_status()
+        try:
+            body = SpecBody.model_validate_json(answer.content)
+            spec = CaptchaSpec.from_dict(body.spec)
+        except (ValueError, SpecError) as error:
+            raise GeneratorError(f"the generator's spec cannot be used: {error}") from error
+        return Source(spec, body.drawing, body.drawing_fingerprint)
+
+    def fetch(self, source: Source, seed: int, count: int) -> Iterator[Dataset]:
+        """Captchas 0..count-1 of a seed, in order, in parts. Raises GeneratorError."""
+        directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
+        for start in range(0, count, PART):
+            size = min(PART, count - start)
+            path = directory / str(seed) / f"{start}-{size}.npz"
+            kept = self._read_kept(path, source, seed, start, size)
+            yield kept or self._retry(self._download, path, source, seed, start, size)
+
+    def _read_kept(
+        self, path: Path, source: Source, seed: int, start: int, size: int
+    ) -> Dataset | None:
+        if not path.exists():
+            return None
+        try:
+            return _read_expected(path, source, seed, start, size)
+        except DatasetError as error:
+            log.warning("%s in the cache; fetching it again", error)
+            return None
+
+    def _download(self, path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        incoming = path.with_suffix(f".{os.getpid()}.part")
+        query: dict[str, str | int] = {"count": size, "seed": seed, "start": start, "format": "npz"}
+        try:
+            with self._http.stream("GET", "/dataset", params=query) as answer:
+                if answer.is_error:
+                    answer.read()
+                answer.raise_for_status()
+                with incoming.open("wb") as file:
+                    for block in answer.iter_bytes():
+                        file.write(block)
+            dataset = _read_expected(incoming, source, seed, start, size)
+            incoming.replace(path)
+        finally:
+            incoming.unlink(missing_ok=True)
+        return dataset
+
+    def _retry(self, call: Callable[..., T], *arguments: object) -> T:
+        pause_s = 0.5
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return call(*arguments)
+            except httpx.HTTPStatusError as error:
+                answer = error.response
+                why = f"{answer.status_code} {answer.text[:200]}"
+                if answer.status_code < 500:
+                    raise GeneratorError(f"the generator refuses: {why}") from error
+            except (httpx.TransportError, DatasetError) as error:
+                why = str(error) or type(error).__name__
+            if attempt < ATTEMPTS:
+                log.warning("generator: %s; trying again in %g s", why, pause_s)
+                self._sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        raise GeneratorError(f"gave up after {ATTEMPTS} attempts: {why}")
+
+
+def _read_expected(path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
+    dataset = read_npz(path)
+    got = (dataset.spec, dataset.seed, dataset.start, len(dataset.texts))
+    if got != (source.spec, seed, start, size):
+        raise DatasetError(f"{path.name} is of another dataset: {got}")
+    return dataset

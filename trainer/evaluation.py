@@ -1,0 +1,93 @@
+"""How good a recogniser is: whole captchas, with an interval, and what it confuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.spec import CaptchaSpec
+from trainer.dataset import Split
+
+Recogniser = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""uint8 (N, height, width) -> probabilities float32 (N, length, charset)."""
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a recogniser made of a test set."""
+
+    correct: int
+    """Captchas with every character right."""
+    predictions: npt.NDArray[np.intp]
+    """(N, length), class indices."""
+    confusions: npt.NDArray[np.int64]
+    """(charset, charset): how often row was read as column."""
+
+    @property
+    def n(self) -> int:
+        """Captchas tried."""
+        return len(self.predictions)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of captchas with every character right."""
+        return self.correct / self.n
+
+    @property
+    def character_accuracy(self) -> float:
+        """Share of characters right."""
+        return float(self.confusions.trace() / self.confusions.sum())
+
+    def summarise(self, spec: CaptchaSpec) -> dict[str, Any]:
+        """The figures as the manifest keeps them."""
+        low, high = wilson_interval(self.correct, self.n)
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_interval_95": [low, high],
+            "n": self.n,
+            "character_accuracy": self.character_accuracy,
+            "most_confused": [
+                {"truth": truth, "read_as": read, "count": count}
+                for truth, read, count in self.most_confused(spec, 5)
+            ],
+        }
+
+    def most_confused(self, spec: CaptchaSpec, limit: int) -> list[tuple[str, str, int]]:
+        """(truth, read as, count), the most frequent first."""
+        wrong = self.confusions.copy()
+        np.fill_diagonal(wrong, 0)
+        order = np.argsort(wrong, axis=None, kind="stable")[::-1][:limit]
+        pairs = [divmod(int(flat), len(spec.charset)) for flat in order]
+        return [
+            (spec.charset[t], spec.charset[r], int(wrong[t, r])) for t, r in pairs if wrong[t, r]
+        ]
+
+
+def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluation:
+    """Reads every captcha of a split."""
+    answers = [
+        recognise(split.images[i : i + _BATCH]).argmax(axis=-1)
+        for i in range(0, len(split), _BATCH)
+    ]
+    predictions = np.concatenate(answers)
+    confusions = np.zeros((len(spec.charset),) * 2, np.int64)
+    np.add.at(confusions, (split.labels.ravel(), predictions.ravel()), 1)
+    correct = int((predictions == split.labels).all(axis=1).sum())
+    return Evaluation(correct, predictions, confusions)
+
+
+def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927): right also near 0 and 1, where the simple one
+    is not."""
+    share = successes / n
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    centre = share + z * z / (2 * n)
+    scale = 1 + z * z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -1,0 +1,117 @@
+"""The networks: name -> builder.
+
+Every network takes float32 (height, width, 1), 0 black to 1 white, and answers the probability
+of each character at each position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from shared.spec import CaptchaSpec
+
+# Pixels per side of the blocks that the compact network cuts the image into.
+_BLOCK = 4
+
+
+def build_course(spec: CaptchaSpec) -> keras.Model:
+    """The course's CNN, layer by layer: 1,292,744 parameters for 4 digits at 160x60.
+
+    Answers (length * len(charset),): one softmax per position, side by side.
+    """
+    inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
+    x = layers.Conv2D(32, (3, 3), name="conv1")(inputs)
+    x = layers.Activation("relu", name="relu1")(x)
+    x = layers.Conv2D(32, (3, 3), name="conv2")(x)
+    x = layers.Activation("relu", name="relu2")(x)
+    x = layers.MaxPooling2D((2, 2), padding="same", name="pool2")(x)
+    x = layers.Conv2D(64, (3, 3), name="conv3")(x)
+    x = layers.Activation("relu", name="relu3")(x)
+    x = layers.MaxPooling2D((2, 2), padding="same", name="pool3")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.25)(x)
+    classes = len(spec.charset)
+    heads = [
+        layers.Dense(classes, activation="softmax", name=f"fc{position + 1}")(x)
+        for position in range(spec.length)
+    ]
+    outputs = layers.Concatenate()(heads) if len(heads) > 1 else heads[0]
+    return keras.Model(inputs, outputs, name="course")
+
+
+def build_compact(spec: CaptchaSpec) -> keras.Model:
+    """Reads every position with one shared classifier, looking where an attention map points.
+
+    Blocks of 4x4 pixels become channels, a few convolutions turn them into columns of
+    features, each position weighs the columns, and one classifier reads them all. What a
+    character looks like is so learnt once instead of once per position, which is worth more
+    than any size (docs/experiments.md). Answers (length, len(charset)).
+    """
+    inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
+    x = _to_blocks(inputs)
+    x = _convolve(x, 32, "stem")
+    x = _convolve(x, 48, "halve", strides=2)
+    x = layers.Add(name="join")([x, _convolve(x, 48, "refine")])
+    x = _convolve(x, 64, "widen")
+    rows, columns, channels = x.shape[1:]
+    x = layers.Permute((2, 1, 3), name="columns_first")(x)
+    x = layers.Reshape((columns, rows * channels), name="columns")(x)
+    features = _normalise(layers.Dense(128, use_bias=False, name="features")(x), "features")
+    # Where position i lies depends on the whole picture: all columns decide together.
+    x = _normalise(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
+    x = layers.Dense(spec.length * columns, name="where")(layers.Flatten(name="flat")(x))
+    x = layers.Reshape((spec.length, columns), name="maps")(x)
+    attention = layers.Softmax(axis=-1, name="attention")(x)
+    glimpses = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
+    x = layers.Dense(128, activation="relu", name="hidden")(glimpses)
+    outputs = layers.Dense(len(spec.charset), activation="softmax", name="characters")(x)
+    return keras.Model(inputs, outputs, name="compact")
+
+
+NETWORKS: dict[str, Callable[[CaptchaSpec], keras.Model]] = {
+    "compact": build_compact,
+    "course": build_course,
+}
+
+
+def build_recogniser(network: str, spec: CaptchaSpec) -> keras.Model:
+    """The named network between raw pixels and one shape of answer, so that all are served alike.
+
+    uint8 (height, width) -> probabilities float32 (length, len(charset)).
+    """
+    images = layers.Input((spec.height, spec.width), dtype="uint8", name="images")
+    x = layers.Rescaling(1 / 255, name="normalise")(images)
+    x = layers.Reshape((spec.height, spec.width, 1), name="grey")(x)
+    x = NETWORKS[network](spec)(x)
+    shape = (spec.length, len(spec.charset))
+    if x.shape[1:] != shape:
+        x = layers.Reshape(shape, name="positions")(x)
+    return keras.Model(images, x, name="recogniser")
+
+
+def _to_blocks(x: keras.KerasTensor) -> keras.KerasTensor:
+    """(height, width, 1) -> (height / 4, width / 4, 16): the cheapest way to see pixels apart."""
+    height, width, channels = x.shape[1:]
+    bottom, right = -height % _BLOCK, -width % _BLOCK
+    if bottom or right:
+        x = layers.ZeroPadding2D(((0, bottom), (0, right)), name="pad")(x)
+    rows, columns = (height + bottom) // _BLOCK, (width + right) // _BLOCK
+    x = layers.Reshape((rows, _BLOCK, columns, _BLOCK * channels), name="cut")(x)
+    x = layers.Permute((1, 3, 2, 4), name="gather")(x)
+    return layers.Reshape((rows, columns, _BLOCK * _BLOCK * channels), name="blocks")(x)
+
+
+def _convolve(x: keras.KerasTensor, filters: int, name: str, strides: int = 1) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    return _normalise(x, name)
+
+
+def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    # Without batch norm the first pass does not converge; the momentum suits a few passes.
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)

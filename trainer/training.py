@@ -1,0 +1,249 @@
+"""Trains, exports, evaluates what was exported."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import importlib.metadata
+import io
+import logging
+import math
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from PIL import Image
+
+from shared.artifacts import Golden, ManifestDraft
+from shared.labels import decode
+from shared.spec import CaptchaSpec
+from trainer import plots
+from trainer.client import Source
+from trainer.config import TrainingConfig, fingerprint_recipe
+from trainer.dataset import Split, Splits
+from trainer.evaluation import Evaluation, evaluate
+from trainer.networks import NETWORKS, build_recogniser
+from trainer.progress import Progress
+
+log = logging.getLogger(__name__)
+
+_WARM_UP_SHARE = 0.1
+_LAST_RATE_SHARE = 0.01
+
+
+class TrainingError(RuntimeError):
+    """A training that came to nothing; the text says why."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained model on disk, not yet published."""
+
+    directory: Path
+    draft: ManifestDraft
+    evaluation: Evaluation
+
+
+def train_and_evaluate(
+    config: TrainingConfig, source: Source, splits: Splits, workdir: Path, stream: TextIO
+) -> Artifact:
+    """Trains on `splits`, writes a SavedModel with its pictures into `workdir`, and measures that.
+
+    Raises TrainingError if the loss is no number any more.
+    """
+    keras.utils.set_random_seed(config.seed)
+    spec = source.spec
+    recogniser = build_recogniser(config.network, spec)
+    log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
+    began = time.monotonic()
+    history = workdir / "history.csv"
+    _fit(recogniser, config, splits, spec, history, stream)
+    train_s = time.monotonic() - began
+    export(recogniser, spec, workdir)
+    recognise = load_exported(workdir)
+    evaluation = evaluate(recognise, splits.test, spec)
+    plots.plot_curves(history, workdir / "curves.png")
+    plots.plot_gallery(splits.test, evaluation, spec, workdir / "gallery.png")
+    plots.plot_confusions(evaluation, spec, workdir / "confusions.png")
+    plots.draw_network(NETWORKS[config.network](spec), workdir / "network.png")
+    metrics = evaluation.summarise(spec) | {
+        "parameters": recogniser.count_params(),
+        "train_s": round(train_s, 1),
+        "images_per_s": round(config.epochs * config.train_count / train_s, 1),
+    }
+    draft = ManifestDraft(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        recipe=fingerprint_recipe(config, spec.fingerprint, source.drawing_fingerprint),
+        spec=spec.to_dict(),
+        drawing=source.drawing,
+        config=config.to_dict(),
+        metrics=metrics,
+        libraries=_library_versions(),
+        golden=_choose_golden(recognise, splits.test, spec),
+    )
+    return Artifact(workdir, draft, evaluation)
+
+
+def _fit(
+    recogniser: keras.Model,
+    config: TrainingConfig,
+    splits: Splits,
+    spec: CaptchaSpec,
+    history: Path,
+    stream: TextIO,
+) -> None:
+    steps = math.ceil(len(splits.train) / config.batch_size) * config.epochs
+    recogniser.compile(
+        optimizer=_optimizer(config, steps),
+        loss=config.loss,
+        metrics=[
+            keras.metrics.CategoricalAccuracy(name="character_accuracy"),
+            keras.metrics.MeanMetricWrapper(_all_right, name="captcha_accuracy"),
+        ],
+    )
+    watch = _Watch(stream, steps)
+    recogniser.fit(
+        feed(splits.train, spec, config.batch_size, shuffle_seed=config.seed),
+        validation_data=feed(splits.validation, spec, 500),
+        epochs=config.epochs,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(),
+            _RecordLearningRate(),
+            keras.callbacks.CSVLogger(str(history)),
+            watch,
+        ],
+    )
+    if not math.isfinite(watch.loss):
+        raise TrainingError(
+            f"the loss became {watch.loss}: the learning rate {config.learning_rate:g} is too high"
+        )
+
+
+def feed(
+    split: Split, spec: CaptchaSpec, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Batches of (uint8 (B, height, width), one-hot float32 (B, length, charset))."""
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    # Shuffling row numbers and gathering a batch at once is several times cheaper than
+    # passing images through a shuffle buffer one by one.
+    rows = tf.data.Dataset.range(len(split))
+    if shuffle_seed is not None:
+        rows = rows.shuffle(len(split), seed=shuffle_seed)
+
+    def gather(batch: Any) -> Any:
+        one_hot = tf.one_hot(tf.gather(labels, batch), len(spec.charset))
+        return tf.gather(images, batch), one_hot
+
+    return rows.batch(batch_size).map(gather).prefetch(4)
+
+
+def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
+    """Writes a SavedModel: `images` uint8 (N, height, width) -> `probabilities` float32
+    (N, length, charset)."""
+    module = tf.Module()
+    module.recogniser = recogniser
+    images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name="images")
+
+    @tf.function(input_signature=[images])  # type: ignore[untyped-decorator]
+    def serve(images: Any) -> dict[str, Any]:
+        return {"probabilities": recogniser(images, training=False)}
+
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+
+
+def load_exported(directory: Path) -> Any:
+    """The exported model as uint8 (N, height, width) -> float32 (N, length, charset)."""
+    loaded = tf.saved_model.load(str(directory))
+    signature = loaded.signatures["serving_default"]
+
+    def recognise(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        # `loaded` must live as long as this function: the signature holds it only weakly.
+        _ = loaded
+        answer: npt.NDArray[np.float32] = signature(images=tf.constant(images))[
+            "probabilities"
+        ].numpy()
+        return answer
+
+    return recognise
+
+
+def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = config.learning_rate
+    if config.schedule == "cosine":
+        warm_up = max(1, round(steps * _WARM_UP_SHARE))
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(1, steps - warm_up),
+            alpha=_LAST_RATE_SHARE,
+            warmup_target=config.learning_rate,
+            warmup_steps=warm_up,
+        )
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    return keras.optimizers.Adam(rate)
+
+
+def _all_right(truth: Any, answer: Any) -> Any:
+    """1 for each captcha with every character right, else 0."""
+    same = tf.argmax(truth, axis=-1) == tf.argmax(answer, axis=-1)
+    return tf.cast(tf.reduce_all(same, axis=-1), tf.float32)
+
+
+class _RecordLearningRate(keras.callbacks.Callback):  # type: ignore[misc]
+    """Puts the learning rate into the history, whatever policy sets it."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Shows the training as it goes and remembers the last loss."""
+
+    def __init__(self, stream: TextIO, steps: int) -> None:
+        super().__init__()
+        self.loss = math.nan
+        self._steps_done = 0
+        self._progress = Progress(stream, "training steps", steps)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._steps_done += 1
+        self.loss = float((logs or {})["loss"])
+        self._progress.update(self._steps_done, f"loss {self.loss:.4f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        log.info(
+            "epoch %d: loss %.4f, validation loss %.4f, captchas right %.2f %%",
+            epoch + 1,
+            logs["loss"],
+            logs["val_loss"],
+            100 * logs["val_captcha_accuracy"],
+        )
+
+
+def _choose_golden(recognise: Any, split: Split, spec: CaptchaSpec) -> Golden:
+    """A captcha of the test set with the answer of the exported model."""
+    image = split.images[0]
+    probabilities = recognise(image[np.newaxis])[0]
+    png = io.BytesIO()
+    Image.fromarray(image).save(png, format="png")
+    return Golden(
+        image=base64.b64encode(png.getvalue()).decode("ascii"),
+        text=decode(probabilities.argmax(axis=1)[np.newaxis], spec)[0],
+        probabilities=[[float(p) for p in row] for row in probabilities],
+    )
+
+
+def _library_versions() -> dict[str, str]:
+    names = ("tensorflow", "keras", "numpy", "pillow")
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return versions | {"python": platform.python_version(), "platform": sys.platform}
