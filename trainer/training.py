@@ -148,15 +148,16 @@ def feed(
 def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
     """Writes a SavedModel: `images` uint8 (N, height, width) -> `probabilities` float32
     (N, length, charset)."""
-    module = tf.Module()
-    module.recogniser = recogniser
     images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name="images")
-
-    @tf.function(input_signature=[images])  # type: ignore[untyped-decorator]
-    def serve(images: Any) -> dict[str, Any]:
-        return {"probabilities": recogniser(images, training=False)}
-
-    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+    # OpenVINO finds the variables of a SavedModel written this way, not of a plain tf.Module's.
+    archive = keras.export.ExportArchive()
+    archive.track(recogniser)
+    archive.add_endpoint(
+        "serve",
+        lambda images: {"probabilities": recogniser(images, training=False)},
+        input_signature=[images],
+    )
+    archive.write_out(str(directory), verbose=False)
 
 
 def load_exported(directory: Path) -> Any:
