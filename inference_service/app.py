@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from inference_service.metrics import Metrics
 from inference_service.models import LoadedModel, ModelStore
 from inference_service.settings import Settings
-from inference_service.uploads import MAX_BODY_BYTES, read_image_bytes
+from inference_service.uploads import read_image_bytes
 from shared.images import ImageError, ImageTooLarge, decode_image
 from shared.observe import ObservedApp
 from shared.wire import (
@@ -83,7 +83,6 @@ def create_app(settings: Settings, store: ModelStore) -> FastAPI:
         title="captcha-pipeline inference",
         description="Reads text captchas.",
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
     )
     app.add_middleware(ObservedApp, report=metrics.report)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import AsyncGenerator
 
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from shared.wire import PredictRequest, describe_invalid
@@ -24,13 +26,14 @@ HOW = (
 
 
 async def read_image_bytes(request: Request) -> bytes:
-    """The image as it was sent. Raises HTTPException with a sentence: 400, 413, 415 or 422."""
+    """The image as it was sent. Raises HTTPException with a sentence: 400, 413 or 415."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await _read_body(request)
     if content_type == "multipart/form-data":
-        data = await _from_form(request)
+        data = await _from_form(request.headers, body)
     elif content_type == "application/json":
-        data = _from_json(await request.body())
-    elif content_type == "" and not await request.body():
+        data = _from_json(body)
+    elif not content_type and not body:
         raise HTTPException(400, f"no image received: {HOW}")
     else:
         raise HTTPException(415, f"cannot take {content_type or 'a body without a type'}: {HOW}")
@@ -39,14 +42,36 @@ async def read_image_bytes(request: Request) -> bytes:
     return data
 
 
-async def _from_form(request: Request) -> bytes:
-    async with request.form(max_files=4, max_fields=16) as form:
+async def _read_body(request: Request) -> bytes:
+    too_large = HTTPException(413, f"the request has more than the {MAX_BODY_BYTES:,} bytes taken")
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large
+    return bytes(body)
+
+
+async def _from_form(headers: Headers, body: bytes) -> bytes:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        form = await MultiPartParser(headers, stream(), max_files=4, max_fields=16).parse()
+    except (MultiPartException, KeyError) as error:
+        raise HTTPException(400, f"the form cannot be read ({error}): {HOW}") from error
+    try:
         field = form.get("image")
         if field is None:
             raise HTTPException(400, f"the form has no field 'image': {HOW}")
         if not isinstance(field, UploadFile):
             raise HTTPException(400, "the field 'image' is text; send a file (curl -F image=@...)")
         return await field.read()
+    finally:
+        await form.close()
 
 
 def _from_json(body: bytes) -> bytes:

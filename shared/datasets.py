@@ -8,14 +8,13 @@ CRC-32; the directory at the end is what a cut-off zip lacks.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -44,18 +43,18 @@ class Dataset:
     texts: list[str]
 
 
-class _Outbox(io.RawIOBase):
-    """A write-only file whose content is taken away as soon as it is written."""
+class _Outbox:
+    """What zipfile needs of a file; the content is taken away as soon as it is written."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, data: Any) -> int:
         self._parts.append(bytes(data))
         return len(self._parts[-1])
+
+    def flush(self) -> None:
+        """Everything is where it belongs already."""
 
     def take(self) -> bytes:
         content = b"".join(self._parts)
@@ -72,7 +71,7 @@ class ZipWriter:
     def __init__(self, start: int) -> None:
         self._index = start
         self._outbox = _Outbox()
-        self._archive = zipfile.ZipFile(self._outbox, "w")
+        self._archive = zipfile.ZipFile(cast("IO[bytes]", self._outbox), "w")
 
     def add(self, pictures: Iterable[tuple[str, bytes]]) -> bytes:
         """Appends (label, PNG) pairs."""
@@ -94,7 +93,7 @@ class NpzWriter:
     def __init__(self, spec: CaptchaSpec, seed: int, start: int, count: int) -> None:
         self._spec, self._seed, self._start, self._count = spec, seed, start, count
         self._outbox = _Outbox()
-        self._archive = zipfile.ZipFile(self._outbox, "w")
+        self._archive = zipfile.ZipFile(cast("IO[bytes]", self._outbox), "w")
         self._digest = _new_digest(spec, seed, start, count)
         self._images = self._open("images")
         _write_header(self._images, np.dtype(np.uint8), (count, spec.height, spec.width))

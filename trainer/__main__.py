@@ -94,9 +94,9 @@ def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
 def fetch_splits(config: TrainingConfig, client: GeneratorClient, source: Source) -> Splits:
     """The three splits, from three seeds."""
     counts = {
-        "train": config.train_count,
-        "validation": config.validation_count,
-        "test": config.test_count,
+        "train": config.captchas,
+        "validation": config.validation_captchas,
+        "test": config.test_captchas,
     }
 
     def fetch(name: str) -> Split:

@@ -32,9 +32,9 @@ class TrainingConfig:
     """How a recogniser is trained. Raises ConfigError if it cannot be."""
 
     network: str = _described("compact", "which network", NETWORKS)
-    train_count: int = _described(40_000, "captchas to train on")
-    validation_count: int = _described(2_000, "captchas to watch the training by")
-    test_count: int = _described(5_000, "captchas the published accuracy is measured on")
+    captchas: int = _described(40_000, "captchas to train on")
+    validation_captchas: int = _described(2_000, "captchas to watch the training by")
+    test_captchas: int = _described(5_000, "captchas the published accuracy is measured on")
     seed: int = _described(1, "decides captchas, initial weights and their order")
     epochs: int = _described(6, "passes over the training captchas")
     batch_size: int = _described(128, "captchas per step")
@@ -50,11 +50,11 @@ class TrainingConfig:
             choices = type(self).__dataclass_fields__[name].metadata["choices"]
             if choices and value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        for name in ("train_count", "epochs", "batch_size"):
+        for name in ("captchas", "epochs", "batch_size"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("validation_count", "test_count"):
+        for name in ("validation_captchas", "test_captchas"):
             self._require(name, getattr(self, name) >= MIN_EVALUATED, f"at least {MIN_EVALUATED}")
-        self._require("batch_size", self.batch_size <= self.train_count, "at most train_count")
+        self._require("batch_size", self.batch_size <= self.captchas, "at most captchas")
         self._require("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647")
         self._require("learning_rate", 0 < self.learning_rate <= 10, "above 0 and at most 10")
         self._require("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1")
@@ -77,7 +77,7 @@ class TrainingConfig:
 # What the course did; on 5,000 captchas it reads few whole ones, so the gate is low.
 COURSE_RECIPE: dict[str, Any] = {
     "network": "course",
-    "train_count": 5_000,
+    "captchas": 5_000,
     "epochs": 10,
     "batch_size": 100,
     "loss": "binary_crossentropy",

@@ -76,7 +76,7 @@ def train_and_evaluate(
     metrics = evaluation.summarise(spec) | {
         "parameters": recogniser.count_params(),
         "train_s": round(train_s, 1),
-        "images_per_s": round(config.epochs * config.train_count / train_s, 1),
+        "images_per_s": round(config.epochs * config.captchas / train_s, 1),
     }
     draft = ManifestDraft(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -113,6 +113,7 @@ def _fit(
         feed(splits.train, spec, config.batch_size, shuffle_seed=config.seed),
         validation_data=feed(splits.validation, spec, 500),
         epochs=config.epochs,
+        shuffle=False,  # the feed has done it
         verbose=0,
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
@@ -245,6 +246,9 @@ def _choose_golden(recognise: Any, split: Split, spec: CaptchaSpec) -> Golden:
 
 
 def _library_versions() -> dict[str, str]:
-    names = ("tensorflow", "keras", "numpy", "pillow")
-    versions = {name: importlib.metadata.version(name) for name in names}
-    return versions | {"python": platform.python_version(), "platform": sys.platform}
+    versions = {name: importlib.metadata.version(name) for name in ("keras", "numpy", "pillow")}
+    return versions | {
+        "tensorflow": tf.__version__,  # installed under different names with and without CUDA
+        "python": platform.python_version(),
+        "platform": sys.platform,
+    }

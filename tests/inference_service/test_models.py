@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference_service.engines import OpenVinoEngine
+from inference_service.models import ModelStore
+from shared.artifacts import ManifestDraft, publish, read_manifest
+from shared.labels import decode
+from tests.conftest import SPEC
+from trainer.dataset import Splits
+
+
+@pytest.fixture
+def root(models: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "captcha"
+    shutil.copytree(models, copy)
+    return copy
+
+
+def new_store(root: Path) -> ModelStore:
+    return ModelStore(root, partial(OpenVinoEngine, threads=1))
+
+
+def add(root: Path, version: int) -> Path:
+    shutil.copytree(root / "1", root / str(version))
+    return root / str(version)
+
+
+def edit_manifest(version_dir: Path, **changes: object) -> None:
+    path = version_dir / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_without_a_directory_there_is_no_model(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "missing")
+    store.refresh()
+    assert store.current is None
+
+
+def test_the_highest_version_answers(root: Path, splits: Splits) -> None:
+    add(root, 10)
+    add(root, 9)
+    store = new_store(root)
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 10
+    reading = store.current.read(splits.test.images[0])
+    assert len(reading.text) == 4
+    assert reading.confidences.shape == (4,)
+
+
+def test_a_newer_version_takes_over_and_the_old_object_still_answers(
+    root: Path, splits: Splits
+) -> None:
+    store = new_store(root)
+    store.refresh()
+    old = store.current
+    add(root, 2)
+    store.refresh()
+    assert store.current is not None
+    assert old is not None
+    assert (old.version, store.current.version, store.swaps) == (1, 2, 2)
+    assert old.read(splits.test.images[0]).text == store.current.read(splits.test.images[0]).text
+
+
+def flip_a_byte(directory: Path) -> None:
+    path = next((directory / "variables").glob("variables.data*"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def empty(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+def wrong_golden(directory: Path) -> None:
+    golden = json.loads((directory / "manifest.json").read_text())["golden"]
+    golden["probabilities"] = golden["probabilities"][::-1]
+    edit_manifest(directory, golden=golden)
+
+
+def other_spec(directory: Path) -> None:
+    edit_manifest(directory, spec=SPEC.to_dict() | {"charset": "01234567"})
+
+
+def no_graph(directory: Path) -> None:
+    # A manifest that is right about files that are no model.
+    draft = ManifestDraft(**read_manifest(directory).model_dump(exclude={"files"}))
+    shutil.rmtree(directory)
+    source = directory.with_suffix(".source")
+    source.mkdir()
+    (source / "saved_model.pb").write_bytes(b"no graph")
+    publish(source, directory.parent, draft)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (empty, "no manifest.json"),
+        (lambda d: (d / "manifest.json").unlink(), "no manifest.json"),
+        (lambda d: (d / "saved_model.pb").unlink(), "saved_model.pb cannot be read"),
+        (flip_a_byte, "was changed: its SHA-256"),
+        (wrong_golden, "the golden captcha was read as"),
+        (other_spec, "the model answers (4, 10), expected"),
+        (no_graph, "RuntimeError"),
+    ],
+)
+def test_a_broken_version_is_refused_and_the_old_one_goes_on(
+    root: Path, damage: object, why: str
+) -> None:
+    store = new_store(root)
+    store.refresh()
+    damage(add(root, 2))  # type: ignore[operator]
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 1
+    assert why in store.refused[2]
+    assert store.refusals == 1
+    store.refresh()
+    assert store.refusals == 1, "an unchanged version is not tried again"
+
+
+def test_a_version_that_was_half_copied_is_taken_once_it_is_whole(root: Path) -> None:
+    store = new_store(root)
+    store.refresh()
+    half = root / "2"
+    half.mkdir()
+    shutil.copy(root / "1" / "manifest.json", half)
+    store.refresh()
+    assert 2 in store.refused
+    shutil.copytree(root / "1", half, dirs_exist_ok=True)
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 2
+    assert store.refused == {}
+
+
+def test_a_start_finds_the_highest_good_version(root: Path) -> None:
+    add(root, 2)
+    flip_a_byte(add(root, 3))
+    store = new_store(root)
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 2
+    assert list(store.refused) == [3]
+
+
+def test_removing_the_newest_version_rolls_back(root: Path) -> None:
+    add(root, 2)
+    store = new_store(root)
+    store.refresh()
+    shutil.rmtree(root / "2")
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 1
+
+
+def test_the_last_model_stays_in_memory_if_the_volume_is_emptied(root: Path) -> None:
+    store = new_store(root)
+    store.refresh()
+    shutil.rmtree(root)
+    store.refresh()
+    assert store.current is not None
+
+
+def test_nan_weights_are_refused(root: Path) -> None:
+    class Nan:
+        name = "nan"
+
+        def predict(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), 4, 10), np.nan, np.float32)
+
+    store = ModelStore(root, lambda *_: Nan())
+    store.refresh()
+    assert store.current is None
+    assert "the golden captcha was read as" in store.refused[1]
+
+
+def test_the_watch_survives_a_volume_that_cannot_be_read(root: Path, splits: Splits) -> None:
+    class Failing(ModelStore):
+        calls = 0
+
+        def refresh(self) -> None:
+            self.calls += 1
+            if self.calls == 1:
+                raise PermissionError("the volume is gone for a moment")
+            super().refresh()
+
+    store = Failing(root, partial(OpenVinoEngine, threads=1))
+    stop = threading.Event()
+    watcher = threading.Thread(target=store.watch, args=(0.05, stop))
+    watcher.start()
+    deadline = time.monotonic() + 20
+    while store.current is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    stop.set()
+    watcher.join()
+    expected = decode(splits.test.labels[:1], SPEC)[0]
+    assert len(store.current.read(splits.test.images[0]).text) == len(expected)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.images import (
+    AnimatedImage,
+    ImageError,
+    ImageTooLarge,
+    UnreadableImage,
+    WrongImageSize,
+    decode_image,
+    to_grey,
+)
+from shared.spec import CaptchaSpec
+from tests.shared.pictures import animated, encoded, gradient, png_that_claims
+
+SPEC = CaptchaSpec()
+
+
+def test_grey_is_the_bt601_luma_the_course_computed() -> None:
+    rgb = np.asarray(gradient()).astype(float)
+    expected = rgb @ [0.299, 0.587, 0.114]
+    grey = decode_image(encoded(gradient()), SPEC)
+    assert grey.shape == (60, 160)
+    assert grey.dtype == np.uint8
+    assert np.abs(grey - expected).max() <= 0.51
+
+
+def test_known_colours_have_their_known_grey() -> None:
+    colours = {"red": 76, "lime": 150, "blue": 29, "white": 255, "black": 0}
+    for colour, expected in colours.items():
+        assert to_grey(Image.new("RGB", (2, 2), colour))[0, 0] == expected
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "gif", "webp", "jpeg"])
+def test_each_accepted_format_is_read(kind: str) -> None:
+    options = {"lossless": True} if kind == "webp" else {}
+    grey = decode_image(encoded(gradient(), kind, **options), SPEC)
+    lossy = kind in ("jpeg", "gif")
+    assert np.abs(grey.astype(int) - to_grey(gradient())).mean() < (6 if lossy else 0.01)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_each_colour_mode_of_png_means_the_same_picture(mode: str) -> None:
+    page = Image.new("RGB", (160, 60), "white")
+    page.paste("black", (20, 10, 60, 50))
+    grey = decode_image(encoded(page.convert(mode)), SPEC)
+    assert np.array_equal(grey, to_grey(page))
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    ramp = np.linspace(0, 65535, 160).astype(np.uint16)
+    grey = decode_image(encoded(Image.fromarray(np.tile(ramp, (60, 1)))), SPEC)
+    assert abs(int(grey[0, 80]) - 128) <= 2
+    assert grey[0, -1] == 255
+
+
+def test_cmyk_jpeg_is_read_as_its_colours() -> None:
+    red = Image.new("RGB", (160, 60), (200, 30, 30))
+    grey = decode_image(encoded(red.convert("CMYK"), "jpeg"), SPEC)
+    assert abs(int(grey[30, 80]) - int(to_grey(red)[0, 0])) <= 4
+
+
+def test_transparent_parts_are_seen_on_white() -> None:
+    clear = Image.new("RGBA", (160, 60), (0, 0, 0, 0))
+    assert decode_image(encoded(clear), SPEC).min() == 255
+    palette = Image.new("P", (160, 60), 0)
+    assert decode_image(encoded(palette, transparency=0), SPEC).min() == 255
+
+
+def test_a_picture_turned_by_exif_is_turned_back() -> None:
+    turned = gradient().transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    grey = decode_image(encoded(turned, "png", exif=exif), SPEC)
+    assert np.array_equal(grey, to_grey(gradient()))
+
+
+@pytest.mark.parametrize("size", [(320, 120), (80, 30), (156, 60), (128, 52)])
+def test_another_size_of_nearly_the_same_shape_is_scaled(size: tuple[int, int]) -> None:
+    grey = decode_image(encoded(gradient(*size)), SPEC)
+    assert grey.shape == (60, 160)
+    assert np.abs(grey.astype(int) - to_grey(gradient())).mean() < 30
+
+
+@pytest.mark.parametrize("size", [(60, 160), (160, 160), (1, 1), (500, 100)])
+def test_another_shape_is_refused_with_the_size_expected(size: tuple[int, int]) -> None:
+    with pytest.raises(WrongImageSize, match=f"{size[0]}x{size[1]}; expected 160x60"):
+        decode_image(encoded(Image.new("L", size)), SPEC)
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp"])
+def test_an_animation_is_refused(kind: str) -> None:
+    with pytest.raises(AnimatedImage):
+        decode_image(animated(kind), SPEC)
+
+
+@pytest.mark.parametrize("side", [20_000, 200_000, 2**31 - 1])
+def test_a_huge_picture_is_refused_from_its_header(side: int) -> None:
+    with pytest.raises((ImageTooLarge, UnreadableImage)):
+        decode_image(png_that_claims(side, side), SPEC)
+
+
+def test_a_large_picture_is_told_its_size() -> None:
+    with pytest.raises(ImageTooLarge, match="5000x2000 pixels, more than the 1,000,000"):
+        decode_image(png_that_claims(5_000, 2_000), SPEC)
+    with pytest.raises(ImageTooLarge, match="more than 1,000,000 pixels"):
+        decode_image(png_that_claims(20_000, 20_000), SPEC)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"%PDF-1.4", b"\0" * 1000],
+)
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableImage):
+        decode_image(data, SPEC)
+
+
+def test_a_format_not_accepted_is_refused() -> None:
+    with pytest.raises(UnreadableImage, match="not an image in PNG"):
+        decode_image(encoded(gradient(), "tiff"), SPEC)
+
+
+def test_no_cut_and_no_flipped_byte_raises_anything_but_an_image_error() -> None:
+    whole = encoded(gradient())
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        data = bytearray(whole[: rng.integers(1, len(whole))])
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        try:
+            assert decode_image(bytes(data), SPEC).shape == (60, 160)
+        except ImageError:
+            refused += 1
+    assert refused > 250
+
+
+def test_a_cut_off_png_says_so() -> None:
+    whole = encoded(gradient())
+    with pytest.raises(UnreadableImage, match="damaged or cut off"):
+        decode_image(whole[: len(whole) // 2], SPEC)

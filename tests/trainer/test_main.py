@@ -1,0 +1,121 @@
+"""The job as a whole: what it does before, instead of and after training."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+
+from shared.artifacts import list_versions, verify
+
+ROOT = Path(__file__).parents[2]
+QUICK = {
+    "TRAIN_CAPTCHAS": "400",
+    "TRAIN_EPOCHS": "1",
+    "TRAIN_VALIDATION_CAPTCHAS": "100",
+    "TRAIN_TEST_CAPTCHAS": "100",
+    "TRAIN_MIN_ACCURACY": "0",
+}
+
+
+def train(tmp_path: Path, url: object, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("TRAIN_")},
+        "MODELS_DIR": str(tmp_path / "models"),
+        "DATA_DIR": str(tmp_path / "data"),
+        "GENERATOR_URL": str(url),
+        "GENERATOR_WAIT_S": "2",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        **QUICK,
+        **settings,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "trainer"],
+        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def test_it_publishes_then_finds_what_it_did_then_respects_the_gate(
+    tmp_path: Path, generator: httpx.Client
+) -> None:
+    first = train(tmp_path, generator.base_url)
+    assert first.returncode == 0, first.stderr
+    assert "version 1 published" in first.stderr
+    root = tmp_path / "models" / "captcha"
+    verify(root / "1")
+
+    again = train(tmp_path, generator.base_url)
+    assert again.returncode == 0, again.stderr
+    assert "version 1 was trained from exactly these settings: nothing to do" in again.stderr
+    assert "epoch" not in again.stderr
+
+    gated = train(tmp_path, generator.base_url, TRAIN_MIN_ACCURACY="0.99", TRAIN_SEED="5")
+    assert gated.returncode == 1
+    assert "less than the 99.00% asked for; nothing was published" in gated.stderr
+    assert list_versions(root) == [1]
+
+    # A version that was damaged does not count as done.
+    (root / "1" / "saved_model.pb").write_bytes(b"")
+    repaired = train(tmp_path, generator.base_url)
+    assert repaired.returncode == 0, repaired.stderr
+    assert "version 1 does not count: saved_model.pb has 0 bytes" in repaired.stderr
+    assert list_versions(root) == [1, 2]
+
+
+def test_a_wrong_setting_ends_at_once_with_its_name(tmp_path: Path) -> None:
+    result = train(tmp_path, "http://127.0.0.1:9", TRAIN_EPOCHS="many")
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith("TRAIN_EPOCHS must be a whole number, not 'many'")
+
+
+def test_without_a_generator_it_ends_with_a_sentence(tmp_path: Path) -> None:
+    result = train(tmp_path, "http://127.0.0.1:9")
+    assert result.returncode == 1
+    assert "the generator at http://127.0.0.1:9 was not ready within 2 s" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_models_directory_that_cannot_be_written_ends_with_a_sentence(
+    tmp_path: Path, generator: httpx.Client
+) -> None:
+    (tmp_path / "models").write_text("a file, not a directory")
+    result = train(tmp_path, generator.base_url)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "models" in result.stderr
+
+
+def test_help_lists_every_setting(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "trainer", "--help"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    for key in QUICK:
+        assert key.removeprefix("TRAIN_").lower().replace("_", "-") in result.stdout
+
+
+def test_a_server_that_is_no_generator_is_named(tmp_path: Path) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"hello": "world"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    result = train(tmp_path, f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    assert result.returncode == 1
+    assert "the generator's spec cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import shutil
+from pathlib import Path
+
+import keras
+import pytest
+from PIL import Image
+
+from shared.artifacts import verify
+from shared.spec import CaptchaSpec
+from tests.conftest import SMALL, SPEC
+from trainer.client import Source
+from trainer.dataset import Splits
+from trainer.evaluation import evaluate
+from trainer.networks import NETWORKS
+from trainer.training import TrainingError, feed, load_exported, train_and_evaluate
+
+
+def test_a_short_training_reads_most_captchas(models: Path) -> None:
+    metrics = verify(models / "1").metrics
+    assert metrics["accuracy"] > 0.6
+    low, high = metrics["accuracy_interval_95"]
+    assert low < metrics["accuracy"] < high
+    assert metrics["n"] == SMALL.test_captchas
+    assert metrics["character_accuracy"] > metrics["accuracy"]
+
+
+def test_the_manifest_claims_what_the_exported_model_does(models: Path, splits: Splits) -> None:
+    measured = evaluate(load_exported(models / "1"), splits.test, SPEC)
+    assert measured.accuracy == verify(models / "1").metrics["accuracy"]
+
+
+def test_everything_that_belongs_to_a_version_is_there(models: Path) -> None:
+    manifest = verify(models / "1")
+    pictures = {"curves.png", "gallery.png", "confusions.png"}
+    if shutil.which("dot"):
+        pictures.add("network.png")
+    assert pictures | {"saved_model.pb", "history.csv"} <= set(manifest.files)
+    for picture in pictures:
+        with Image.open(models / "1" / picture) as image:
+            assert image.width > 300
+    assert manifest.config == json.loads(json.dumps(SMALL.to_dict()))
+    assert manifest.libraries["tensorflow"].startswith("2.")
+
+
+def test_the_history_has_a_row_per_epoch(models: Path) -> None:
+    with (models / "1" / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    names = {"loss", "val_loss", "captcha_accuracy", "val_captcha_accuracy", "learning_rate"}
+    assert names <= set(rows[0])
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    # Warm-up and decay: the last epoch ends at a fraction of the highest rate.
+    assert float(rows[-1]["learning_rate"]) < 0.1 * SMALL.learning_rate
+
+
+def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
+    seen = []
+    for images, one_hot in feed(splits.validation, SPEC, 64, shuffle_seed=1):
+        for image, label in zip(images.numpy(), one_hot.numpy(), strict=True):
+            seen.append((image.tobytes(), label.argmax(-1).tolist()))
+    expected = [
+        (image.tobytes(), label.tolist())
+        for image, label in zip(splits.validation.images, splits.validation.labels, strict=True)
+    ]
+    assert seen != expected
+    assert sorted(seen) == sorted(expected)
+
+
+def test_the_splits_share_no_captcha(splits: Splits) -> None:
+    digests = [
+        {image.tobytes() for image in split.images}
+        for split in (splits.train, splits.validation, splits.test)
+    ]
+    assert [len(d) for d in digests] == [6_000, 200, 200]
+    assert len(set().union(*digests)) == 6_400
+
+
+def build_divided_by_zero(spec: CaptchaSpec) -> keras.Model:
+    inputs = keras.layers.Input((spec.height, spec.width, 1))
+    x = keras.layers.Dense(spec.length * len(spec.charset))(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, keras.layers.Rescaling(math.inf)(x) * 0.0)
+
+
+def test_a_loss_that_is_no_number_ends_with_a_sentence(
+    source: Source, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "compact", build_divided_by_zero)
+    config = dataclasses.replace(SMALL, learning_rate=0.5)
+    with pytest.raises(TrainingError, match=r"the loss became nan: the learning rate 0\.5"):
+        train_and_evaluate(config, source, splits, tmp_path, io.StringIO())
