@@ -61,10 +61,12 @@ class OpenVinoEngine:
                     "INFERENCE_PRECISION_HINT": "f32",
                 },
             )
+            answered = tuple(compiled.output(OUTPUT).shape)
         except RuntimeError as error:
             raise EngineError(_first_line(error)) from error
+        _check_answer(answered[1:], spec)
         self._compiled = compiled
-        self._shape = (spec.length, len(spec.charset))
+        self._shape = answered[1:]
         self._per_thread = threading.local()
 
     def predict(self, images: Images) -> Probabilities:
@@ -93,6 +95,8 @@ class TensorFlowEngine:
             given = signature.structured_input_signature[1][INPUT]
             if not given.shape.is_compatible_with((None, spec.height, spec.width)):
                 raise EngineError(f"the model takes {given.shape}")
+            answered = tuple(signature.structured_outputs[OUTPUT].shape)
+            _check_answer(answered[1:], spec)
         except EngineError:
             raise
         except Exception as error:
@@ -115,6 +119,12 @@ LOADERS: dict[str, EngineLoader] = {
     OpenVinoEngine.name: OpenVinoEngine,
     TensorFlowEngine.name: TensorFlowEngine,
 }
+
+
+def _check_answer(shape: tuple[int, ...], spec: CaptchaSpec) -> None:
+    expected = (spec.length, len(spec.charset))
+    if shape != expected:
+        raise EngineError(f"the model answers {shape}, its spec asks for {expected}")
 
 
 def _first_line(error: BaseException) -> str:

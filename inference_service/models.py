@@ -127,7 +127,7 @@ def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None
     except Exception as error:
         raise EngineError(f"the golden captcha broke the model: {error}") from error
     if answer.shape != expected.shape:
-        raise ArtifactError(f"the model answers {answer.shape}, expected {expected.shape}")
+        raise ArtifactError(f"the golden answer is {expected.shape}, the model's {answer.shape}")
     # Written so that NaN fails too.
     if not np.abs(answer - expected).max() <= GOLDEN_TOLERANCE:
         text = decode(np.nan_to_num(answer).argmax(axis=1)[np.newaxis], spec)[0]

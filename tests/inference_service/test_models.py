@@ -111,7 +111,7 @@ def no_graph(directory: Path) -> None:
         (lambda d: (d / "saved_model.pb").unlink(), "saved_model.pb cannot be read"),
         (flip_a_byte, "was changed: its SHA-256"),
         (wrong_golden, "the golden captcha was read as"),
-        (other_spec, "the model answers (4, 10), expected"),
+        (other_spec, "the model answers (4, 10), its spec asks for (4, 8)"),
         (no_graph, "RuntimeError"),
     ],
 )
