@@ -1,0 +1,89 @@
+"""The real containers, driven through the Compose command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+def why_no_engine() -> str | None:
+    """A sentence if no Docker engine with Compose answers, else nothing."""
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            return f"`{' '.join(command)}` fails: {result.stderr.strip()[:200]}"
+    return None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Stack:
+    """One Compose project with a port and volumes of its own."""
+
+    project: str
+    port: int = field(default_factory=free_port)
+    began: float = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            ["docker", "compose", "-p", self.project, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PORT": str(self.port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0 or not check, f"{arguments}: {result.stdout}{result.stderr}"
+        return result
+
+    def containers(self, service: str) -> list[str]:
+        """Ids of a service's containers, running or not."""
+        return self.compose("ps", "-aq", service).stdout.split()
+
+    def inspect(self, container: str) -> dict:
+        result = subprocess.run(
+            ["docker", "inspect", container], capture_output=True, text=True, check=True
+        )
+        return json.loads(result.stdout)[0]
+
+    def logs(self, service: str) -> str:
+        return self.compose("logs", "--no-color", "--no-log-prefix", service).stdout
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
+
+def eventually(condition: Callable[[], object], timeout_s: float, what: str) -> None:
+    """Returns once the condition holds; fails with `what` if it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.2)
