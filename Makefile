@@ -33,8 +33,16 @@ format: $(INSTALLED)  ## let ruff mend what it can
 e2e: $(INSTALLED)  ## drive the real containers (needs Docker with Compose)
 	$(BIN)/python -m pytest -q -rs tests/e2e $(ARGS)
 
-local: $(INSTALLED)  ## run the three programs as plain processes; Ctrl-C stops all
-	$(BIN)/python -m tests.local $(ARGS)
+local: $(INSTALLED)  ## run the three programs as plain processes, models in ./models; Ctrl-C stops all
+	@echo "captchas at http://localhost:$${GENERATOR_PORT:-8000}/captcha.png," \
+	  "answers at http://localhost:$${INFERENCE_PORT:-5000}/predict, Ctrl-C stops all"
+	@$(BIN)/python -m generator_service & generator=$$!; \
+	$(BIN)/python -m inference_service & inference=$$!; \
+	GENERATOR_URL=http://127.0.0.1:$${GENERATOR_PORT:-8000} $(BIN)/python -m trainer & trainer=$$!; \
+	trap 'kill $$trainer $$inference $$generator 2>/dev/null; wait' EXIT; \
+	trap 'exit 0' INT TERM; \
+	wait $$trainer || echo "training ended without a new version; older ones go on answering"; \
+	wait
 
 lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
 	$(BIN)/pip install -q uv

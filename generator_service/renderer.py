@@ -6,7 +6,10 @@ import asyncio
 import collections
 import logging
 import multiprocessing
+import os
 import secrets
+import signal
+import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +42,11 @@ class Renderer:
 
     def _new_pool(self) -> ProcessPoolExecutor:
         # spawn: forking a process that already runs threads can deadlock the child.
-        return ProcessPoolExecutor(self.processes, mp_context=multiprocessing.get_context("spawn"))
+        return ProcessPoolExecutor(
+            self.processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_live_as_long_as_parent,
+        )
 
     def close(self) -> None:
         """Stops the workers; what is being drawn is dropped."""
@@ -108,3 +115,16 @@ class Renderer:
                 log.warning("a render process died; starting new ones")
                 self._pool = self._new_pool()
             return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+
+
+def _live_as_long_as_parent() -> None:
+    """Prepares a worker: Ctrl-C is its parent's business, and its parent's end is its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

@@ -45,6 +45,9 @@ def main() -> None:
     except (GeneratorError, GateError, ConfigError, ArtifactError, OSError) as error:
         log.error("%s; nothing was published, the versions before stay", error)
         sys.exit(1)
+    except KeyboardInterrupt:
+        log.info("stopped; nothing was published, fetched captchas are kept")
+        sys.exit(130)
 
 
 def run(config: TrainingConfig, models: Path, client: GeneratorClient, wait_s: float) -> None:

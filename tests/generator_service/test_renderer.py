@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import multiprocessing
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +61,30 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost() -> None:
     before, after = asyncio.run(draw())
     renderer.close()
     assert before == after
+
+
+def draw_and_tell(connection) -> None:
+    """In a process of its own: draws once, tells the workers' ids, waits to be killed."""
+    renderer = Renderer(SPEC, (), 2)
+    asyncio.run(renderer.warm_up())
+    connection.send(list(renderer._pool._processes))
+    time.sleep(60)
+
+
+def test_workers_end_with_a_parent_that_was_killed() -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    parent = context.Process(target=draw_and_tell, args=(theirs,))
+    parent.start()
+    assert ours.poll(30)
+    workers = ours.recv()
+    assert workers
+    parent.kill()
+    parent.join()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+        assert time.monotonic() < deadline, "a worker was left behind"
+        time.sleep(0.05)
 
 
 def test_the_event_loop_stays_free_while_a_dataset_is_drawn() -> None:

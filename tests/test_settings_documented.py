@@ -1,0 +1,74 @@
+"""A setting that is read but not documented, or not handed on by Compose, fails here."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from generator_service.settings import Settings as GeneratorSettings
+from inference_service.settings import Settings as InferenceSettings
+from trainer.config import ENVIRONMENT_PREFIX, TrainingConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+class Recorder(Mapping[str, str]):
+    """An empty environment that remembers what was looked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.asked.add(key)
+        return default
+
+    def __getitem__(self, key: str) -> str:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def asked_for() -> set[str]:
+    recorder = Recorder()
+    GeneratorSettings.from_environment(recorder)
+    InferenceSettings.from_environment(recorder)
+    read_in_main = re.findall(
+        r'os\.environ, "([A-Z_]+)"', (ROOT / "trainer" / "__main__.py").read_text()
+    )
+    training = {f"{ENVIRONMENT_PREFIX}{f.name.upper()}" for f in dataclasses.fields(TrainingConfig)}
+    return recorder.asked | set(read_in_main) | training | {f"{ENVIRONMENT_PREFIX}RECIPE"}
+
+
+def documented() -> dict[str, str]:
+    page = (ROOT / "docs/settings.md").read_text()
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", page, re.MULTILINE))
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    only_compose = {"PORT", "COMPOSE_PROFILES", "FONTS_DIR"}
+    assert set(documented()) - only_compose == asked_for()
+
+
+def test_the_documented_defaults_of_the_training_are_the_real_ones() -> None:
+    table = documented()
+    for field in dataclasses.fields(TrainingConfig):
+        assert table[f"{ENVIRONMENT_PREFIX}{field.name.upper()}"] == f"`{field.default}`"
+
+
+def test_compose_hands_every_setting_on() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    given_by_the_image = {
+        "GENERATOR_HOST", "GENERATOR_PORT", "INFERENCE_HOST", "INFERENCE_PORT", "MODELS_DIR",
+        "DATA_DIR", "GENERATOR_URL",
+    }  # fmt: skip
+    for key in asked_for() - given_by_the_image:
+        assert f"{key}: " in compose, key
+    for key in documented():
+        if key in ("PORT", "FONTS_DIR"):
+            assert f"${{{key}:-" in compose
