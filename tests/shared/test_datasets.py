@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,38 @@ def test_fewer_images_than_announced_are_noticed(tmp_path: Path) -> None:
     path.write_bytes(written(count=4, texts=[*TEXTS, "bb"]))
     with pytest.raises(DatasetError):
         read_npz(path)
+
+
+def peak_bytes(write: Callable[[int], None], count: int) -> int:
+    tracemalloc.start()
+    write(count)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_count_of_an_npz() -> None:
+    image = bytes(SPEC.width * SPEC.height)
+
+    def write(count: int) -> None:
+        writer = NpzWriter(SPEC, 1, 0, count)
+        for _ in range(count):
+            writer.add(image)
+        for _ in writer.finish("ab" for _ in range(count)):
+            pass
+
+    assert peak_bytes(write, 40_000) < peak_bytes(write, 8_000) + 50_000
+
+
+def test_a_zip_keeps_only_its_directory_in_memory() -> None:
+    def write(count: int) -> None:
+        writer = ZipWriter(0)
+        for _ in range(count):
+            writer.add([("ab", bytes(8_000))])
+        writer.finish()
+
+    growth = peak_bytes(write, 6_000) - peak_bytes(write, 1_000)
+    assert growth / 5_000 < 1_000, "bytes per captcha"
 
 
 def test_a_zip_holds_labelled_pictures_and_is_the_same_every_time() -> None:
