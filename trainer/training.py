@@ -216,17 +216,19 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, stream: TextIO, epoch_steps: int, epochs: int) -> None:
         super().__init__()
         self.loss = math.nan
+        self._stream = stream
         self._epoch_steps = epoch_steps
-        self._epochs_done = 0
-        self._progress = Progress(stream, "training steps", epoch_steps * epochs)
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        what = f"epoch {epoch + 1} of {self._epochs}, steps"
+        self._progress = Progress(self._stream, what, self._epoch_steps)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.loss = float((logs or {})["loss"])
-        done = self._epochs_done * self._epoch_steps + batch + 1
-        self._progress.update(done, f"loss {self.loss:.4f}")
+        self._progress.update(batch + 1, f"loss {self.loss:.4f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epochs_done += 1
         logs = logs or {}
         log.info(
             "epoch %d: loss %.4f, validation loss %.4f, captchas right %.2f %%",

@@ -294,6 +294,8 @@ def test_replicas_share_the_work_and_losing_one_loses_no_answer(
     stack: Stack, client: httpx.Client
 ) -> None:
     stack.compose("up", "-d", "--no-recreate", "--scale", "inference=3", "--scale", "generator=2")
+    drawn = {client.get("/captcha.png", params={"seed": 5}).content for _ in range(20)}
+    assert len(drawn) == 1, "a seed gives the same bytes whichever replica draws"
     captchas = draw(client, 60)
     expected = {png: predict(client, png).json()["prediction"] for _, png in captchas}
     stop = threading.Event()
