@@ -55,7 +55,11 @@ def test_each_heavy_library_has_one_home() -> None:
     homes = {
         "captcha": {"generator_service/drawing.py"},
         "openvino": {"inference_service/engines.py"},
-        "tensorflow": {"inference_service/engines.py", "trainer/training.py"},
+        "tensorflow": {
+            "inference_service/engines.py",
+            "trainer/feed.py",
+            "trainer/training.py",
+        },
         "matplotlib": {"trainer/plots.py"},
         "httpx": {"trainer/client.py", "trainer/__main__.py"},
         "fastapi": {"generator_service/app.py", "inference_service/app.py"},

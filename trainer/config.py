@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.spec import MIN_SIDE_PX
+
 NETWORKS = ("compact", "course")
 LOSSES = ("categorical_crossentropy", "binary_crossentropy")
 OPTIMIZERS = ("adamw", "adam")
@@ -43,6 +45,7 @@ class TrainingConfig:
     learning_rate: float = _described(0.003, "the highest learning rate")
     schedule: str = _described("cosine", "warm-up and cosine decay, or constant", SCHEDULES)
     weight_decay: float = _described(0.01, "of adamw")
+    shift: int = _described(4, "pixels by which captchas are moved at most while training")
     min_accuracy: float = _described(0.98, "whole-captcha accuracy that publishing asks for")
 
     def __post_init__(self) -> None:
@@ -58,6 +61,7 @@ class TrainingConfig:
         self._require("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647")
         self._require("learning_rate", 0 < self.learning_rate <= 10, "above 0 and at most 10")
         self._require("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1")
+        self._require("shift", 0 <= self.shift < MIN_SIDE_PX, f"from 0 to {MIN_SIDE_PX - 1}")
         self._require("min_accuracy", 0 <= self.min_accuracy <= 1, "from 0 to 1")
 
     def _require(self, name: str, holds: bool, must: str) -> None:
@@ -84,6 +88,7 @@ COURSE_RECIPE: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 0.001,
     "schedule": "constant",
+    "shift": 0,
     "min_accuracy": 0.0,
 }
 RECIPES: dict[str, dict[str, Any]] = {"default": {}, "course": COURSE_RECIPE}

@@ -29,6 +29,7 @@ from trainer.client import Source
 from trainer.config import TrainingConfig, fingerprint_recipe
 from trainer.dataset import Split, Splits
 from trainer.evaluation import Evaluation, evaluate
+from trainer.feed import feed
 from trainer.networks import NETWORKS, build_recogniser
 from trainer.progress import Progress
 
@@ -113,7 +114,7 @@ def _fit(
     )
     watch = _Watch(stream, epoch_steps, config.epochs)
     recogniser.fit(
-        feed(splits.train, spec, config.batch_size, shuffle_seed=config.seed),
+        feed(splits.train, spec, config.batch_size, config.seed, config.shift),
         validation_data=feed(splits.validation, spec, 500),
         epochs=config.epochs,
         shuffle=False,  # the feed has done it
@@ -129,24 +130,6 @@ def _fit(
         raise TrainingError(
             f"the loss became {watch.loss}: the learning rate {config.learning_rate:g} is too high"
         )
-
-
-def feed(
-    split: Split, spec: CaptchaSpec, batch_size: int, shuffle_seed: int | None = None
-) -> tf.data.Dataset:
-    """Batches of (uint8 (B, height, width), one-hot float32 (B, length, charset))."""
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
-    # Shuffling row numbers and gathering a batch at once is several times cheaper than
-    # passing images through a shuffle buffer one by one.
-    rows = tf.data.Dataset.range(len(split))
-    if shuffle_seed is not None:
-        rows = rows.shuffle(len(split), seed=shuffle_seed)
-
-    def gather(batch: Any) -> Any:
-        one_hot = tf.one_hot(tf.gather(labels, batch), len(spec.charset))
-        return tf.gather(images, batch), one_hot
-
-    return rows.batch(batch_size).map(gather).prefetch(4)
 
 
 def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:

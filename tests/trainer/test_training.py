@@ -19,7 +19,7 @@ from trainer.client import Source
 from trainer.dataset import Splits
 from trainer.evaluation import evaluate
 from trainer.networks import NETWORKS
-from trainer.training import TrainingError, feed, load_exported, train_and_evaluate
+from trainer.training import TrainingError, load_exported, train_and_evaluate
 
 
 def test_a_short_training_reads_most_captchas(models: Path) -> None:
@@ -58,19 +58,6 @@ def test_the_history_has_a_row_per_epoch(models: Path) -> None:
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     # Warm-up and decay: the last epoch ends at a fraction of the highest rate.
     assert float(rows[-1]["learning_rate"]) < 0.1 * SMALL.learning_rate
-
-
-def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
-    seen = []
-    for images, one_hot in feed(splits.validation, SPEC, 64, shuffle_seed=1):
-        for image, label in zip(images.numpy(), one_hot.numpy(), strict=True):
-            seen.append((image.tobytes(), label.argmax(-1).tolist()))
-    expected = [
-        (image.tobytes(), label.tolist())
-        for image, label in zip(splits.validation.images, splits.validation.labels, strict=True)
-    ]
-    assert seen != expected
-    assert sorted(seen) == sorted(expected)
 
 
 def test_the_splits_share_no_captcha(splits: Splits) -> None:
