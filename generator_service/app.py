@@ -97,11 +97,14 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
             drawing_fingerprint=renderer.drawing_fingerprint,
         )
 
+    def choose(text: str | None, seed: int | None) -> tuple[str, int]:
+        chosen = renderer.new_seed() if seed is None else seed
+        return renderer.text_of(chosen) if text is None else text, chosen
+
     @app.get("/captcha")
     async def captcha_json(text: Text = None, seed: Seed = None) -> CaptchaBody:
         """A captcha with its label; the answer can be posted to `/predict` as it is."""
-        chosen = renderer.new_seed() if seed is None else seed
-        label = renderer.text_of(chosen) if text is None else text
+        label, chosen = choose(text, seed)
         png = await renderer.png(label, chosen)
         metrics.rendered.labels("png").inc()
         image = base64.b64encode(png).decode("ascii")
@@ -110,8 +113,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     @app.get("/captcha.png", response_class=Response, responses=_content("image/png"))
     async def captcha_png(text: Text = None, seed: Seed = None) -> Response:
         """A captcha as PNG; its label is in the header X-Captcha-Text."""
-        chosen = renderer.new_seed() if seed is None else seed
-        label = renderer.text_of(chosen) if text is None else text
+        label, chosen = choose(text, seed)
         png = await renderer.png(label, chosen)
         metrics.rendered.labels("png").inc()
         return Response(png, media_type="image/png", headers=_label_headers(label, chosen))
@@ -119,8 +121,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     @app.get("/captcha.wav", response_class=Response, responses=_content("audio/wav"))
     async def captcha_wav(text: Text = None, seed: Seed = None) -> Response:
         """A spoken captcha as WAV; its label is in the header X-Captcha-Text."""
-        chosen = renderer.new_seed() if seed is None else seed
-        label = renderer.text_of(chosen) if text is None else text
+        label, chosen = choose(text, seed)
         wav = await renderer.sound(label, chosen)
         metrics.rendered.labels("wav").inc()
         return Response(wav, media_type="audio/wav", headers=_label_headers(label, chosen))
