@@ -1,4 +1,4 @@
-# Everything a developer runs. `make test` needs only python3 (3.11 or newer) and make.
+# Everything a developer runs. `make test` needs only python3 (3.11 to 3.13) and make.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(INSTALLED): tests/requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed (TensorFlow has no newer wheels): make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	touch $@

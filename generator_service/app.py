@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any, Literal
@@ -26,6 +27,8 @@ Seed = Annotated[
 ]
 Text = Annotated[str | None, Query(description="What to show; without it the seed decides.")]
 
+log = logging.getLogger(__name__)
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": ProblemBody, "description": "A value that cannot be; the answer says which."},
     503: {"model": ProblemBody, "description": "Not ready, or too busy; Retry-After says when."},
@@ -37,14 +40,19 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     """The generator as an ASGI application. It takes over the renderer and closes it at the end."""
     metrics = Metrics()
     streams = 0
-    ready = False
+    not_ready: str | None = "the render processes are starting"
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async def warm_up() -> None:
-            nonlocal ready
-            await renderer.warm_up()
-            ready = True
+            nonlocal not_ready
+            try:
+                await renderer.warm_up()
+            except Exception as error:
+                log.exception("the first captcha could not be drawn")
+                not_ready = f"the first captcha could not be drawn: {error}"
+            else:
+                not_ready = None
 
         warming = asyncio.create_task(warm_up())
         try:
@@ -57,6 +65,10 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         title="captcha-pipeline generator",
         description="Issues labelled text captchas.",
         lifespan=lifespan,
+        # Under the gateway's path to the generator.
+        docs_url="/captcha/docs",
+        openapi_url="/captcha/openapi.json",
+        redoc_url=None,
         responses={422: PROBLEMS[422]},
     )
     app.add_middleware(ObservedApp, report=metrics.report)
@@ -69,6 +81,11 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     async def impossible(_: Request, error: SpecError) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> Response:
+        log.error("a request broke", exc_info=error)
+        return JSONResponse({"detail": "something broke here; the log says what"}, 500)
+
     @app.get("/ping", response_class=PlainTextResponse)
     @app.post("/ping", response_class=PlainTextResponse)
     async def ping() -> str:
@@ -78,8 +95,8 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     @app.get("/ready", responses={503: PROBLEMS[503]})
     async def is_ready() -> dict[str, str]:
         """200 once every render process has drawn, before that 503."""
-        if not ready:
-            raise HTTPException(503, "the render processes are starting", {"Retry-After": "1"})
+        if not_ready:
+            raise HTTPException(503, not_ready, {"Retry-After": "1"})
         return {"status": "ready", "fingerprint": renderer.spec.fingerprint}
 
     @app.get("/metrics", response_class=Response)
@@ -138,21 +155,32 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         if streams >= MAX_STREAMS:
             raise HTTPException(503, f"{streams} datasets are being drawn", {"Retry-After": "10"})
         chosen = renderer.new_seed() if seed is None else seed
-        body = {"zip": _stream_zip, "npz": _stream_npz}[kind](renderer, chosen, start, count)
 
-        async def counted() -> AsyncIterator[bytes]:
+        async def parts() -> AsyncGenerator[bytes]:
             nonlocal streams
             streams += 1
             try:
-                async with aclosing(body):
-                    async for part in body:
+                body = {"zip": _stream_zip, "npz": _stream_npz}[kind]
+                async with aclosing(body(renderer, chosen, start, count)) as stream:
+                    async for part in stream:
                         yield part
                 metrics.rendered.labels(kind).inc(count)
             finally:
                 streams -= 1
 
+        # Begun here, so that no other request comes between the check above and the count, and
+        # what cannot be drawn is a 500 instead of an empty archive.
+        running = parts()
+        first = await anext(running)
+
+        async def whole() -> AsyncGenerator[bytes]:
+            async with aclosing(running):
+                yield first
+                async for part in running:
+                    yield part
+
         return StreamingResponse(
-            counted(),
+            whole(),
             media_type="application/zip",
             headers={
                 "Content-Disposition": f'attachment; filename="captchas-{chosen}-{start}.{kind}"',
@@ -179,19 +207,26 @@ async def _stream_zip(
     renderer: Renderer, seed: int, start: int, count: int
 ) -> AsyncGenerator[bytes]:
     writer = ZipWriter(start)
-    async with aclosing(renderer.png_chunks(seed, start, count)) as chunks:
-        async for pictures in chunks:
-            yield writer.add(pictures)
-    yield writer.finish()
+    try:
+        async with aclosing(renderer.png_chunks(seed, start, count)) as chunks:
+            async for pictures in chunks:
+                yield writer.add(pictures)
+        # The directory of many captchas takes seconds to write: not on the event loop.
+        yield await asyncio.to_thread(writer.finish)
+    finally:
+        writer.abandon()
 
 
 async def _stream_npz(
     renderer: Renderer, seed: int, start: int, count: int
 ) -> AsyncGenerator[bytes]:
-    writer = NpzWriter(renderer.spec, seed, start, count)
-    async with aclosing(renderer.grey_chunks(seed, start, count)) as chunks:
-        async for pixels in chunks:
-            yield writer.add(pixels)
-    # Drawn from the seed again rather than kept: memory must not grow with count.
-    for part in writer.finish(renderer.text_of(seed, i) for i in range(start, start + count)):
-        yield part
+    writer = NpzWriter(renderer.spec, renderer.drawing_fingerprint, seed, start, count)
+    try:
+        async with aclosing(renderer.grey_chunks(seed, start, count)) as chunks:
+            async for pixels in chunks:
+                yield writer.add(pixels)
+        # Drawn from the seed again rather than kept: memory must not grow with count.
+        for part in writer.finish(renderer.text_of(seed, i) for i in range(start, start + count)):
+            yield part
+    finally:
+        writer.abandon()

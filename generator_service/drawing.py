@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, ImageFont, features
 
 from generator_service.randomness import SeededSource, load_seeded
 from shared.images import GreyImage, to_grey
@@ -20,6 +20,10 @@ from shared.spec import CaptchaSpec, SpecError
 _source = SeededSource()
 _image_module = load_seeded("captcha.image", _source)
 _audio_module = load_seeded("captcha.audio", _source)
+
+
+class FontError(ValueError):
+    """A file that is no font; the text names it."""
 
 
 class _Painter(_image_module.ImageCaptcha):  # type: ignore[misc,name-defined]
@@ -112,8 +116,13 @@ def draw_sound(spec: CaptchaSpec, text: str, seed: int) -> bytes:
 
 
 def describe_drawing(fonts: tuple[str, ...]) -> dict[str, Any]:
-    """What decides, beside spec and seed, which pixels come out."""
+    """What decides, beside spec and seed, which pixels come out. Raises FontError."""
     files = fonts or tuple(_image_module.DEFAULT_FONTS)
+    for file in files:
+        try:
+            ImageFont.truetype(file, 42)
+        except OSError as error:
+            raise FontError(f"the font {file} cannot be used: {error}") from error
     return {
         "captcha": importlib.metadata.version("captcha"),
         "pillow": importlib.metadata.version("pillow"),

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 class Renderer:
     """Renders captchas of one spec. What comes out depends on seed and index alone, never on
-    the number of processes."""
+    the number of processes. Raises FontError if a font cannot be used."""
 
     def __init__(self, spec: CaptchaSpec, fonts: tuple[str, ...], processes: int) -> None:
         self.spec = spec

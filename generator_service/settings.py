@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.environment import read_int, read_text
-from shared.spec import CaptchaSpec
+from shared.environment import SettingsError, count_cores, read_int, read_text
+from shared.spec import CaptchaSpec, SpecError
 
 
 @dataclass(frozen=True)
@@ -24,19 +23,20 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises SettingsError naming the variable, or SpecError."""
+        """Raises SettingsError naming the variable."""
         default = CaptchaSpec()
+        charset = read_text(environment, "CAPTCHA_CHARSET", default.charset)
+        length = read_int(environment, "CAPTCHA_LENGTH", default.length)
+        width = read_int(environment, "CAPTCHA_WIDTH", default.width)
+        height = read_int(environment, "CAPTCHA_HEIGHT", default.height)
+        try:
+            spec = CaptchaSpec(charset, length, width, height)
+        except SpecError as error:
+            raise SettingsError(f"the CAPTCHA_* settings make no captcha: {error}") from error
         return cls(
-            spec=CaptchaSpec(
-                charset=read_text(environment, "CAPTCHA_CHARSET", default.charset),
-                length=read_int(environment, "CAPTCHA_LENGTH", default.length),
-                width=read_int(environment, "CAPTCHA_WIDTH", default.width),
-                height=read_int(environment, "CAPTCHA_HEIGHT", default.height),
-            ),
+            spec=spec,
             fonts=tuple(read_text(environment, "CAPTCHA_FONTS", "").split()),
-            processes=read_int(
-                environment, "RENDER_PROCESSES", len(os.sched_getaffinity(0)), low=1, high=256
-            ),
+            processes=read_int(environment, "RENDER_PROCESSES", count_cores(), low=1, high=256),
             max_dataset=read_int(environment, "MAX_DATASET", 1_000_000, low=1),
             host=read_text(environment, "GENERATOR_HOST", "127.0.0.1"),
             port=read_int(environment, "GENERATOR_PORT", 8000, low=1, high=65_535),

@@ -13,13 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from shared.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT
 from shared.spec import CaptchaSpec
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
-
-INPUT = "images"
-OUTPUT = "probabilities"
 
 
 class EngineError(RuntimeError):
@@ -48,7 +46,7 @@ class OpenVinoEngine:
         try:
             model = core.read_model(saved_model)
             # Captchas come one by one; a fixed batch of 1 lets the compiler plan all memory.
-            model.reshape({INPUT: [1, spec.height, spec.width]})
+            model.reshape({SIGNATURE_INPUT: [1, spec.height, spec.width]})
             compiled = core.compile_model(
                 model,
                 "CPU",
@@ -61,7 +59,7 @@ class OpenVinoEngine:
                     "INFERENCE_PRECISION_HINT": "f32",
                 },
             )
-            answered = tuple(compiled.output(OUTPUT).shape)
+            answered = tuple(compiled.output(SIGNATURE_OUTPUT).shape)
         except RuntimeError as error:
             raise EngineError(_first_line(error)) from error
         _check_answer(answered[1:], spec)
@@ -77,7 +75,7 @@ class OpenVinoEngine:
             request = self._per_thread.request = self._compiled.create_infer_request()
         answers = np.empty((len(images), *self._shape), np.float32)
         for i, image in enumerate(images):
-            answers[i] = request.infer({INPUT: image[np.newaxis]})[OUTPUT][0]
+            answers[i] = request.infer({SIGNATURE_INPUT: image[np.newaxis]})[SIGNATURE_OUTPUT][0]
         return answers
 
 
@@ -89,13 +87,15 @@ class TensorFlowEngine:
     def __init__(self, saved_model: Path, spec: CaptchaSpec, threads: int) -> None:
         import tensorflow as tf  # noqa: PLC0415 - only the image for GPU has it
 
+        # Newer GPUs would otherwise round to 10 bits and answer a little differently.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         try:
             loaded = tf.saved_model.load(str(saved_model))
             signature = loaded.signatures["serving_default"]
-            given = signature.structured_input_signature[1][INPUT]
+            given = signature.structured_input_signature[1][SIGNATURE_INPUT]
             if not given.shape.is_compatible_with((None, spec.height, spec.width)):
                 raise EngineError(f"the model takes {given.shape}")
-            answered = tuple(signature.structured_outputs[OUTPUT].shape)
+            answered = tuple(signature.structured_outputs[SIGNATURE_OUTPUT].shape)
             _check_answer(answered[1:], spec)
         except EngineError:
             raise
@@ -108,8 +108,8 @@ class TensorFlowEngine:
 
     def predict(self, images: Images) -> Probabilities:
         """As the interface says."""
-        answer = self._signature(**{INPUT: self._tf.constant(images)})
-        probabilities: Probabilities = answer[OUTPUT].numpy()
+        answer = self._signature(**{SIGNATURE_INPUT: self._tf.constant(images)})
+        probabilities: Probabilities = answer[SIGNATURE_OUTPUT].numpy()
         return probabilities
 
 

@@ -64,6 +64,7 @@ class ModelStore:
         self.refusals = 0
         self._root = root
         self._load_engine = load_engine
+        self._current_stamp: Stamp = ()
         self._refused_stamps: dict[int, Stamp] = {}
 
     def refresh(self) -> None:
@@ -72,10 +73,13 @@ class ModelStore:
         for gone in self.refused.keys() - set(versions):
             del self.refused[gone], self._refused_stamps[gone]
         for version in reversed(versions):
-            if self.current is not None and version == self.current.version:
-                return
             stamp = _stamp(self._root / str(version))
+            is_current = self.current is not None and version == self.current.version
+            if is_current and stamp == self._current_stamp:
+                return
             if self._refused_stamps.get(version) == stamp:
+                if is_current:
+                    return  # its files were damaged since: what is in memory is still good
                 continue
             began = time.perf_counter()
             try:
@@ -86,10 +90,13 @@ class ModelStore:
                 self._refused_stamps[version] = stamp
                 self.refusals += 1
                 log.warning("version %d refused: %s", version, error)
+                if is_current:
+                    return
                 continue
             self.refused.pop(version, None)
             self._refused_stamps.pop(version, None)
             self.current = model
+            self._current_stamp = stamp
             self.swaps += 1
             log.info("version %d answers, %.2f s to load", version, time.perf_counter() - began)
             return

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.artifacts import MODEL_NAME
-from shared.environment import read_float, read_int, read_text
+from shared.environment import count_cores, read_float, read_int, read_text
 
 ENGINES = ("openvino", "tensorflow")
 
@@ -33,9 +32,7 @@ class Settings:
         return cls(
             models=Path(read_text(environment, "MODELS_DIR", "models")) / MODEL_NAME,
             engine=read_text(environment, "ENGINE", ENGINES[0], choices=ENGINES),
-            threads=read_int(
-                environment, "INFERENCE_THREADS", len(os.sched_getaffinity(0)), low=1, high=256
-            ),
+            threads=read_int(environment, "INFERENCE_THREADS", count_cores(), low=1, high=256),
             max_waiting=read_int(environment, "MAX_WAITING", 256, low=1),
             poll_s=read_float(environment, "MODEL_POLL_S", 1.0, low=0.05, high=3600.0),
             host=read_text(environment, "INFERENCE_HOST", "127.0.0.1"),

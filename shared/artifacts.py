@@ -24,6 +24,10 @@ from shared.spec import CaptchaSpec, SpecError
 MODEL_NAME = "captcha"
 MANIFEST = "manifest.json"
 SAVED_MODEL = "saved_model.pb"
+# The names in a SavedModel's signature: uint8 (N, height, width) in, float32 (N, length, charset)
+# out.
+SIGNATURE_INPUT = "images"
+SIGNATURE_OUTPUT = "probabilities"
 _INCOMING = ".incoming-"
 
 

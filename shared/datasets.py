@@ -1,8 +1,9 @@
 """Datasets in flight: archives written while they are drawn, read only if they are whole.
 
-npz: `images` uint8 (N, height, width), `texts` (N,) and, to prove it, `spec` (JSON), `seed`,
-`start` and `sha256` over all of them. zip: PNG files named `<label>_<index>.png`, each with its
-CRC-32; the directory at the end is what a cut-off zip lacks.
+npz: `images` uint8 (N, height, width), `texts` (N,) and, to prove it, `spec` (JSON), `drawing`
+(fingerprint of the libraries and fonts), `seed`, `start` and `sha256` over all of them. zip: PNG
+files named `<label>_<index>.png`, each with its CRC-32; the directory at the end is what a cut-off
+zip lacks.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from shared.spec import CaptchaSpec, SpecError
 
 # A fixed date keeps archives of one seed byte-identical; 1980 is the first a zip can name.
 _DATE = (1980, 1, 1, 0, 0, 0)
-_TEXTS_AT_ONCE = 4096
+_TEXTS_AT_ONCE = 512  # drawing them again takes 4 ms
 
 
 class DatasetError(ValueError):
@@ -38,6 +39,8 @@ class Dataset:
     """Captchas start..start+N-1 of a seed, checked against their checksum."""
 
     spec: CaptchaSpec
+    drawing: str
+    """Fingerprint of the libraries and fonts they were drawn with."""
     seed: int
     start: int
     images: npt.NDArray[np.uint8]
@@ -65,7 +68,7 @@ class _Outbox:
 
 
 class _Directory:
-    """What a zip must still know of its members when it ends, in 40 bytes for each.
+    """What a zip must still know of its members when it ends, in 50 bytes for each.
 
     zipfile keeps a list of ZipInfo objects, 900 bytes each: a million captchas would not fit.
     """
@@ -102,16 +105,27 @@ class _Directory:
             yield member
 
 
-class ZipWriter:
+class _Writer:
+    """An archive that is sent on while it is written."""
+
+    def __init__(self) -> None:
+        self._outbox = _Outbox()
+        self._archive = zipfile.ZipFile(cast("IO[bytes]", self._outbox), "w")
+
+    def abandon(self) -> None:
+        """Forgets an archive that nobody reads to its end; one that was finished stays so."""
+        self._archive.fp = None  # else zipfile would try to finish it when it is collected
+
+
+class ZipWriter(_Writer):
     """Writes a zip of labelled PNG files; every method returns the bytes to send on.
 
-    Its directory takes 40 bytes of memory per captcha, 200 while it is written at the end.
+    Its directory takes 50 bytes of memory per captcha, 200 while it is written at the end.
     """
 
     def __init__(self, start: int) -> None:
+        super().__init__()
         self._index = start
-        self._outbox = _Outbox()
-        self._archive = zipfile.ZipFile(cast("IO[bytes]", self._outbox), "w")
         self._archive.filelist = cast("list[zipfile.ZipInfo]", _Directory())
 
     def add(self, pictures: Iterable[tuple[str, bytes]]) -> bytes:
@@ -130,14 +144,14 @@ class ZipWriter:
         return self._outbox.take()
 
 
-class NpzWriter:
+class NpzWriter(_Writer):
     """Writes an npz of captchas start..start+count-1; every method returns the bytes to send on."""
 
-    def __init__(self, spec: CaptchaSpec, seed: int, start: int, count: int) -> None:
-        self._spec, self._seed, self._start, self._count = spec, seed, start, count
-        self._outbox = _Outbox()
-        self._archive = zipfile.ZipFile(cast("IO[bytes]", self._outbox), "w")
-        self._digest = _new_digest(spec, seed, start, count)
+    def __init__(self, spec: CaptchaSpec, drawing: str, seed: int, start: int, count: int) -> None:
+        super().__init__()
+        self._spec, self._drawing = spec, drawing
+        self._seed, self._start, self._count = seed, start, count
+        self._digest = _new_digest(spec, drawing, seed, start, count)
         self._images = self._open("images")
         _write_header(self._images, np.dtype(np.uint8), (count, spec.height, spec.width))
 
@@ -160,6 +174,7 @@ class NpzWriter:
                 yield self._outbox.take()
         for name, value in {
             "spec": np.array(_canonical(self._spec)),
+            "drawing": np.array(self._drawing),
             "seed": np.array(self._seed, "<i8"),
             "start": np.array(self._start, "<i8"),
             "sha256": np.array(self._digest.hexdigest()),
@@ -179,6 +194,7 @@ def read_npz(path: Path) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as archive:
             spec = CaptchaSpec.from_dict(json.loads(str(archive["spec"])))
+            drawing = str(archive["drawing"])
             seed, start = int(archive["seed"]), int(archive["start"])
             images, texts = archive["images"], archive["texts"]
             claimed = str(archive["sha256"])
@@ -190,12 +206,12 @@ def read_npz(path: Path) -> Dataset:
             f"{path.name} holds {images.dtype} images {images.shape} and {texts.dtype} texts,"
             f" expected uint8 {shape} and {_text_dtype(spec)}"
         )
-    digest = _new_digest(spec, seed, start, len(texts))
+    digest = _new_digest(spec, drawing, seed, start, len(texts))
     digest.update(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(texts))
     if digest.hexdigest() != claimed:
         raise DatasetError(f"{path.name} does not match its checksum")
-    return Dataset(spec, seed, start, images, [str(text) for text in texts])
+    return Dataset(spec, drawing, seed, start, images, [str(text) for text in texts])
 
 
 def _text_dtype(spec: CaptchaSpec) -> np.dtype[Any]:
@@ -206,8 +222,8 @@ def _canonical(spec: CaptchaSpec) -> str:
     return json.dumps(spec.to_dict(), sort_keys=True)
 
 
-def _new_digest(spec: CaptchaSpec, seed: int, start: int, count: int) -> Any:
-    return hashlib.sha256(f"{_canonical(spec)}\n{seed}\n{start}\n{count}\n".encode())
+def _new_digest(spec: CaptchaSpec, drawing: str, seed: int, start: int, count: int) -> Any:
+    return hashlib.sha256(f"{_canonical(spec)}\n{drawing}\n{seed}\n{start}\n{count}\n".encode())
 
 
 def _write_header(member: IO[bytes], dtype: np.dtype[Any], shape: Sequence[int]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 
 class SettingsError(ValueError):
     """A setting that cannot be; the text names its key, its value and what it must be."""
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    # Linux knows what a container or taskset leaves of them; other systems do not.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def read_text(

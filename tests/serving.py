@@ -1,10 +1,11 @@
-"""Runs an ASGI application on a free port of this machine, as uvicorn does in production."""
+"""Runs applications on free ports of this machine, and waits for what they do."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,3 +37,23 @@ def wait_ready(client: httpx.Client, timeout_s: float = 60.0) -> None:
     while client.get("/ready").status_code != httpx.codes.OK:
         assert time.monotonic() < deadline, client.get("/ready").text
         time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(condition: Callable[[], object], timeout_s: float, what: str) -> None:
+    """Returns once the condition holds; fails with `what` if it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.2)

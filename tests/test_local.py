@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from shared.artifacts import list_versions
-from tests.e2e.stack import eventually, free_port
+from tests.serving import eventually, free_port
 
 ROOT = Path(__file__).parents[1]
 

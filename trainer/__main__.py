@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import httpx
 
-from shared.artifacts import MODEL_NAME, ArtifactError, list_versions, publish, verify
+from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.environment import read_float, read_text
-from trainer.client import TIMEOUT, GeneratorClient, GeneratorError, Source
-from trainer.config import ConfigError, TrainingConfig, fingerprint_recipe, read_config
-from trainer.dataset import Split, Splits, collect
-from trainer.progress import Progress
+from trainer.client import TIMEOUT, GeneratorClient, GeneratorError
+from trainer.config import ConfigError, read_config
+from trainer.job import GateError, run
 
 log = logging.getLogger("trainer")
-
-
-class GateError(RuntimeError):
-    """A model not good enough to be published."""
 
 
 def main() -> None:
@@ -39,8 +33,11 @@ def main() -> None:
     except ValueError as error:
         log.error("%s", error)
         sys.exit(2)
+    # `docker stop` ends as Ctrl-C does: what was begun is cleared away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with httpx.Client(base_url=url, timeout=TIMEOUT) as http:
+        # The generator is next door: not to be asked through a proxy that the environment names.
+        with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
             run(config, models, GeneratorClient(http, data), wait_s)
     except (GeneratorError, GateError, ConfigError, ArtifactError, OSError) as error:
         log.error("%s; nothing was published, the versions before stay", error)
@@ -48,66 +45,6 @@ def main() -> None:
     except KeyboardInterrupt:
         log.info("stopped; nothing was published, fetched captchas are kept")
         sys.exit(130)
-
-
-def run(config: TrainingConfig, models: Path, client: GeneratorClient, wait_s: float) -> None:
-    """Trains and publishes, unless the newest good version already is what would come out."""
-    began = time.monotonic()
-    source = client.wait_ready(wait_s)
-    recipe = fingerprint_recipe(config, source.spec.fingerprint, source.drawing_fingerprint)
-    if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
-        log.info("version %d was trained from exactly these settings: nothing to do", version)
-        return
-    splits = fetch_splits(config, client, source)
-    fetched_s = time.monotonic() - began
-    log.info("captchas ready after %.0f s", fetched_s)
-    # TensorFlow takes seconds to import: not before it is known to be needed.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from trainer.training import TrainingError, train_and_evaluate  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory(prefix="training-") as workdir:
-        try:
-            artifact = train_and_evaluate(config, source, splits, Path(workdir), sys.stderr)
-        except TrainingError as error:
-            raise GateError(str(error)) from error
-        low, high = artifact.draft.metrics["accuracy_interval_95"]
-        measured = (
-            f"{artifact.evaluation.accuracy:.2%} of {artifact.evaluation.n:,} captchas never"
-            f" trained on were read right (95 % interval {low:.2%} to {high:.2%})"
-        )
-        if artifact.evaluation.accuracy < config.min_accuracy:
-            raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
-        version = publish(artifact.directory, models, artifact.draft)
-    log.info("version %d published after %.0f s: %s", version, time.monotonic() - began, measured)
-
-
-def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
-    """The newest version that verifies, if it comes from this recipe and passes the gate."""
-    for version in reversed(list_versions(models)):
-        try:
-            manifest = verify(models / str(version))
-        except ArtifactError as error:
-            log.warning("version %d does not count: %s", version, error)
-            continue
-        good_enough = manifest.metrics.get("accuracy", 0.0) >= min_accuracy
-        return version if manifest.recipe == recipe and good_enough else None
-    return None
-
-
-def fetch_splits(config: TrainingConfig, client: GeneratorClient, source: Source) -> Splits:
-    """The three splits, from three seeds."""
-    counts = {
-        "train": config.captchas,
-        "validation": config.validation_captchas,
-        "test": config.test_captchas,
-    }
-
-    def fetch(name: str) -> Split:
-        progress = Progress(sys.stderr, f"{name} captchas", counts[name])
-        parts = client.fetch(source, config.split_seeds[name], counts[name])
-        return collect(parts, source.spec, counts[name], progress.update)
-
-    return Splits(train=fetch("train"), validation=fetch("validation"), test=fetch("test"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ from shared.wire import SpecBody
 
 log = logging.getLogger(__name__)
 
-# Captchas per request: small enough to lose little when one breaks off (about 5 s of drawing),
-# large enough that asking costs nothing.
-PART = 4000
+# Small enough to lose little when one breaks off (about 4 s of drawing), large enough that
+# asking costs nothing.
+CAPTCHAS_PER_REQUEST = 4000
 ATTEMPTS = 8
 LONGEST_PAUSE_S = 15.0
+ABANDONED_AFTER_S = 3600.0
 TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=10.0, pool=5.0)
 
 T = TypeVar("T")
@@ -45,8 +46,13 @@ class GeneratorClient:
     """Fetches datasets over HTTP and keeps them, checked, under `cache`."""
 
     def __init__(
-        self, http: httpx.Client, cache: Path, sleep: Callable[[float], None] = time.sleep
+        self,
+        http: httpx.Client,
+        cache: Path,
+        sleep: Callable[[float], None] = time.sleep,
+        captchas_per_request: int = CAPTCHAS_PER_REQUEST,
     ) -> None:
+        self._per_request = captchas_per_request
         self._http = http
         self._cache = cache
         self._sleep = sleep
@@ -54,19 +60,20 @@ class GeneratorClient:
     def wait_ready(self, timeout_s: float) -> Source:
         """Waits until the generator answers, then asks what it draws. Raises GeneratorError."""
         deadline = time.monotonic() + timeout_s
-        why = "no answer"
-        while time.monotonic() < deadline:
+        while True:
             try:
                 answer = self._http.get("/ready")
                 if answer.status_code == httpx.codes.OK:
                     return self._ask_source()
                 why = f"{answer.status_code} {answer.text[:200]}"
-            except httpx.TransportError as error:
+            except httpx.HTTPError as error:
                 why = str(error) or type(error).__name__
+            if time.monotonic() >= deadline:
+                raise GeneratorError(
+                    f"the generator at {self._http.base_url} was not ready"
+                    f" within {timeout_s:g} s: {why}"
+                )
             self._sleep(0.5)
-        raise GeneratorError(
-            f"the generator at {self._http.base_url} was not ready within {timeout_s:g} s: {why}"
-        )
 
     def _ask_source(self) -> Source:
         answer = self._http.get("/captcha/spec").raise_for_status()
@@ -80,8 +87,9 @@ class GeneratorClient:
     def fetch(self, source: Source, seed: int, count: int) -> Iterator[Dataset]:
         """Captchas 0..count-1 of a seed, in order, in parts. Raises GeneratorError."""
         directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
-        for start in range(0, count, PART):
-            size = min(PART, count - start)
+        _clear_abandoned(directory)
+        for start in range(0, count, self._per_request):
+            size = min(self._per_request, count - start)
             path = directory / str(seed) / f"{start}-{size}.npz"
             kept = self._read_kept(path, source, seed, start, size)
             yield kept or self._retry(self._download, path, source, seed, start, size)
@@ -99,7 +107,8 @@ class GeneratorClient:
 
     def _download(self, path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
         path.parent.mkdir(parents=True, exist_ok=True)
-        incoming = path.with_suffix(f".{os.getpid()}.part")
+        # A name that no other trainer on this volume has, whatever container it runs in.
+        incoming = path.with_suffix(f".{secrets.token_hex(4)}.part")
         query: dict[str, str | int] = {"count": size, "seed": seed, "start": start, "format": "npz"}
         try:
             with self._http.stream("GET", "/dataset", params=query) as answer:
@@ -134,9 +143,19 @@ class GeneratorClient:
         raise GeneratorError(f"gave up after {ATTEMPTS} attempts: {why}")
 
 
+def _clear_abandoned(directory: Path) -> None:
+    """Removes what trainers that were killed had begun to fetch."""
+    for part in directory.rglob("*.part"):
+        try:
+            if time.time() - part.stat().st_mtime > ABANDONED_AFTER_S:
+                part.unlink()
+        except FileNotFoundError:
+            continue  # another trainer's, finished just now
+
+
 def _read_expected(path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
     dataset = read_npz(path)
-    got = (dataset.spec, dataset.seed, dataset.start, len(dataset.texts))
-    if got != (source.spec, seed, start, size):
+    got = (dataset.spec, dataset.drawing, dataset.seed, dataset.start, len(dataset.texts))
+    if got != (source.spec, source.drawing_fingerprint, seed, start, size):
         raise DatasetError(f"{path.name} is of another dataset: {got}")
     return dataset

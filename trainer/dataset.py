@@ -1,4 +1,4 @@
-"""Captchas in memory: the three splits, and how they are fed to a network."""
+"""Captchas in memory: the three splits of a training."""
 
 from __future__ import annotations
 

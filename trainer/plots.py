@@ -74,6 +74,7 @@ def plot_gallery(split: Split, evaluation: Evaluation, spec: CaptchaSpec, target
             f"{truth} {mark} {read}",
             family="monospace",
             fontsize=10,
+            parse_math=False,  # "$" may be a character of a captcha
             color="#222222" if truth == read else "#cc3311",
         )
     figure.savefig(target, dpi=110)
@@ -87,8 +88,8 @@ def plot_confusions(evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> 
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(wrong, cmap="Reds")
-    axes.set_xticks(range(len(spec.charset)), list(spec.charset))
-    axes.set_yticks(range(len(spec.charset)), list(spec.charset))
+    axes.set_xticks(range(len(spec.charset)), list(spec.charset), parse_math=False)
+    axes.set_yticks(range(len(spec.charset)), list(spec.charset), parse_math=False)
     axes.set_xlabel("read as")
     axes.set_ylabel("truth")
     axes.set_title(f"{int(wrong.sum())} of {int(evaluation.confusions.sum()):,} characters wrong")

@@ -1,11 +1,9 @@
-"""Trains, exports, evaluates what was exported."""
+"""Trains a network, and measures what was exported of it."""
 
 from __future__ import annotations
 
-import base64
 import datetime
 import importlib.metadata
-import io
 import logging
 import math
 import platform
@@ -16,19 +14,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-from PIL import Image
 
-from shared.artifacts import Golden, ManifestDraft
-from shared.labels import decode
+from shared.artifacts import ManifestDraft
 from shared.spec import CaptchaSpec
 from trainer import plots
 from trainer.client import Source
 from trainer.config import TrainingConfig, fingerprint_recipe
-from trainer.dataset import Split, Splits
+from trainer.dataset import Splits
 from trainer.evaluation import Evaluation, evaluate
+from trainer.export import choose_golden, export, load_exported
 from trainer.feed import feed
 from trainer.networks import NETWORKS, build_recogniser
 from trainer.progress import Progress
@@ -89,7 +84,7 @@ def train_and_evaluate(
         config=config.to_dict(),
         metrics=metrics,
         libraries=_library_versions(),
-        golden=_choose_golden(recognise, splits.test, spec),
+        golden=choose_golden(recognise, splits.test, spec),
     )
     return Artifact(workdir, draft, evaluation)
 
@@ -130,37 +125,6 @@ def _fit(
         raise TrainingError(
             f"the loss became {watch.loss}: the learning rate {config.learning_rate:g} is too high"
         )
-
-
-def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
-    """Writes a SavedModel: `images` uint8 (N, height, width) -> `probabilities` float32
-    (N, length, charset)."""
-    images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name="images")
-    # OpenVINO finds the variables of a SavedModel written this way, not of a plain tf.Module's.
-    archive = keras.export.ExportArchive()
-    archive.track(recogniser)
-    archive.add_endpoint(
-        "serve",
-        lambda images: {"probabilities": recogniser(images, training=False)},
-        input_signature=[images],
-    )
-    archive.write_out(str(directory), verbose=False)
-
-
-def load_exported(directory: Path) -> Any:
-    """The exported model as uint8 (N, height, width) -> float32 (N, length, charset)."""
-    loaded = tf.saved_model.load(str(directory))
-    signature = loaded.signatures["serving_default"]
-
-    def recognise(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        # `loaded` must live as long as this function: the signature holds it only weakly.
-        _ = loaded
-        answer: npt.NDArray[np.float32] = signature(images=tf.constant(images))[
-            "probabilities"
-        ].numpy()
-        return answer
-
-    return recognise
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -220,19 +184,6 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             logs["val_loss"],
             100 * logs["val_captcha_accuracy"],
         )
-
-
-def _choose_golden(recognise: Any, split: Split, spec: CaptchaSpec) -> Golden:
-    """A captcha of the test set with the answer of the exported model."""
-    image = split.images[0]
-    probabilities = recognise(image[np.newaxis])[0]
-    png = io.BytesIO()
-    Image.fromarray(image).save(png, format="png")
-    return Golden(
-        image=base64.b64encode(png.getvalue()).decode("ascii"),
-        text=decode(probabilities.argmax(axis=1)[np.newaxis], spec)[0],
-        probabilities=[[float(p) for p in row] for row in probabilities],
-    )
 
 
 def _library_versions() -> dict[str, str]:

@@ -26,7 +26,8 @@ def stack() -> Iterator[Stack]:
         yield stack
     finally:
         print(stack.compose("ps", "-a", check=False).stdout)
-        stack.compose("--profile", "cpu", "down", "-v", "--timeout", "5", check=False)
+        down = ("down", "-v", "--rmi", "local", "--timeout", "5")
+        stack.compose("--profile", "cpu", *down, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,13 +17,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import ROOT, Stack, eventually
+from tests.e2e.stack import ROOT, Stack
+from tests.serving import eventually
 from trainer.evaluation import wilson_interval
 
 FIELDS = {"success", "prediction", "debug"}
-# With default settings, 2 cores and the images built. The bar for accuracy is the default
-# training's own; CI machines are too uneven to hold a time against them.
+# With default settings, 2 cores and the images built. Machines that run CI are shared with who
+# knows what: there the bar is only that it ends.
 MAX_MINUTES = 8
+MAX_MINUTES_IN_CI = 24
 MIN_ACCURACY = 0.98
 FRESH_CAPTCHAS = 2_000
 
@@ -59,7 +62,7 @@ def test_the_default_training_publishes_a_model_that_answers(
     def state() -> dict:
         return stack.inspect(trainer)["State"]
 
-    eventually(lambda: state()["Status"] == "exited", 3 * 60 * MAX_MINUTES, "the trainer ends")
+    eventually(lambda: state()["Status"] == "exited", 60 * MAX_MINUTES_IN_CI, "the trainer ends")
     assert state()["ExitCode"] == 0, stack.logs("trainer")
     eventually(lambda: client.get("/ready").status_code == 200, 30, "the model answers")
     minutes = (time.monotonic() - stack.began) / 60
@@ -67,8 +70,7 @@ def test_the_default_training_publishes_a_model_that_answers(
     with capsys.disabled():
         print(f"\nfrom `up` to the first answer: {minutes:.1f} minutes")
         print(re.findall(r".*published.*", stack.logs("trainer"))[-1])
-    if not os.environ.get("CI"):
-        assert minutes < MAX_MINUTES
+    assert minutes < (MAX_MINUTES_IN_CI if os.environ.get("CI") else MAX_MINUTES)
 
 
 def test_fresh_captchas_are_read_through_the_running_stack(
@@ -127,6 +129,39 @@ def test_the_curl_commands_of_the_readme_work_as_printed(stack: Stack, tmp_path:
     assert any(tmp_path.iterdir()), "a captcha was saved"
 
 
+# What the README shows beside curl: each is done by a test here or resolved below.
+DONE_BY_TESTS = {
+    "docker compose up": "the fixture `stack`",
+    "docker compose up -d --scale inference=3 --scale generator=2": "test_replicas_share",
+    "docker compose run --rm --no-deps --entrypoint rm trainer -r /models/captcha/2": (
+        "test_removing_the_newest_version"
+    ),
+    "docker compose run --rm trainer --help": "below",
+    "CAPTCHA_LENGTH=5 docker compose up -d": "below",
+    "TRAIN_RECIPE=course docker compose up": "below",
+    "make test": ".ci/run",
+    "make lint": ".ci/run",
+    "make e2e": ".ci/run",
+    "make lock": "by hand, when dependencies change",
+    "docker compose down": "the fixture `stack`",
+    "docker compose up --build": "the fixture `stack`",
+}
+
+
+def test_every_other_command_of_the_readme_is_done_somewhere(stack: Stack) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    lines = [line.split("  #")[0].strip() for line in "\n".join(blocks).splitlines()]
+    others = [line for line in lines if line and "curl " not in line and "printf" not in line]
+    assert set(others) <= set(DONE_BY_TESTS), set(others) - set(DONE_BY_TESTS)
+    assert "--recipe" in stack.compose("run", "--rm", "--no-deps", "trainer", "--help").stdout
+    for key, value, service in (
+        ("CAPTCHA_LENGTH", "5", "generator"),
+        ("TRAIN_RECIPE", "course", "trainer"),
+    ):
+        resolved = stack.compose("config", "--format", "json", **{key: value}).stdout
+        assert json.loads(resolved)["services"][service]["environment"][key] == value
+
+
 def test_bad_input_through_the_gateway_gets_a_sentence(client: httpx.Client) -> None:
     cases = [
         (client.post("/predict"), 400, "no image received"),
@@ -139,6 +174,8 @@ def test_bad_input_through_the_gateway_gets_a_sentence(client: httpx.Client) -> 
         assert answer.status_code == status, answer.text
         assert set(answer.json()) == FIELDS
         assert sentence in answer.json()["debug"]
+    for path in ("/docs", "/captcha/docs", "/openapi.json", "/captcha/openapi.json", "/metrics"):
+        assert client.get(path).status_code == 200, path
     for path, sentence in (
         ("/dataset?count=0", "greater than or equal to 1"),
         ("/dataset?count=1000000000", "less than or equal to 1000000"),
@@ -173,6 +210,7 @@ def test_containers_are_confined(stack: Stack) -> None:
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert host["Memory"] > 0
         assert host["Init"] is True
+        assert service == "trainer" or details["State"]["Health"]["Status"] == "healthy"
         assert details["Config"]["User"] not in ("", "root", "0")
         published = details["NetworkSettings"]["Ports"]
         assert [p for p in published.values() if p] == [] or service == "gateway"
@@ -194,7 +232,8 @@ def test_the_cpu_inference_image_holds_no_tensorflow(
             ["docker", "images", "--format", "{{.Repository}} {{.Size}}"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        lines = [line for line in sizes.stdout.splitlines() if "captcha-pipeline" in line]
+        lines = [line for line in sizes.stdout.splitlines() if line.startswith(stack.project)]
+        assert len(lines) == 3
         print("\n" + "\n".join(sorted(lines)))
 
 
@@ -257,11 +296,21 @@ def test_a_generator_that_restarts_midway_and_a_killed_trainer_lose_nothing(
     subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
     assert finish(stack, killed)[0] == 137
 
-    survivor = run_trainer(stack, **SMALL, TRAIN_MIN_ACCURACY="0")
-    time.sleep(2)
+    # A seed of its own, so that nothing is in the cache yet, and enough captchas to be midway.
+    larger = SMALL | {"TRAIN_SEED": "78", "TRAIN_CAPTCHAS": "20000", "TRAIN_EPOCHS": "1"}
+    survivor = run_trainer(stack, **larger, TRAIN_MIN_ACCURACY="0")
+
+    def logs_of(container: str) -> str:
+        result = subprocess.run(
+            ["docker", "logs", container], capture_output=True, text=True, check=True
+        )
+        return result.stdout + result.stderr
+
+    eventually(lambda: "train captchas:" in logs_of(survivor), 60, "captchas arrive")
     stack.compose("restart", "--timeout", "0", "generator")
     code, logs = finish(stack, survivor)
     assert code == 0, logs
+    assert "trying again in" in logs, "the restart hit nothing"
     assert "version 2 published" in logs
     # Picked up without a restart.
     eventually(lambda: client.get("/ready").json()["version"] == 2, 10, "version 2 answers")

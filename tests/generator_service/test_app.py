@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from generator_service.app import create_app
+from generator_service.app import MAX_STREAMS, create_app
 from generator_service.renderer import Renderer
 from generator_service.settings import Settings
 from shared.datasets import read_npz
@@ -155,6 +156,53 @@ def test_a_client_that_goes_away_does_not_disturb_the_next(generator: httpx.Clie
             next(answer.iter_bytes())
     assert generator.get("/captcha.png", timeout=5).status_code == 200
     assert generator.get("/dataset", params={"count": 1}, timeout=10).status_code == 200
+
+
+def test_only_so_many_datasets_are_drawn_at_once(generator: httpx.Client) -> None:
+    def ask(_: int) -> int:
+        query = {"count": 2_000, "format": "npz"}
+        with generator.stream("GET", "/dataset", params=query) as answer:
+            if answer.status_code == 503:
+                assert answer.headers["retry-after"] == "10"
+                assert "datasets are being drawn" in answer.read().decode()
+            else:
+                next(answer.iter_bytes())
+                time.sleep(1)
+            return answer.status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(ask, range(20)))
+    assert statuses.count(200) == MAX_STREAMS
+    assert statuses.count(503) == 20 - MAX_STREAMS
+    assert generator.get("/dataset", params={"count": 1}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["zip", "npz"])
+def test_a_dataset_is_the_same_bytes_whatever_the_number_of_processes(
+    generator: httpx.Client, kind: str
+) -> None:
+    query = {"count": 100, "seed": 31, "start": 7, "format": kind}
+    settings = Settings.from_environment({"RENDER_PROCESSES": "1"})
+    with running(create_app(settings, Renderer(SPEC, (), 1))) as alone:
+        assert (
+            alone.get("/dataset", params=query).content
+            == generator.get("/dataset", params=query).content
+        )
+
+
+def test_what_breaks_is_json_and_says_so() -> None:
+    class Broken(Renderer):
+        async def png(self, text: str, seed: int) -> bytes:
+            raise RuntimeError("no brush")
+
+    settings = Settings.from_environment({"RENDER_PROCESSES": "1"})
+    with running(create_app(settings, Broken(SPEC, (), 1))) as client:
+        answer = client.get("/captcha")
+        assert answer.status_code == 500
+        assert answer.json() == {"detail": "something broke here; the log says what"}
+        # uvicorn closes a connection on which something broke.
+        ready = httpx.get(client.base_url.join("/ready"))
+        assert "could not be drawn: no brush" in ready.json()["detail"]
 
 
 def test_single_captchas_do_not_wait_for_a_dataset(generator: httpx.Client) -> None:

@@ -92,6 +92,14 @@ def test_another_font_draws_other_pixels_and_has_another_fingerprint(tmp_path) -
     assert drawing.fingerprint_drawing(changed) != drawing.fingerprint_drawing(same)
 
 
+def test_a_file_that_is_no_font_is_named(tmp_path) -> None:
+    path = tmp_path / "no.ttf"
+    path.write_text("hello")
+    for font in (path, tmp_path / "missing.ttf"):
+        with pytest.raises(drawing.FontError, match=str(font)):
+            drawing.describe_drawing((str(font),))
+
+
 def test_sound_is_a_wav_that_depends_on_the_seed_alone() -> None:
     first = drawing.draw_sound(SPEC, "1234", 3)
     assert drawing.draw_sound(SPEC, "1234", 3) == first

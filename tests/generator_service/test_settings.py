@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from generator_service.settings import Settings
-from shared.environment import SettingsError
-from shared.spec import CaptchaSpec, SpecError
+from shared.environment import SettingsError, count_cores
+from shared.spec import CaptchaSpec
 
 
 def test_the_defaults_are_the_course_captchas_on_all_cores() -> None:
     settings = Settings.from_environment({})
     assert settings.spec == CaptchaSpec("0123456789", 4, 160, 60)
     assert settings.fonts == ()
-    assert settings.processes == len(os.sched_getaffinity(0))
+    assert settings.processes == count_cores()
 
 
 def test_the_environment_decides_captchas_and_fonts() -> None:
@@ -44,5 +42,5 @@ def test_a_wrong_setting_names_its_key(environment: dict[str, str], sentence: st
 
 
 def test_an_impossible_captcha_is_refused_at_the_start() -> None:
-    with pytest.raises(SpecError, match="length must be"):
+    with pytest.raises(SettingsError, match=r"CAPTCHA_\* .* length must be"):
         Settings.from_environment({"CAPTCHA_LENGTH": "0"})

@@ -165,6 +165,30 @@ def test_removing_the_newest_version_rolls_back(root: Path) -> None:
     assert store.current.version == 1
 
 
+def test_a_version_that_was_replaced_under_its_number_is_loaded_again(root: Path) -> None:
+    store = new_store(root)
+    store.refresh()
+    first = store.current
+    shutil.move(root / "1", root / "old")
+    shutil.copytree(root / "old", root / "1", copy_function=shutil.copy)
+    store.refresh()
+    assert store.current is not first
+    assert (store.swaps, store.refused) == (2, {})
+
+
+def test_a_version_that_is_damaged_while_it_answers_goes_on_answering(root: Path) -> None:
+    add(root, 2)
+    store = new_store(root)
+    store.refresh()
+    flip_a_byte(root / "2")
+    for _ in range(3):
+        store.refresh()
+    assert store.current is not None
+    assert store.current.version == 2
+    assert "was changed" in store.refused[2]
+    assert store.refusals == 1
+
+
 def test_the_last_model_stays_in_memory_if_the_volume_is_emptied(root: Path) -> None:
     store = new_store(root)
     store.refresh()

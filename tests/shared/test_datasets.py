@@ -18,7 +18,7 @@ IMAGES = np.arange(3 * 16 * 20, dtype=np.uint32).astype(np.uint8).reshape(3, 16,
 
 
 def written(count: int = 3, texts: list[str] = TEXTS) -> bytes:
-    writer = NpzWriter(SPEC, seed=7, start=40, count=count)
+    writer = NpzWriter(SPEC, "drawn", seed=7, start=40, count=count)
     return writer.add(IMAGES.tobytes()) + b"".join(writer.finish(iter(texts)))
 
 
@@ -26,7 +26,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "part.npz"
     path.write_bytes(written())
     dataset = read_npz(path)
-    assert (dataset.spec, dataset.seed, dataset.start) == (SPEC, 7, 40)
+    assert (dataset.spec, dataset.drawing) == (SPEC, "drawn")
+    assert (dataset.seed, dataset.start) == (7, 40)
     assert dataset.texts == TEXTS
     assert np.array_equal(dataset.images, IMAGES)
 
@@ -89,7 +90,7 @@ def test_memory_does_not_grow_with_the_count_of_an_npz() -> None:
     image = bytes(SPEC.width * SPEC.height)
 
     def write(count: int) -> None:
-        writer = NpzWriter(SPEC, 1, 0, count)
+        writer = NpzWriter(SPEC, "drawn", 1, 0, count)
         for _ in range(count):
             writer.add(image)
         for _ in writer.finish("ab" for _ in range(count)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,15 +12,16 @@ import pytest
 
 from shared.datasets import NpzWriter
 from shared.spec import CaptchaSpec
-from trainer import client as client_module
 from trainer.client import ATTEMPTS, GeneratorClient, GeneratorError, Source
 
 SPEC = CaptchaSpec(charset="ab", length=2, width=20, height=16)
 SOURCE = Source(SPEC, {"captcha": "0"}, "drawing")
 
 
-def archive(seed: int, start: int, count: int, spec: CaptchaSpec = SPEC) -> bytes:
-    writer = NpzWriter(spec, seed, start, count)
+def archive(
+    seed: int, start: int, count: int, spec: CaptchaSpec = SPEC, drawing: str = "drawing"
+) -> bytes:
+    writer = NpzWriter(spec, drawing, seed, start, count)
     pixels = bytes(i % 251 for i in range(count * spec.width * spec.height))
     texts = ("ab" if (start + i) % 2 else "ba" for i in range(count))
     return writer.add(pixels) + b"".join(writer.finish(texts))
@@ -47,12 +50,7 @@ class Generator:
 
 def connect(generator: Generator, cache: Path) -> GeneratorClient:
     http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(generator))
-    return GeneratorClient(http, cache, sleep=lambda _: None)
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PART", 4)
+    return GeneratorClient(http, cache, sleep=lambda _: None, captchas_per_request=4)
 
 
 def cut_off(request: httpx.Request) -> httpx.Response:
@@ -98,13 +96,19 @@ def of_another_spec(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=data)
 
 
+def drawn_by_another_release(request: httpx.Request) -> httpx.Response:
+    query = request.url.params
+    data = archive(int(query["seed"]), int(query["start"]), int(query["count"]), drawing="another")
+    return httpx.Response(200, content=data)
+
+
 def an_error_page(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text="<html>captive portal</html>")
 
 
 FAULTS = [
     cut_off, broken_connection, refused, too_slow, restarting, flipped, of_another_seed,
-    of_another_spec, an_error_page,
+    of_another_spec, drawn_by_another_release, an_error_page,
 ]  # fmt: skip
 
 
@@ -168,8 +172,9 @@ def test_another_drawing_never_reuses_the_cache(tmp_path: Path) -> None:
     generator = Generator()
     client = connect(generator, tmp_path)
     list(client.fetch(SOURCE, 3, 4))
-    list(client.fetch(Source(SPEC, {}, "newer"), 3, 4))
-    assert len(generator.requests) == 2
+    with pytest.raises(GeneratorError, match="is of another dataset"):
+        list(client.fetch(Source(SPEC, {}, "newer"), 3, 4))
+    assert len(generator.requests) == 1 + ATTEMPTS
 
 
 def test_it_waits_for_a_generator_that_starts_late(tmp_path: Path) -> None:
@@ -193,6 +198,32 @@ def test_a_generator_that_never_comes_is_named(tmp_path: Path) -> None:
         GeneratorError, match=r"http://generator.* within 0.05 s: connection refused"
     ):
         connect(generator, tmp_path).wait_ready(0.05)
+
+
+def test_a_generator_that_restarts_between_two_questions_is_waited_for(tmp_path: Path) -> None:
+    ready = httpx.Response(200, json={"status": "ready"})
+    spec = {
+        "spec": SPEC.to_dict(),
+        "fingerprint": SPEC.fingerprint,
+        "drawing": {},
+        "drawing_fingerprint": "d",
+    }
+    generator = Generator(
+        lambda _: ready, restarting, lambda _: ready, lambda _: httpx.Response(200, json=spec)
+    )
+    assert connect(generator, tmp_path).wait_ready(5).spec == SPEC
+
+
+def test_it_asks_at_least_once_and_clears_only_what_was_abandoned(tmp_path: Path) -> None:
+    directory = tmp_path / f"{SPEC.fingerprint}-drawing" / "3"
+    directory.mkdir(parents=True)
+    for name, age_s in (("old.part", 7200), ("new.part", 5)):
+        (directory / name).touch()
+        os.utime(directory / name, (time.time() - age_s,) * 2)
+    list(connect(Generator(), tmp_path).fetch(SOURCE, 3, 4))
+    assert sorted(path.name for path in directory.iterdir()) == ["0-4.npz", "new.part"]
+    with pytest.raises(GeneratorError, match="connection refused"):
+        connect(Generator(refused), tmp_path).wait_ready(0)
 
 
 def test_a_spec_that_cannot_be_is_refused(tmp_path: Path) -> None:

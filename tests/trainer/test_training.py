@@ -18,8 +18,9 @@ from tests.conftest import SMALL, SPEC
 from trainer.client import Source
 from trainer.dataset import Splits
 from trainer.evaluation import evaluate
+from trainer.export import load_exported
 from trainer.networks import NETWORKS
-from trainer.training import TrainingError, load_exported, train_and_evaluate
+from trainer.training import TrainingError, train_and_evaluate
 
 
 def test_a_short_training_reads_most_captchas(models: Path) -> None:
