@@ -228,5 +228,6 @@ async def _stream_npz(
         # Drawn from the seed again rather than kept: memory must not grow with count.
         for part in writer.finish(renderer.text_of(seed, i) for i in range(start, start + count)):
             yield part
+            await asyncio.sleep(0)  # a fast reader never makes this wait: others must get a turn
     finally:
         writer.abandon()

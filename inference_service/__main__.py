@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from functools import partial
 
 import uvicorn
@@ -18,6 +19,8 @@ from inference_service.settings import Settings
 def main() -> None:
     """Reads the settings, wires the app and serves until it is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Odd metadata in an image is not worth a line in the log for every request.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         settings = Settings.from_environment(os.environ)
     except ValueError as error:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from inference_service.metrics import Metrics
 from inference_service.models import LoadedModel, ModelStore
 from inference_service.settings import Settings
-from inference_service.uploads import read_image_bytes
+from inference_service.uploads import Uploads
 from shared.images import ImageError, ImageTooLarge, decode_image
 from shared.observe import ObservedApp
 from shared.wire import (
@@ -36,6 +36,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": PredictBody, "description": description}
     for status, description in {
         400: "No image in the request, or base64 that is none.",
+        408: "The request did not arrive in time.",
         413: "A body of more than 1 MB or an image of more than a million pixels.",
         415: "Neither multipart nor JSON.",
         422: "Not an image, damaged, animated, or of another shape than the captchas known.",
@@ -60,10 +61,11 @@ REQUEST_BODY: dict[str, Any] = {
 NO_MODEL = "no model yet: the first training has not published a version"
 
 
-def create_app(settings: Settings, store: ModelStore) -> FastAPI:
+def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = None) -> FastAPI:
     """The inference service as an ASGI application; it watches the store while it runs."""
     metrics = Metrics(store)
     threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+    uploads = uploads or Uploads()
     waiting = 0
 
     @asynccontextmanager
@@ -157,7 +159,7 @@ def create_app(settings: Settings, store: ModelStore) -> FastAPI:
         """Reads the captcha in an image."""
         nonlocal waiting
         current_model()  # without one, say so before the upload is read
-        data = await read_image_bytes(request)
+        data = await uploads.read_image_bytes(request)
         # Counted only now: a client that sends slowly must not take another one's place.
         if waiting >= settings.max_waiting:
             raise HTTPException(503, f"{waiting} requests are waiting", {"Retry-After": "1"})

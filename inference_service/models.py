@@ -84,9 +84,12 @@ class ModelStore:
             began = time.perf_counter()
             try:
                 model = self._load(version)
-            except (ArtifactError, EngineError) as error:
-                # Perhaps still being copied: it is tried again when its files change.
-                self.refused[version] = str(error)
+            except Exception as error:
+                # Whatever is wrong with it, it must not keep older versions from answering.
+                # Perhaps it is still being copied: it is tried again when its files change.
+                if not isinstance(error, ArtifactError | EngineError):
+                    log.exception("version %d broke the loader", version)
+                self.refused[version] = str(error) or type(error).__name__
                 self._refused_stamps[version] = stamp
                 self.refusals += 1
                 log.warning("version %d refused: %s", version, error)
@@ -125,8 +128,8 @@ class ModelStore:
 def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None:
     """Warms the engine up on the manifest's captcha and holds it to the trainer's answer."""
     golden = manifest.golden
-    expected = np.array(golden.probabilities, np.float32)
     try:
+        expected = np.array(golden.probabilities, np.float32)
         image = decode_image(base64.b64decode(golden.image), spec)
         answer = engine.predict(image[np.newaxis])[0]
     except (ImageError, ValueError) as error:
@@ -136,8 +139,8 @@ def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None
     if answer.shape != expected.shape:
         raise ArtifactError(f"the golden answer is {expected.shape}, the model's {answer.shape}")
     # Written so that NaN fails too.
-    if not np.abs(answer - expected).max() <= GOLDEN_TOLERANCE:
-        text = decode(np.nan_to_num(answer).argmax(axis=1)[np.newaxis], spec)[0]
+    text = decode(np.nan_to_num(answer).argmax(axis=1)[np.newaxis], spec)[0]
+    if not np.abs(answer - expected).max() <= GOLDEN_TOLERANCE or text != golden.text:
         raise ArtifactError(
             f"the golden captcha was read as {text!r}, not as the trainer did ({golden.text!r})"
         )
@@ -147,8 +150,8 @@ def _stamp(directory: Path) -> Stamp:
     entries = []
     for path in sorted(directory.rglob("*")):
         try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue
-        entries.append((str(path), stat.st_size, stat.st_mtime_ns))
+            stat = path.lstat()
+        except OSError:
+            continue  # vanished, or may not be seen: verifying will tell
+        entries.append((str(path), stat.st_size, stat.st_ctime_ns))
     return tuple(entries)

@@ -12,9 +12,10 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +29,7 @@ SAVED_MODEL = "saved_model.pb"
 # out.
 SIGNATURE_INPUT = "images"
 SIGNATURE_OUTPUT = "probabilities"
+_MAX_MANIFEST_BYTES = 10_000_000
 _INCOMING = ".incoming-"
 
 
@@ -99,6 +101,8 @@ def read_manifest(version_dir: Path) -> Manifest:
     """The manifest of a version, its files not yet checked. Raises ArtifactError."""
     path = version_dir / MANIFEST
     try:
+        if _regular_size(path) > _MAX_MANIFEST_BYTES:
+            raise ArtifactError(f"{MANIFEST} has more than {_MAX_MANIFEST_BYTES:,} bytes")
         manifest = Manifest.model_validate_json(path.read_bytes())
         manifest.captcha_spec  # noqa: B018 - raises if the spec cannot be
     except FileNotFoundError:
@@ -117,13 +121,15 @@ def verify(version_dir: Path) -> Manifest:
     manifest = read_manifest(version_dir)
     if SAVED_MODEL not in manifest.files:
         raise ArtifactError(f"{MANIFEST} names no {SAVED_MODEL}")
+    for name in manifest.files:
+        if not _is_inside(name):
+            raise ArtifactError(f"{MANIFEST} names {name!r}, which is not a file of this version")
     for name, expected in manifest.files.items():
         path = version_dir / name
         try:
-            if path.stat().st_size != expected.size_bytes:
-                raise ArtifactError(
-                    f"{name} has {path.stat().st_size} bytes, not {expected.size_bytes}"
-                )
+            size_bytes = _regular_size(path)
+            if size_bytes != expected.size_bytes:
+                raise ArtifactError(f"{name} has {size_bytes} bytes, not {expected.size_bytes}")
             if _sha256(path) != expected.sha256:
                 raise ArtifactError(f"{name} was changed: its SHA-256 is not the manifest's")
         except OSError as error:
@@ -141,23 +147,33 @@ def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
         for abandoned in root.glob(f"{_INCOMING}*"):
             shutil.rmtree(abandoned)
         incoming = root / f"{_INCOMING}{secrets.token_hex(4)}"
-        shutil.copytree(source, incoming)
-        files = {
-            path.relative_to(incoming).as_posix(): FileRecord(
-                sha256=_sha256(path), size_bytes=path.stat().st_size
-            )
-            for path in sorted(incoming.rglob("*"))
-            if path.is_file()
-        }
-        manifest = Manifest(**draft.model_dump(), files=files)
-        (incoming / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-        verify(incoming)
-        for path in (*incoming.rglob("*"), incoming):
-            _flush(path)
-        version = max(list_versions(root), default=0) + 1
-        incoming.rename(root / str(version))
+        try:
+            _complete(source, incoming, draft)
+            version = max(list_versions(root), default=0) + 1
+            incoming.rename(root / str(version))
+        except BaseException:
+            shutil.rmtree(incoming, ignore_errors=True)
+            raise
         _flush(root)
     return version
+
+
+def _complete(source: Path, incoming: Path, draft: ManifestDraft) -> None:
+    """Makes `incoming` a whole version, on the disk."""
+    shutil.copytree(source, incoming)
+    incoming.chmod(0o755)  # a temporary directory lets only its owner in
+    files = {
+        path.relative_to(incoming).as_posix(): FileRecord(
+            sha256=_sha256(path), size_bytes=path.stat().st_size
+        )
+        for path in sorted(incoming.rglob("*"))
+        if path.is_file()
+    }
+    manifest = Manifest(**draft.model_dump(), files=files)
+    (incoming / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+    verify(incoming)
+    for path in (*incoming.rglob("*"), incoming):
+        _flush(path)
 
 
 @contextmanager
@@ -166,6 +182,19 @@ def _locked(root: Path) -> Iterator[None]:
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return "\0" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+def _regular_size(path: Path) -> int:
+    """Bytes of a file; a device or pipe, which could be read for ever, is refused."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtifactError(f"{path.name} is not a regular file")
+    return status.st_size
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ Errors, all ImageError:
 from __future__ import annotations
 
 import io
-import warnings
+import zlib
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,12 @@ ACCEPTED_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 MAX_PIXELS = 1_000_000
 # An image whose width/height differs from the spec's by less than this is scaled.
 ASPECT_TOLERANCE = 0.1
+
+# Encoders write about ten scans; libjpeg-turbo's own tools warn from 500 on.
+MAX_JPEG_SCANS = 100
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Header, palette, transparency, pixels, end; acTL tells an animation, eXIf the rotation.
+_PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"eXIf"))
 
 GreyImage = npt.NDArray[np.uint8]
 
@@ -54,22 +60,22 @@ def decode_image(data: bytes, spec: CaptchaSpec) -> GreyImage:
     size but nearly the same shape is scaled. Raises an ImageError.
     """
     try:
-        with warnings.catch_warnings():
-            # Odd but harmless metadata is not worth a line in the log for every request.
-            warnings.simplefilter("ignore")
-            grey = _decode(data, spec)
+        return _decode(data, spec)
     except ImageError:
         raise
     except Exception as error:
         # Pillow's plugins raise OSError, SyntaxError, ValueError, struct.error, EOFError and
         # more on damaged files; none of them may become anything but "this image is damaged".
-        raise UnreadableImage(
-            f"the image is damaged or cut off ({type(error).__name__})"
-        ) from error
-    return grey
+        kind = type(error).__name__
+        raise UnreadableImage(f"the image is damaged or cut off ({kind})") from error
 
 
 def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
+    if data.startswith(_PNG_SIGNATURE):
+        data = _essential_png(data)
+    elif data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+        # Each scan repaints the whole picture: a megabyte of them takes a minute.
+        raise UnreadableImage(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
     try:
         image = Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS)
     except Image.DecompressionBombError as error:
@@ -89,11 +95,40 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
     return _fit(grey, spec)
 
 
+def _essential_png(data: bytes) -> bytes:
+    """The chunks of a PNG that make its picture, each checked against its CRC-32.
+
+    Pillow does not check the CRC of pixels, so that a damaged captcha would be read as another
+    one, and unpacks texts and colour profiles, which can be many times the size of the file.
+    Chunk layout: PNG specification, section 5.
+    """
+    kept = [_PNG_SIGNATURE]
+    position = len(_PNG_SIGNATURE)
+    while position < len(data):
+        header = data[position : position + 8]
+        if len(header) < 8:
+            break
+        end = position + 12 + int.from_bytes(header[:4])
+        kind = header[4:]
+        if kind in _PNG_CHUNKS:
+            if end > len(data):
+                raise UnreadableImage("the image is cut off")
+            crc = int.from_bytes(data[end - 4 : end])
+            if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
+                raise UnreadableImage(f"the image is damaged in its {kind.decode()} chunk")
+            kept.append(data[position:end])
+        position = end
+        if kind == b"IEND":
+            return b"".join(kept)
+    raise UnreadableImage("the image is cut off")
+
+
 def to_grey(image: Image.Image) -> GreyImage:
     """Grey pixels uint8 (height, width): Y' = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
     if image.mode.startswith("I"):
         # Pillow would clip 16-bit values to 255 instead of scaling them.
         wide = np.asarray(image).astype(np.int64)
+        wide[wide == image.info.get("transparency", -1)] = 65535
         return np.clip(wide // 257, 0, 255).astype(np.uint8)
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 MAX_LENGTH = 16
+MAX_CHARSET = 94  # printable ASCII without blank
 MIN_SIDE_PX = 16
 MAX_SIDE_PX = 1000
 
@@ -36,6 +37,8 @@ class CaptchaSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.charset, str) or not self.charset:
             raise SpecError("charset must hold at least one character")
+        if len(self.charset) > MAX_CHARSET:
+            raise SpecError(f"charset has {len(self.charset)} characters, at most {MAX_CHARSET}")
         repeated = sorted({c for c in self.charset if self.charset.count(c) > 1})
         if repeated:
             raise SpecError(f"charset repeats {''.join(repeated)!r}: each character may stand once")

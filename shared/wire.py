@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class CaptchaBody(BaseModel):
@@ -25,7 +25,7 @@ class SpecBody(BaseModel):
     fingerprint: str
     drawing: dict[str, Any]
     """Versions of the drawing libraries and digests of the fonts."""
-    drawing_fingerprint: str
+    drawing_fingerprint: str = Field(pattern="^[0-9a-f]{16}$")
     """Equal exactly when the same seed gives the same pixels."""
 
 

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 CAPTCHAS_PER_REQUEST = 4000
 ATTEMPTS = 8
 LONGEST_PAUSE_S = 15.0
+PART_TIMEOUT_S = 600.0
 ABANDONED_AFTER_S = 3600.0
 TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=10.0, pool=5.0)
 
@@ -110,14 +111,20 @@ class GeneratorClient:
         # A name that no other trainer on this volume has, whatever container it runs in.
         incoming = path.with_suffix(f".{secrets.token_hex(4)}.part")
         query: dict[str, str | int] = {"count": size, "seed": seed, "start": start, "format": "npz"}
+        deadline = time.monotonic() + PART_TIMEOUT_S
+        most_bytes = size * (source.spec.width * source.spec.height + 64) + 100_000
         try:
             with self._http.stream("GET", "/dataset", params=query) as answer:
-                if answer.is_error:
+                if not answer.is_success:
                     answer.read()
                 answer.raise_for_status()
                 with incoming.open("wb") as file:
                     for block in answer.iter_bytes():
                         file.write(block)
+                        if time.monotonic() > deadline:
+                            raise httpx.ReadTimeout(f"not sent within {PART_TIMEOUT_S:g} s")
+                        if file.tell() > most_bytes:
+                            raise DatasetError(f"{path.name} is larger than such a part can be")
             dataset = _read_expected(incoming, source, seed, start, size)
             incoming.replace(path)
         finally:
@@ -134,7 +141,7 @@ class GeneratorClient:
                 why = f"{answer.status_code} {answer.text[:200]}"
                 if answer.status_code < 500:
                     raise GeneratorError(f"the generator refuses: {why}") from error
-            except (httpx.TransportError, DatasetError) as error:
+            except (httpx.HTTPError, DatasetError) as error:
                 why = str(error) or type(error).__name__
             if attempt < ATTEMPTS:
                 log.warning("generator: %s; trying again in %g s", why, pause_s)

@@ -61,7 +61,7 @@ def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
         except ArtifactError as error:
             log.warning("version %d does not count: %s", version, error)
             continue
-        good_enough = manifest.metrics.get("accuracy", 0.0) >= min_accuracy
+        good_enough = (manifest.metrics.get("accuracy") or 0.0) >= min_accuracy
         return version if manifest.recipe == recipe and good_enough else None
     return None
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from inference_service.app import create_app
 from inference_service.engines import LOADERS
 from inference_service.models import ModelStore
 from inference_service.settings import Settings
+from inference_service.uploads import Uploads
 from tests.serving import running, wait_ready
 from tests.shared.pictures import animated, encoded, gradient, png_that_claims
 
@@ -138,6 +140,15 @@ def file(data: bytes) -> object:
     return lambda client: post_file(client, data)
 
 
+def in_codec(codec: str) -> object:
+    """A text part that Python's punycode decoder would need minutes for."""
+    part = b'--b\r\nContent-Disposition: form-data; name="a-"\r\n\r\n-' + b"b" * 900_000
+    return typed(part + b"\r\n--b--\r\n", f"multipart/form-data; boundary=b; charset={codec}")
+
+
+LATIN1_FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="\xe4"; filename="\xff"\r\n\r\nx\r\n--b--\r\n'
+)
 PNG = encoded(gradient())
 BAD = {
     "nothing at all": (lambda c: c.post("/predict"), 400, "no image received"),
@@ -170,10 +181,14 @@ BAD = {
     ),
     "form without boundary": (typed(b"x", "multipart/form-data"), 400, "form cannot be read"),
     "form that is none": (typed(b"x" * 99, "multipart/form-data; boundary=b"), 400, "form"),
+    "form in a codec that fails": (in_codec("undefined"), 400, "no field 'image'"),
+    "form in a codec that takes minutes": (in_codec("punycode"), 400, "no field 'image'"),
+    "form that is not utf-8": (typed(LATIN1_FORM, "multipart/form-data; boundary=b"), 400, "form"),
+    "a long type": (typed(b"x", "text/" + "x" * 5_000), 415, "cannot take text/xxx"),
     "not an image": (file(b"hello, I am a text"), 422, "this is not an image"),
     "a program": (file(b"\x7fELF" + bytes(500)), 422, "this is not an image"),
-    "truncated png": (file(PNG[: len(PNG) // 2]), 422, "damaged or cut off"),
-    "png without pixels": (file(PNG[:33]), 422, ""),
+    "truncated png": (file(PNG[: len(PNG) // 2]), 422, "cut off"),
+    "png without pixels": (file(PNG[:33]), 422, "cut off"),
     "animated gif": (file(animated("gif")), 422, "animated"),
     "animated png": (file(animated("png")), 422, "animated"),
     "20,000 x 20,000 pixels": (file(png_that_claims(20_000, 20_000)), 413, "pixels"),
@@ -220,6 +235,43 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(inference: httpx.Clien
     )
     assert answer.status_code == 413
     assert set(answer.json()) == FIELDS
+
+
+def test_uploads_are_bounded_in_time_and_number(models: Path, captchas: list[dict]) -> None:
+    settings = Settings.from_environment({})
+    store = ModelStore(models, partial(LOADERS["openvino"], threads=1))
+    uploads = Uploads(max_bytes_in_flight=1_500_000, timeout_s=1.0)
+
+    def trickle(seconds: float) -> Iterator[bytes]:
+        yield bytes(900_000)
+        time.sleep(seconds)
+        yield b"x"
+
+    def send(client: httpx.Client, seconds: float) -> httpx.Response:
+        headers = {"content-type": "application/json"}
+        return client.post("/predict", content=trickle(seconds), headers=headers)
+
+    with running(create_app(settings, store, uploads)) as client, ThreadPoolExecutor(2) as pool:
+        wait_ready(client)
+        late = send(client, 1.5)
+        assert late.status_code == 408
+        assert "did not arrive within 1 s" in late.json()["debug"]
+        statuses = sorted(r.status_code for r in pool.map(lambda _: send(client, 0.5), range(2)))
+        assert statuses == [400, 503]
+        assert client.post("/predict", json=captchas[0]).status_code == 200
+
+
+def test_a_client_that_goes_away_is_not_our_error(inference: httpx.Client) -> None:
+    url = inference.base_url
+    for _ in range(3):
+        with socket.create_connection((url.host, url.port)) as connection:
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 5000\r\n\r\n{"
+            )
+            time.sleep(0.1)
+    time.sleep(0.3)
+    assert 'route="/predict",status="500"' not in inference.get("/metrics").text
 
 
 def test_details_of_one_request_never_leak_into_the_next(

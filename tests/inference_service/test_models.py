@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -14,6 +15,7 @@ from inference_service.engines import OpenVinoEngine
 from inference_service.models import ModelStore
 from shared.artifacts import ManifestDraft, publish, read_manifest
 from shared.labels import decode
+from shared.spec import CaptchaSpec
 from tests.conftest import SPEC
 from trainer.dataset import Splits
 
@@ -93,6 +95,42 @@ def other_spec(directory: Path) -> None:
     edit_manifest(directory, spec=SPEC.to_dict() | {"charset": "01234567"})
 
 
+def ragged_golden(directory: Path) -> None:
+    golden = json.loads((directory / "manifest.json").read_text())["golden"]
+    golden["probabilities"][0] = [1.0]
+    edit_manifest(directory, golden=golden)
+
+
+def names_a_file_outside(directory: Path) -> None:
+    record = {"sha256": "0", "size_bytes": 0}
+    edit_manifest(directory, files={"saved_model.pb": record, "../../../etc/passwd": record})
+
+
+def names_a_nul(directory: Path) -> None:
+    edit_manifest(directory, files={"saved_model.pb": {"sha256": "0", "size_bytes": 0}, "\0": {
+        "sha256": "0", "size_bytes": 0}})  # fmt: skip
+
+
+def a_device_instead_of_a_file(directory: Path) -> None:
+    (directory / "saved_model.pb").unlink()
+    (directory / "saved_model.pb").symlink_to("/dev/zero")
+
+
+def a_pipe_instead_of_the_manifest(directory: Path) -> None:
+    (directory / "manifest.json").unlink()
+    os.mkfifo(directory / "manifest.json")
+
+
+def a_loop_of_links(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+    (directory / "manifest.json").symlink_to("manifest.json")
+
+
+def other_letters(directory: Path) -> None:
+    edit_manifest(directory, spec=SPEC.to_dict() | {"charset": "abcdefghij"})
+
+
 def no_graph(directory: Path) -> None:
     # A manifest that is right about files that are no model.
     draft = ManifestDraft(**read_manifest(directory).model_dump(exclude={"files"}))
@@ -113,6 +151,13 @@ def no_graph(directory: Path) -> None:
         (wrong_golden, "the golden captcha was read as"),
         (other_spec, "the model answers (4, 10), its spec asks for (4, 8)"),
         (no_graph, "RuntimeError"),
+        (ragged_golden, "the golden captcha cannot be used"),
+        (names_a_file_outside, "names '../../../etc/passwd', which is not a file of this version"),
+        (names_a_nul, "not a file of this version"),
+        (a_device_instead_of_a_file, "saved_model.pb is not a regular file"),
+        (a_pipe_instead_of_the_manifest, "manifest.json is not a regular file"),
+        (a_loop_of_links, "manifest.json is not a regular file"),
+        (other_letters, "the golden captcha was read as"),
     ],
 )
 def test_a_broken_version_is_refused_and_the_old_one_goes_on(
@@ -128,6 +173,22 @@ def test_a_broken_version_is_refused_and_the_old_one_goes_on(
     assert store.refusals == 1
     store.refresh()
     assert store.refusals == 1, "an unchanged version is not tried again"
+
+
+def test_a_version_that_breaks_the_loader_does_not_keep_older_ones_from_answering(
+    root: Path,
+) -> None:
+    def load(directory: Path, spec: CaptchaSpec) -> OpenVinoEngine:
+        if directory.name == "2":
+            raise KeyError("something nobody thought of")
+        return OpenVinoEngine(directory, spec, threads=1)
+
+    add(root, 2)
+    store = ModelStore(root, load)
+    store.refresh()
+    assert store.current is not None
+    assert store.current.version == 1
+    assert "something nobody thought of" in store.refused[2]
 
 
 def test_a_version_that_was_half_copied_is_taken_once_it_is_whole(root: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 
 def encoded(image: Image.Image, kind: str = "png", **options: Any) -> bytes:
     out = io.BytesIO()
@@ -29,14 +31,28 @@ def animated(kind: str) -> bytes:
     return encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
 
 
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
 def png_that_claims(width: int, height: int) -> bytes:
     """A valid header of a huge picture and hardly any pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    start = b"\x89PNG\r\n\x1a\n"
-    return start + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    return PNG_SIGNATURE + b"".join(png_chunk(kind, data) for kind, data in chunks)
+
+
+def png_with_baggage(megabytes: int) -> bytes:
+    """A good captcha between compressed texts that unpack to a megabyte each."""
+    picture = encoded(gradient())
+    text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1_000_000), 9))
+    header_end = len(PNG_SIGNATURE) + 25
+    return picture[:header_end] + megabytes * text + picture[header_end:]
+
+
+def jpeg_of_many_scans(scans: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated; each repaints the whole picture."""
+    picture = encoded(Image.effect_noise((1600, 600), 90).convert("L"), "jpeg", progressive=True)
+    last = picture.rindex(b"\xff\xda")
+    return picture[:-2] + scans * picture[last:-2] + picture[-2:]

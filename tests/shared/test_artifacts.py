@@ -115,6 +115,19 @@ def test_what_an_abandoned_publish_left_is_cleared(exported: Path, root: Path) -
     assert sorted(p.name for p in root.iterdir()) == [".lock", "1"]
 
 
+def test_a_publish_that_fails_leaves_nothing_and_a_version_can_be_read_by_others(
+    exported: Path, root: Path
+) -> None:
+    exported.chmod(0o700)
+    (exported / "saved_model.pb").rename(exported / "other.pb")
+    with pytest.raises(ArtifactError, match=r"names no saved_model\.pb"):
+        publish(exported, root, draft())
+    assert [path.name for path in root.iterdir()] == [".lock"]
+    (exported / "other.pb").rename(exported / "saved_model.pb")
+    publish(exported, root, draft())
+    assert (root / "1").stat().st_mode & 0o777 == 0o755
+
+
 def publish_for_ever(exported: Path, root: Path) -> None:
     while True:
         publish(exported, root, draft())

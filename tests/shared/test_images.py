@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import io
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +18,15 @@ from shared.images import (
     to_grey,
 )
 from shared.spec import CaptchaSpec
-from tests.shared.pictures import animated, encoded, gradient, png_that_claims
+from tests.shared.pictures import (
+    animated,
+    encoded,
+    gradient,
+    jpeg_of_many_scans,
+    png_chunk,
+    png_that_claims,
+    png_with_baggage,
+)
 
 SPEC = CaptchaSpec()
 
@@ -138,7 +150,50 @@ def test_no_cut_and_no_flipped_byte_raises_anything_but_an_image_error() -> None
     assert refused > 250
 
 
+def test_a_png_with_any_changed_pixel_byte_is_refused_not_misread() -> None:
+    whole = encoded(gradient())
+    rng = np.random.default_rng(1)
+    start, end = whole.index(b"IDAT") + 4, whole.index(b"IEND") - 8
+    for position in rng.integers(start, end, size=200):
+        data = bytearray(whole)
+        data[position] ^= 1 << rng.integers(8)
+        with pytest.raises(UnreadableImage, match="damaged"):
+            decode_image(bytes(data), SPEC)
+
+
+def test_the_baggage_of_a_png_is_not_unpacked() -> None:
+    data = png_with_baggage(300)
+    assert len(data) < 1_000_000
+    tracemalloc.start()
+    began = time.perf_counter()
+    grey = decode_image(data, SPEC)
+    assert time.perf_counter() - began < 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(grey, to_grey(gradient()))
+    assert peak < 10_000_000
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_at_once() -> None:
+    ordinary = jpeg_of_many_scans(0)
+    with pytest.raises(WrongImageSize):  # readable, only of another shape
+        decode_image(encoded(Image.open(io.BytesIO(ordinary)).resize((600, 600)), "jpeg"), SPEC)
+    decode_image(ordinary, SPEC)
+    began = time.perf_counter()
+    with pytest.raises(UnreadableImage, match="more than 100 scans"):
+        decode_image(jpeg_of_many_scans(2_000), SPEC)
+    assert time.perf_counter() - began < 1
+
+
+def test_transparent_16_bit_grey_is_seen_on_white() -> None:
+    clear = Image.fromarray(np.zeros((60, 160), np.uint16))
+    picture = encoded(clear)
+    header_end = 8 + 25
+    data = picture[:header_end] + png_chunk(b"tRNS", b"\0\0") + picture[header_end:]
+    assert decode_image(data, SPEC).min() == 255
+
+
 def test_a_cut_off_png_says_so() -> None:
     whole = encoded(gradient())
-    with pytest.raises(UnreadableImage, match="damaged or cut off"):
+    with pytest.raises(UnreadableImage, match="cut off"):
         decode_image(whole[: len(whole) // 2], SPEC)

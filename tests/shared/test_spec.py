@@ -27,6 +27,7 @@ def test_the_fingerprint_of_the_default_never_changes() -> None:
     [
         ({"charset": ""}, "at least one character"),
         ({"charset": "0123401"}, "repeats '01'"),
+        ({"charset": "x" * 300_000}, "charset has 300000 characters, at most 94"),
         ({"charset": "01 2"}, "holds ' '"),
         ({"charset": "01ä"}, "holds 'ä'"),
         ({"charset": "a/b"}, "holds '/'"),

@@ -102,13 +102,22 @@ def drawn_by_another_release(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=data)
 
 
+def endless(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=(bytes(10_000) for _ in range(1_000)))
+
+
+def not_gzip(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=b"x", headers={"content-encoding": "gzip"})
+
+
 def an_error_page(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text="<html>captive portal</html>")
 
 
 FAULTS = [
     cut_off, broken_connection, refused, too_slow, restarting, flipped, of_another_seed,
-    of_another_spec, drawn_by_another_release, an_error_page,
+    of_another_spec, drawn_by_another_release, endless, not_gzip,
+    an_error_page,
 ]  # fmt: skip
 
 
@@ -183,7 +192,7 @@ def test_it_waits_for_a_generator_that_starts_late(tmp_path: Path) -> None:
         "spec": SPEC.to_dict(),
         "fingerprint": SPEC.fingerprint,
         "drawing": {},
-        "drawing_fingerprint": "d",
+        "drawing_fingerprint": "0123456789abcdef",
     }
     generator = Generator(
         refused, restarting, lambda _: ready, lambda _: httpx.Response(200, json=spec)
@@ -206,7 +215,7 @@ def test_a_generator_that_restarts_between_two_questions_is_waited_for(tmp_path:
         "spec": SPEC.to_dict(),
         "fingerprint": SPEC.fingerprint,
         "drawing": {},
-        "drawing_fingerprint": "d",
+        "drawing_fingerprint": "0123456789abcdef",
     }
     generator = Generator(
         lambda _: ready, restarting, lambda _: ready, lambda _: httpx.Response(200, json=spec)
@@ -227,7 +236,12 @@ def test_it_asks_at_least_once_and_clears_only_what_was_abandoned(tmp_path: Path
 
 
 def test_a_spec_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    body = {"spec": {"charset": ""}, "fingerprint": "", "drawing": {}, "drawing_fingerprint": ""}
-    generator = Generator(lambda _: httpx.Response(200), lambda _: httpx.Response(200, json=body))
-    with pytest.raises(GeneratorError, match="spec cannot be used"):
-        connect(generator, tmp_path).wait_ready(5)
+    good = {"drawing": {}, "fingerprint": "", "drawing_fingerprint": "0123456789abcdef"}
+    for body in (
+        good | {"spec": {"charset": ""}},
+        good | {"spec": SPEC.to_dict(), "drawing_fingerprint": "../../etc"},
+    ):
+        answers = [httpx.Response(200), httpx.Response(200, json=body)]
+        generator = Generator(*[lambda _, answer=answer: answer for answer in answers])
+        with pytest.raises(GeneratorError, match="spec cannot be used"):
+            connect(generator, tmp_path).wait_ready(5)
