@@ -9,13 +9,16 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image
 
+from inference_service.engines import LOADERS
 from shared.artifacts import verify
 from shared.spec import CaptchaSpec
 from tests.conftest import SMALL, SPEC
 from trainer.client import Source
+from trainer.config import COURSE_RECIPE, TrainingConfig
 from trainer.dataset import Splits
 from trainer.evaluation import evaluate
 from trainer.export import load_exported
@@ -68,6 +71,24 @@ def test_the_splits_share_no_captcha(splits: Splits) -> None:
     ]
     assert [len(d) for d in digests] == [6_000, 200, 200]
     assert len(set().union(*digests)) == 6_400
+
+
+def test_the_course_recipe_is_trained_published_and_read_alike_by_both_engines(
+    source: Source, splits: Splits, tmp_path: Path
+) -> None:
+    few = {
+        name: dataclasses.replace(split, images=split.images[:200], labels=split.labels[:200])
+        for name, split in vars(splits).items()
+    }
+    config = TrainingConfig(
+        **COURSE_RECIPE | {"captchas": 200, "epochs": 1}, validation_captchas=200, test_captchas=200
+    )
+    artifact = train_and_evaluate(config, source, Splits(**few), tmp_path, io.StringIO())
+    assert artifact.draft.metrics["parameters"] == 1_292_744
+    engines = [load(tmp_path, SPEC, threads=1) for load in LOADERS.values()]
+    answers = [engine.predict(splits.test.images[:20]) for engine in engines]
+    assert answers[0].shape == (20, 4, 10)
+    assert np.abs(answers[0] - answers[1]).max() < 1e-4
 
 
 def build_divided_by_zero(spec: CaptchaSpec) -> keras.Model:
