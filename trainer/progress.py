@@ -21,7 +21,9 @@ class Progress:
     def update(self, done: int, note: str = "") -> None:
         """Tells how many are done; shown at once on a terminal, every few seconds in a log."""
         now = time.monotonic()
-        finished = done >= self._total
+        # Keras counts in steps of several, past the end of a pass.
+        done = min(done, self._total)
+        finished = done == self._total
         if self._stream.isatty():
             self._draw_bar(done, note, finished)
         elif finished or now - self._shown >= _LINE_EVERY_S:

@@ -20,6 +20,12 @@ def test_a_log_gets_plain_lines_and_always_the_last() -> None:
     assert "\r" not in log.getvalue()
 
 
+def test_it_never_shows_more_than_all() -> None:
+    terminal = Terminal()
+    Progress(terminal, "steps", 32).update(50)
+    assert "[##############################] 32 of 32" in terminal.getvalue()
+
+
 def test_a_terminal_gets_a_bar_that_ends_its_line() -> None:
     terminal = Terminal()
     progress = Progress(terminal, "captchas", 10)
