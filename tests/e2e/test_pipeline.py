@@ -331,8 +331,9 @@ def count_predictions(stack: Stack) -> list[int]:
     probe = f"import urllib.request as r; print(r.urlopen({address!r}).read().decode())"
     counts = []
     for index in range(1, len(stack.containers("inference")) + 1):
+        # A replica that is just starting does not listen yet: it has answered nothing.
         text = stack.compose(
-            "exec", "-T", "--index", str(index), "inference", "python", "-c", probe
+            "exec", "-T", "--index", str(index), "inference", "python", "-c", probe, check=False
         ).stdout
         found = re.search(r'requests_total\{route="/predict",status="200"\} (\d+)', text)
         counts.append(int(found.group(1)) if found else 0)
