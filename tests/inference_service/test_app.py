@@ -240,7 +240,7 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(inference: httpx.Clien
 def test_uploads_are_bounded_in_time_and_number(models: Path, captchas: list[dict]) -> None:
     settings = Settings.from_environment({})
     store = ModelStore(models, partial(LOADERS["openvino"], threads=1))
-    uploads = Uploads(max_bytes_in_flight=1_500_000, timeout_s=1.0)
+    uploads = Uploads(max_bytes_in_flight=1_500_000, timeout_s=3.0)
 
     def trickle(seconds: float) -> Iterator[bytes]:
         yield bytes(900_000)
@@ -253,9 +253,9 @@ def test_uploads_are_bounded_in_time_and_number(models: Path, captchas: list[dic
 
     with running(create_app(settings, store, uploads)) as client, ThreadPoolExecutor(2) as pool:
         wait_ready(client)
-        late = send(client, 1.5)
+        late = send(client, 3.5)
         assert late.status_code == 408
-        assert "did not arrive within 1 s" in late.json()["debug"]
+        assert "did not arrive within 3 s" in late.json()["debug"]
         statuses = sorted(r.status_code for r in pool.map(lambda _: send(client, 0.5), range(2)))
         assert statuses == [400, 503]
         assert client.post("/predict", json=captchas[0]).status_code == 200
@@ -349,7 +349,7 @@ def test_without_a_model_it_lives_but_is_not_ready_and_then_heals(
 def test_a_full_queue_answers_at_once(models: Path, captchas: list[dict]) -> None:
     class Slow(LOADERS["openvino"]):  # type: ignore[misc]
         def predict(self, images):
-            time.sleep(0.3)
+            time.sleep(0.8)
             return super().predict(images)
 
     settings = Settings.from_environment({"MAX_WAITING": "2", "INFERENCE_THREADS": "1"})
@@ -362,4 +362,4 @@ def test_a_full_queue_answers_at_once(models: Path, captchas: list[dict]) -> Non
     refused = answers[statuses.index(503)]
     assert refused.headers["retry-after"] == "1"
     assert set(json.loads(refused.text)) == FIELDS
-    assert refused.elapsed.total_seconds() < 0.25
+    assert refused.elapsed.total_seconds() < 0.6
