@@ -94,7 +94,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
 
     @app.get("/ready", responses={503: PROBLEMS[503]})
     async def is_ready() -> dict[str, str]:
-        """200 once every render process has drawn, before that 503."""
+        """200 once the render processes draw, before that 503."""
         if not_ready:
             raise HTTPException(503, not_ready, {"Retry-After": "1"})
         return {"status": "ready", "fingerprint": renderer.spec.fingerprint}

@@ -82,7 +82,7 @@ class Renderer:
         return self._chunks(drawing.list_pngs, seed, start, count)
 
     async def warm_up(self) -> None:
-        """Returns once every worker has started and drawn."""
+        """Returns once a captcha for each worker is drawn, which starts them all."""
         await asyncio.gather(*(self.png(self.text_of(0), 0) for _ in range(self.processes)))
 
     async def _chunks(
