@@ -49,8 +49,10 @@ class Renderer:
         )
 
     def close(self) -> None:
-        """Stops the workers; what is being drawn is dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Stops the workers when what they draw is drawn; what waits is dropped."""
+        # Not waiting leaves the pool's thread to race with the interpreter's own clean-up, which
+        # now and then ends in a traceback.
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     @staticmethod
     def new_seed() -> int:
