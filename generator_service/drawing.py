@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -131,11 +130,6 @@ def describe_drawing(fonts: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def fingerprint_drawing(description: dict[str, Any]) -> str:
-    """16 hex digits: equal exactly when the descriptions are."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
@@ -154,8 +148,8 @@ def list_pngs(
     spec: CaptchaSpec, fonts: tuple[str, ...], seed: int, start: int, stop: int
 ) -> list[tuple[str, bytes]]:
     """(text, PNG) of captchas start..stop-1 of `seed`."""
-    texts = [draw_text(spec, seed, index) for index in range(start, stop)]
-    return [
-        (text, draw_png(spec, fonts, text, seed, index))
-        for text, index in zip(texts, range(start, stop), strict=True)
-    ]
+    pictures = []
+    for index in range(start, stop):
+        text = draw_text(spec, seed, index)
+        pictures.append((text, draw_png(spec, fonts, text, seed, index)))
+    return pictures

@@ -17,6 +17,7 @@ from typing import ParamSpec, TypeVar
 
 from generator_service import drawing
 from generator_service.randomness import MAX_SEED
+from shared.fingerprint import fingerprint
 from shared.spec import CaptchaSpec
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Renderer:
         self.fonts = fonts
         self.processes = processes
         self.drawing = drawing.describe_drawing(fonts)
-        self.drawing_fingerprint = drawing.fingerprint_drawing(self.drawing)
+        self.drawing_fingerprint = fingerprint(self.drawing)
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from inference_service.engines import Engine, EngineError
 from shared.artifacts import ArtifactError, Manifest, list_versions, verify
-from shared.images import GreyImage, ImageError, decode_image
+from shared.images import GreyImage, decode_image
 from shared.labels import decode
 from shared.spec import CaptchaSpec
 
@@ -132,7 +132,7 @@ def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None
         expected = np.array(golden.probabilities, np.float32)
         image = decode_image(base64.b64decode(golden.image), spec)
         answer = engine.predict(image[np.newaxis])[0]
-    except (ImageError, ValueError) as error:
+    except ValueError as error:
         raise ArtifactError(f"the golden captcha cannot be used: {error}") from error
     except Exception as error:
         raise EngineError(f"the golden captcha broke the model: {error}") from error

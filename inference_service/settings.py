@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference_service.engines import LOADERS, OpenVinoEngine
 from shared.artifacts import MODEL_NAME
 from shared.environment import count_cores, read_float, read_int, read_text
-
-ENGINES = ("openvino", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Settings:
         """Raises SettingsError naming the variable."""
         return cls(
             models=Path(read_text(environment, "MODELS_DIR", "models")) / MODEL_NAME,
-            engine=read_text(environment, "ENGINE", ENGINES[0], choices=ENGINES),
+            engine=read_text(environment, "ENGINE", OpenVinoEngine.name, choices=tuple(LOADERS)),
             threads=read_int(environment, "INFERENCE_THREADS", count_cores(), low=1, high=256),
             max_waiting=read_int(environment, "MAX_WAITING", 256, low=1),
             poll_s=read_float(environment, "MODEL_POLL_S", 1.0, low=0.05, high=3600.0),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import re
 from collections.abc import AsyncGenerator
 
@@ -129,5 +128,5 @@ def _from_json(body: bytes) -> bytes:
     encoded = encoded.partition(";base64,")[2] if encoded.startswith("data:") else encoded
     try:
         return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise HTTPException(400, f"the image is not base64: {error}") from error

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TypeVar
+
+N = TypeVar("N", int, float)
 
 
 class SettingsError(ValueError):
@@ -28,6 +31,15 @@ def read_text(
     return value
 
 
+def parse_number(key: str, value: str, kind: type[N]) -> N:
+    """`value` as int or float. Raises SettingsError naming `key`."""
+    try:
+        return kind(value)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise SettingsError(f"{key} must be {what}, not {value!r}") from None
+
+
 def read_int(
     environment: Mapping[str, str],
     key: str,
@@ -39,10 +51,7 @@ def read_int(
     value = environment.get(key, "")
     if not value:
         return default
-    try:
-        number = int(value)
-    except ValueError:
-        raise SettingsError(f"{key} must be a whole number, not {value!r}") from None
+    number = parse_number(key, value, int)
     if (low is not None and number < low) or (high is not None and number > high):
         bounds = f"at least {low}" if high is None else f"from {low} to {high}"
         raise SettingsError(f"{key} must be {bounds}, not {number}")
@@ -56,10 +65,7 @@ def read_float(
     value = environment.get(key, "")
     if not value:
         return default
-    try:
-        number = float(value)
-    except ValueError:
-        raise SettingsError(f"{key} must be a number, not {value!r}") from None
+    number = parse_number(key, value, float)
     if not low <= number <= high:
         raise SettingsError(f"{key} must be from {low:g} to {high:g}, not {value}")
     return number

@@ -24,7 +24,7 @@ MAX_PIXELS = 1_000_000
 # An image whose width/height differs from the spec's by less than this is scaled.
 ASPECT_TOLERANCE = 0.1
 
-# Encoders write about ten scans; libjpeg-turbo's own tools warn from 500 on.
+# A progressive grey JPEG from Pillow has 6.
 MAX_JPEG_SCANS = 100
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Header, palette, transparency, pixels, end; acTL tells an animation, eXIf the rotation.

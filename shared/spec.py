@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+
+from shared.fingerprint import fingerprint
 
 MAX_LENGTH = 16
 MAX_CHARSET = 94  # printable ASCII without blank
@@ -61,8 +61,7 @@ class CaptchaSpec:
     @property
     def fingerprint(self) -> str:
         """16 hex digits: equal exactly when the specs are equal, on every machine and version."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return fingerprint(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON can carry them; `from_dict` takes them back."""

@@ -13,7 +13,7 @@ import httpx
 from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.environment import read_float, read_text
 from trainer.client import TIMEOUT, GeneratorClient, GeneratorError
-from trainer.config import ConfigError, read_config
+from trainer.config import read_config
 from trainer.job import GateError, run
 
 log = logging.getLogger("trainer")
@@ -39,7 +39,7 @@ def main() -> None:
         # The generator is next door: not to be asked through a proxy that the environment names.
         with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
             run(config, models, GeneratorClient(http, data), wait_s)
-    except (GeneratorError, GateError, ConfigError, ArtifactError, OSError) as error:
+    except (GeneratorError, GateError, ArtifactError, OSError) as error:
         log.error("%s; nothing was published, the versions before stay", error)
         sys.exit(1)
     except KeyboardInterrupt:

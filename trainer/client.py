@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx
 
 from shared.datasets import Dataset, DatasetError, read_npz
-from shared.spec import CaptchaSpec, SpecError
+from shared.spec import CaptchaSpec
 from shared.wire import SpecBody
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class GeneratorClient:
         try:
             body = SpecBody.model_validate_json(answer.content)
             spec = CaptchaSpec.from_dict(body.spec)
-        except (ValueError, SpecError) as error:
+        except ValueError as error:
             raise GeneratorError(f"the generator's spec cannot be used: {error}") from error
         return Source(spec, body.drawing, body.drawing_fingerprint)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.environment import SettingsError, parse_number
+from shared.fingerprint import fingerprint
 from shared.spec import MIN_SIDE_PX
 
 NETWORKS = ("compact", "course")
@@ -103,7 +103,7 @@ def fingerprint_recipe(
     """
     values = config.to_dict() | {"spec": spec_fingerprint, "drawing": drawing_fingerprint}
     del values["min_accuracy"]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    return fingerprint(values)
 
 
 def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> TrainingConfig:
@@ -154,8 +154,7 @@ def _read_environment(environment: Mapping[str, str], kinds: Mapping[str, type])
             known = ", ".join(f"{ENVIRONMENT_PREFIX}{k.upper()}" for k in kinds)
             raise ConfigError(f"{key} is no setting; there are {known}")
         try:
-            values[name] = kinds[name](text)
-        except ValueError:
-            kind = "a whole number" if kinds[name] is int else "a number"
-            raise ConfigError(f"{key} must be {kind}, not {text!r}") from None
+            values[name] = text if kinds[name] is str else parse_number(key, text, kinds[name])
+        except SettingsError as error:
+            raise ConfigError(str(error)) from None
     return values

@@ -13,6 +13,7 @@ from PIL import Image
 
 from generator_service import drawing
 from generator_service.randomness import SeededSource, load_seeded
+from shared.fingerprint import fingerprint
 from shared.images import decode_image
 from shared.spec import CaptchaSpec, SpecError
 
@@ -89,7 +90,7 @@ def test_another_font_draws_other_pixels_and_has_another_fingerprint(tmp_path) -
     same = drawing.describe_drawing((captcha.image.DEFAULT_FONTS[0],))
     assert same == drawing.describe_drawing(())
     changed = drawing.describe_drawing((str(other),))
-    assert drawing.fingerprint_drawing(changed) != drawing.fingerprint_drawing(same)
+    assert fingerprint(changed) != fingerprint(same)
 
 
 def test_a_file_that_is_no_font_is_named(tmp_path) -> None:
