@@ -11,6 +11,7 @@ Errors, all ImageError:
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
 
 import numpy as np
@@ -31,6 +32,10 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"eXIf"))
 
 GreyImage = npt.NDArray[np.uint8]
+
+# Pillow warns with numbers out of the file, and Python keeps every text it has warned of, to say
+# it once: each upload with a new number would cost a log line and memory for good.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(ValueError):
