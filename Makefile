@@ -1,13 +1,14 @@
 # Everything a developer runs. `make test` needs only python3 (3.11 to 3.13) and make.
 
 PYTHON ?= python3
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test lint format e2e local lock clean help
+.PHONY: test fuzz lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +21,9 @@ $(INSTALLED): tests/requirements.txt
 
 test: $(INSTALLED)  ## run the unit and contract tests
 	$(BIN)/python -m pytest -q tests --ignore=tests/e2e $(ARGS)
+
+fuzz: $(INSTALLED)  ## the fuzzers of the tests, MINUTES=10 each, with new dice every time
+	FUZZ_SECONDS=$$(($(MINUTES) * 60)) $(BIN)/python -m pytest -q -rA tests/fuzz $(ARGS)
 
 lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
 	$(BIN)/ruff check .
