@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/installed
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test fuzz lint format e2e local lock clean help
+.PHONY: test fuzz audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+
+# --strict: a package that the advisories could not be asked about counts as a failure.
+audit: $(INSTALLED)  ## known holes in what is pinned, by PyPI's advisories (needs the internet)
+	$(BIN)/pip install -q uv
+	for lock in */requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
+	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
