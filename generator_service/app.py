@@ -71,7 +71,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         redoc_url=None,
         responses={422: PROBLEMS[422]},
     )
-    app.add_middleware(ObservedApp, report=metrics.report)
+    app.add_middleware(ObservedApp, report=metrics.report, log_requests=settings.log_requests)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 
 class Metrics:
@@ -28,6 +34,7 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        ProcessCollector(registry=self._registry)
 
     def report(self, route: str, status: int, seconds: float) -> None:
         """Counts one answer."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.environment import SettingsError, count_cores, read_int, read_text
+from shared.observe import LOG_CHOICES, PROBLEMS
 from shared.spec import CaptchaSpec, SpecError
 
 
@@ -18,6 +19,7 @@ class Settings:
     """Paths of TrueType files; empty means the library's own font."""
     processes: int
     max_dataset: int
+    log_requests: str
     host: str
     port: int
 
@@ -38,6 +40,7 @@ class Settings:
             fonts=tuple(read_text(environment, "CAPTCHA_FONTS", "").split()),
             processes=read_int(environment, "RENDER_PROCESSES", count_cores(), low=1, high=256),
             max_dataset=read_int(environment, "MAX_DATASET", 1_000_000, low=1),
+            log_requests=read_text(environment, "LOG_REQUESTS", PROBLEMS, choices=LOG_CHOICES),
             host=read_text(environment, "GENERATOR_HOST", "127.0.0.1"),
             port=read_int(environment, "GENERATOR_PORT", 8000, low=1, high=65_535),
         )
