@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import warnings
 from functools import partial
 
-import uvicorn
-
 from inference_service.app import create_app
 from inference_service.engines import LOADERS
 from inference_service.models import ModelStore
+from inference_service.server import DrainingServer
 from inference_service.settings import Settings
+from inference_service.trial import try_out
+from shared.logs import log_as_json
 
 
 def main() -> None:
     """Reads the settings, wires the app and serves until it is told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_as_json()
     # Odd metadata in an image is not worth a line in the log for every request.
     warnings.filterwarnings("ignore", module="PIL")
     try:
@@ -26,11 +26,9 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"inference: {error}")
     load_engine = partial(LOADERS[settings.engine], threads=settings.threads)
-    store = ModelStore(settings.models, load_engine)
-    # Metrics count the requests; a line for each would cost more than the answer.
-    uvicorn.run(
-        create_app(settings, store), host=settings.host, port=settings.port, access_log=False
-    )
+    store = ModelStore(settings.models, load_engine, partial(try_out, settings.engine))
+    app = create_app(settings, store)
+    DrainingServer(app, settings.host, settings.port, settings.drain_s).run()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,8 @@
 """The inference service's routes, and the only place where its errors become HTTP answers."""
 
-import asyncio
 import logging
 import threading
-import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -15,20 +12,15 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from inference_service.batching import Batcher, QueueFull
 from inference_service.metrics import Metrics
 from inference_service.models import LoadedModel, ModelStore
+from inference_service.reading import Job, read
 from inference_service.settings import Settings
 from inference_service.uploads import Uploads
-from shared.images import ImageError, ImageTooLarge, decode_image
+from shared.images import ImageError, ImageTooLarge
 from shared.observe import ObservedApp
-from shared.wire import (
-    CharacterConfidence,
-    PredictBody,
-    PredictDetails,
-    PredictRequest,
-    ProblemBody,
-    describe_invalid,
-)
+from shared.wire import PredictBody, PredictRequest, ProblemBody, describe_invalid
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +55,26 @@ NO_MODEL = "no model yet: the first training has not published a version"
 
 def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = None) -> FastAPI:
     """The inference service as an ASGI application; it watches the store while it runs."""
-    metrics = Metrics(store)
-    threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
     uploads = uploads or Uploads()
-    waiting = 0
+
+    def run(jobs: Sequence[Job]) -> Sequence[bytes | Exception]:
+        # Asked once for all of them: no answer mixes versions, and none waits for a swap.
+        answers, stages = read(current_model(), jobs)
+        metrics.report_batch(stages)
+        return answers
+
+    batcher: Batcher[Job, bytes] = Batcher(
+        run,
+        threads=settings.threads,
+        max_batch=settings.max_batch,
+        max_delay_s=settings.batch_delay_s,
+        max_waiting=settings.max_waiting,
+    )
+    metrics = Metrics(store, lambda: batcher.waiting)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        batcher.start()
         stop = threading.Event()
         watcher = threading.Thread(
             target=store.watch, args=(settings.poll_s, stop), name="watch", daemon=True
@@ -79,14 +84,15 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
             yield
         finally:
             stop.set()
-            threads.shutdown(wait=False)
+            batcher.stop()
 
     app = FastAPI(
         title="captcha-pipeline inference",
         description="Reads text captchas.",
         lifespan=lifespan,
     )
-    app.add_middleware(ObservedApp, report=metrics.report)
+    app.state.draining = False  # set by the server when it is told to stop
+    app.add_middleware(ObservedApp, report=metrics.report, log_requests=settings.log_requests)
 
     def failure(request: Request, status: int, why: str, headers: Any = None) -> Response:
         if request.url.path == "/predict":
@@ -105,6 +111,11 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
     async def bad_image(request: Request, error: ImageError) -> Response:
         return failure(request, 413 if isinstance(error, ImageTooLarge) else 422, str(error))
 
+    @app.exception_handler(QueueFull)
+    async def overloaded(request: Request, error: QueueFull) -> Response:
+        metrics.queue_full.inc()
+        return failure(request, 503, str(error), {"Retry-After": "1"})
+
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         log.error("a request broke", exc_info=error)
@@ -118,12 +129,15 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
 
     def current_model() -> LoadedModel:
         if store.current is None:
-            raise HTTPException(503, NO_MODEL, {"Retry-After": "5"})
+            why = "; ".join(f"version {v} is refused: {why}" for v, why in store.refused.items())
+            raise HTTPException(503, f"no model: {why}" if why else NO_MODEL, {"Retry-After": "5"})
         return store.current
 
     @app.get("/ready", responses={503: {"model": ProblemBody}})
     async def ready() -> dict[str, Any]:
         """200 with the version that answers, else 503."""
+        if app.state.draining:
+            raise HTTPException(503, "this replica is stopping", {"Retry-After": "1"})
         return {"status": "ready", "version": current_model().version}
 
     @app.get("/model", responses={503: {"model": ProblemBody}})
@@ -157,44 +171,9 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
         details: Annotated[bool, Query(description="Adds confidences, version and times.")] = False,
     ) -> Response:
         """Reads the captcha in an image."""
-        nonlocal waiting
         current_model()  # without one, say so before the upload is read
-        data = await uploads.read_image_bytes(request)
+        upload = await uploads.receive(request)
         # Counted only now: a client that sends slowly must not take another one's place.
-        if waiting >= settings.max_waiting:
-            raise HTTPException(503, f"{waiting} requests are waiting", {"Retry-After": "1"})
-        waiting += 1
-        metrics.waiting.set(waiting)
-        try:
-            loaded = current_model()
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(threads, _predict, loaded, data, details)
-        finally:
-            waiting -= 1
-            metrics.waiting.set(waiting)
-        return JSONResponse(answer)
+        return Response(await batcher.submit(Job(upload, details)), media_type="application/json")
 
     return app
-
-
-def _predict(model: LoadedModel, data: bytes, details: bool) -> dict[str, Any]:
-    """The answer for one image, computed on a worker thread."""
-    began = time.perf_counter()
-    image = decode_image(data, model.spec)
-    decoded = time.perf_counter()
-    reading = model.read(image)
-    done = time.perf_counter()
-    body = PredictBody(success=True, prediction=reading.text, debug="predicted")
-    if details:
-        body.details = PredictDetails(
-            characters=[
-                CharacterConfidence(character=character, confidence=float(confidence))
-                for character, confidence in zip(reading.text, reading.confidences, strict=True)
-            ],
-            confidence=float(reading.confidences.prod()),
-            version=model.version,
-            engine=model.engine.name,
-            decode_ms=(decoded - began) * 1e3,
-            model_ms=(done - decoded) * 1e3,
-        )
-    return body.model_dump(exclude_none=True)

@@ -6,7 +6,7 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from inference_service.engines import Engine, EngineError
 from shared.artifacts import ArtifactError, Manifest, list_versions, verify
-from shared.images import GreyImage, decode_image
+from shared.images import decode_image
 from shared.labels import decode
 from shared.spec import CaptchaSpec
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 GOLDEN_TOLERANCE = 1e-3
 
 Stamp = tuple[tuple[str, int, int], ...]
+EngineLoader = Callable[[Path, CaptchaSpec], Engine]
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,32 @@ class LoadedModel:
     manifest: Manifest
     engine: Engine
 
-    def read(self, image: GreyImage) -> Reading:
-        """Reads a grey image uint8 (height, width)."""
-        probabilities = self.engine.predict(image[np.newaxis])[0]
-        return Reading(
-            text=decode(probabilities.argmax(axis=1)[np.newaxis], self.spec)[0],
-            confidences=probabilities.max(axis=1),
-        )
+    def read(self, images: npt.NDArray[np.uint8]) -> list[Reading]:
+        """Reads grey images uint8 (N, height, width), one reading each."""
+        probabilities = self.engine.predict(images)
+        texts = decode(probabilities.argmax(axis=2), self.spec)
+        return list(map(Reading, texts, probabilities.max(axis=2)))
 
 
 class ModelStore:
     """Holds the highest version that verifies; what cannot be used is refused with its reason."""
 
-    def __init__(self, root: Path, load_engine: Callable[[Path, CaptchaSpec], Engine]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        load_engine: EngineLoader,
+        try_out: Callable[[Path], None] = lambda directory: None,
+    ) -> None:
+        """`try_out` sees a version before it is loaded; it raises EngineError to keep it out."""
         self.current: LoadedModel | None = None
-        self.refused: dict[int, str] = {}
+        self.refused: Mapping[int, str] = {}
+        """Versions that are not used, with the reason. Never changed, always replaced: others
+        read it while the watch goes on."""
         self.swaps = 0
         self.refusals = 0
         self._root = root
         self._load_engine = load_engine
+        self._try_out = try_out
         self._current_stamp: Stamp = ()
         self._refused_stamps: dict[int, Stamp] = {}
 
@@ -71,7 +79,7 @@ class ModelStore:
         """Looks at the volume once and swaps if a better version is there."""
         versions = list_versions(self._root)
         for gone in self.refused.keys() - set(versions):
-            del self.refused[gone], self._refused_stamps[gone]
+            self._forget_refusal(gone)
         for version in reversed(versions):
             stamp = _stamp(self._root / str(version))
             is_current = self.current is not None and version == self.current.version
@@ -89,20 +97,24 @@ class ModelStore:
                 # Perhaps it is still being copied: it is tried again when its files change.
                 if not isinstance(error, ArtifactError | EngineError):
                     log.exception("version %d broke the loader", version)
-                self.refused[version] = str(error) or type(error).__name__
+                reason = str(error) or type(error).__name__
+                self.refused = {**self.refused, version: reason}
                 self._refused_stamps[version] = stamp
                 self.refusals += 1
                 log.warning("version %d refused: %s", version, error)
                 if is_current:
                     return
                 continue
-            self.refused.pop(version, None)
-            self._refused_stamps.pop(version, None)
+            self._forget_refusal(version)
             self.current = model
             self._current_stamp = stamp
             self.swaps += 1
             log.info("version %d answers, %.2f s to load", version, time.perf_counter() - began)
             return
+
+    def _forget_refusal(self, version: int) -> None:
+        self.refused = {known: why for known, why in self.refused.items() if known != version}
+        self._refused_stamps.pop(version, None)
 
     def watch(self, poll_s: float, stop: threading.Event) -> None:
         """Refreshes every `poll_s` seconds until told to stop."""
@@ -118,11 +130,21 @@ class ModelStore:
 
     def _load(self, version: int) -> LoadedModel:
         directory = self._root / str(version)
-        manifest = verify(directory)
-        spec = manifest.captcha_spec
-        engine = self._load_engine(directory, spec)
-        _check_golden(engine, manifest, spec)
-        return LoadedModel(version, spec, manifest, engine)
+        verify(directory)  # first: it costs less than a process
+        self._try_out(directory)
+        return load_version(directory, self._load_engine)
+
+
+def load_version(directory: Path, load_engine: EngineLoader) -> LoadedModel:
+    """The version in `<models>/captcha/<number>`, verified, loaded and warmed up.
+
+    Raises ArtifactError or EngineError.
+    """
+    manifest = verify(directory)
+    spec = manifest.captcha_spec
+    engine = load_engine(directory, spec)
+    _check_golden(engine, manifest, spec)
+    return LoadedModel(int(directory.name), spec, manifest, engine)
 
 
 def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from inference_service.engines import LOADERS, OpenVinoEngine
 from shared.artifacts import MODEL_NAME
 from shared.environment import count_cores, read_float, read_int, read_text
+from shared.observe import LOG_CHOICES, PROBLEMS
 
 
 @dataclass(frozen=True)
@@ -19,21 +20,37 @@ class Settings:
     """The directory that holds the version directories."""
     engine: str
     threads: int
+    max_batch: int
+    """Images read in one call of the engine at most."""
+    batch_delay_s: float
+    """How long a thread that could take more images waits for them."""
     max_waiting: int
     """Requests that may wait for a thread; one more is answered 503."""
+    log_requests: str
     poll_s: float
+    drain_s: float
+    """How long a replica that was told to stop goes on answering."""
     host: str
     port: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Raises SettingsError naming the variable."""
+        engine = read_text(environment, "ENGINE", OpenVinoEngine.name, choices=tuple(LOADERS))
+        batch = LOADERS[engine].preferred_batch
+        # Where a batch is worth having, so is a moment's wait for it.
+        delay_ms = 2.0 if batch > 1 else 0.0
         return cls(
             models=Path(read_text(environment, "MODELS_DIR", "models")) / MODEL_NAME,
-            engine=read_text(environment, "ENGINE", OpenVinoEngine.name, choices=tuple(LOADERS)),
+            engine=engine,
             threads=read_int(environment, "INFERENCE_THREADS", count_cores(), low=1, high=256),
+            max_batch=read_int(environment, "MAX_BATCH", batch, low=1, high=1024),
+            batch_delay_s=read_float(environment, "BATCH_DELAY_MS", delay_ms, low=0, high=1000)
+            / 1e3,
             max_waiting=read_int(environment, "MAX_WAITING", 256, low=1),
+            log_requests=read_text(environment, "LOG_REQUESTS", PROBLEMS, choices=LOG_CHOICES),
             poll_s=read_float(environment, "MODEL_POLL_S", 1.0, low=0.05, high=3600.0),
+            drain_s=read_float(environment, "DRAIN_S", 1.5, low=0.0, high=60.0),
             host=read_text(environment, "INFERENCE_HOST", "127.0.0.1"),
             port=read_int(environment, "INFERENCE_PORT", 5000, low=1, high=65_535),
         )

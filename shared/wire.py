@@ -54,7 +54,10 @@ class PredictDetails(BaseModel):
     version: int
     engine: str
     decode_ms: float
+    """Upload to pixels; like model_ms, of the whole batch that this image was read in."""
     model_ms: float
+    batch: int
+    """Images read together."""
 
 
 class PredictBody(BaseModel):

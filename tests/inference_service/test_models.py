@@ -54,7 +54,7 @@ def test_the_highest_version_answers(root: Path, splits: Splits) -> None:
     store.refresh()
     assert store.current is not None
     assert store.current.version == 10
-    reading = store.current.read(splits.test.images[0])
+    reading = store.current.read(splits.test.images[:1])[0]
     assert len(reading.text) == 4
     assert reading.confidences.shape == (4,)
 
@@ -70,7 +70,8 @@ def test_a_newer_version_takes_over_and_the_old_object_still_answers(
     assert store.current is not None
     assert old is not None
     assert (old.version, store.current.version, store.swaps) == (1, 2, 2)
-    assert old.read(splits.test.images[0]).text == store.current.read(splits.test.images[0]).text
+    images = splits.test.images[:20]
+    assert [r.text for r in old.read(images)] == [r.text for r in store.current.read(images)]
 
 
 def flip_a_byte(directory: Path) -> None:
@@ -292,4 +293,4 @@ def test_the_watch_survives_a_volume_that_cannot_be_read(root: Path, splits: Spl
     stop.set()
     watcher.join()
     expected = decode(splits.test.labels[:1], SPEC)[0]
-    assert len(store.current.read(splits.test.images[0]).text) == len(expected)
+    assert len(store.current.read(splits.test.images[:1])[0].text) == len(expected)

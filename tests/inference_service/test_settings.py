@@ -14,6 +14,15 @@ def test_the_defaults_serve_openvino_on_the_course_port() -> None:
     assert settings.models == Path("models/captcha")
 
 
+def test_each_engine_has_the_batches_that_suit_it() -> None:
+    openvino = Settings.from_environment({})
+    assert (openvino.max_batch, openvino.batch_delay_s) == (1, 0.0)
+    tensorflow = Settings.from_environment({"ENGINE": "tensorflow"})
+    assert (tensorflow.max_batch, tensorflow.batch_delay_s) == (32, 0.002)
+    chosen = Settings.from_environment({"MAX_BATCH": "4", "BATCH_DELAY_MS": "0.5"})
+    assert (chosen.max_batch, chosen.batch_delay_s) == (4, 0.0005)
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [

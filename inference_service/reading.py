@@ -1,0 +1,74 @@
+"""Uploads -> answers: unpack, decode, run the model, and say what was read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference_service.models import LoadedModel
+from inference_service.uploads import Upload
+from shared.images import GreyImage, decode_image
+from shared.wire import CharacterConfidence, PredictBody, PredictDetails
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request for a reading."""
+
+    upload: Upload
+    details: bool
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Where the time of one batch went, seconds."""
+
+    images: int
+    decode_s: float
+    model_s: float
+
+
+def read(model: LoadedModel, jobs: Sequence[Job]) -> tuple[list[bytes | Exception], Stages]:
+    """A JSON body for each job, or the exception that says why there is none.
+
+    All are read by the same model, in one call of its engine. One bad image fails alone.
+    """
+    began = time.perf_counter()
+    images: list[GreyImage] = []
+    failures: list[Exception | None] = []
+    for job in jobs:
+        try:
+            images.append(decode_image(job.upload.image_bytes(), model.spec))
+            failures.append(None)
+        except Exception as error:
+            # The route that asked turns it into a status; others in this batch go on.
+            failures.append(error)
+    decoded = time.perf_counter()
+    readings = iter(model.read(np.stack(images)) if images else ())
+    done = time.perf_counter()
+    stages = Stages(len(images), decoded - began, done - decoded)
+    answers: list[bytes | Exception] = []
+    for job, failure in zip(jobs, failures, strict=True):
+        if failure is not None:
+            answers.append(failure)
+            continue
+        reading = next(readings)
+        body = PredictBody(success=True, prediction=reading.text, debug="predicted")
+        if job.details:
+            body.details = PredictDetails(
+                characters=[
+                    CharacterConfidence(character=character, confidence=float(confidence))
+                    for character, confidence in zip(reading.text, reading.confidences, strict=True)
+                ],
+                confidence=float(reading.confidences.prod()),
+                version=model.version,
+                engine=model.engine.name,
+                decode_ms=stages.decode_s * 1e3,
+                model_ms=stages.model_s * 1e3,
+                batch=len(jobs),
+            )
+        answers.append(body.model_dump_json(exclude_none=True).encode())
+    return answers, stages
