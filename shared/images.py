@@ -13,14 +13,34 @@ from __future__ import annotations
 import io
 import warnings
 import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from shared.spec import CaptchaSpec
 
-ACCEPTED_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+# Named one by one: the first image in a format that Pillow has not met makes it load its readers
+# of forty others, 70 ms in the middle of a request.
+_READERS = (
+    PngImagePlugin.PngImageFile,
+    JpegImagePlugin.JpegImageFile,
+    GifImagePlugin.GifImageFile,
+    BmpImagePlugin.BmpImageFile,
+    WebPImagePlugin.WebPImageFile,
+)
+ACCEPTED_FORMATS = tuple(reader.format for reader in _READERS)
 MAX_PIXELS = 1_000_000
 # An image whose width/height differs from the spec's by less than this is scaled.
 ASPECT_TOLERANCE = 0.1
@@ -28,6 +48,8 @@ ASPECT_TOLERANCE = 0.1
 # A progressive grey JPEG from Pillow has 6.
 MAX_JPEG_SCANS = 100
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Bit depth, colour type, compression, filter and interlace of a header -> mode of Pillow.
+_PLAIN_MODES = {bytes((8, 0, 0, 0, 0)): "L", bytes((8, 2, 0, 0, 0)): "RGB"}
 # Header, palette, transparency, pixels, end; acTL tells an animation, eXIf the rotation.
 _PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"eXIf"))
 
@@ -77,7 +99,11 @@ def decode_image(data: bytes, spec: CaptchaSpec) -> GreyImage:
 
 def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
     if data.startswith(_PNG_SIGNATURE):
-        data = _essential_png(data)
+        chunks = _png_chunks(data)
+        if _is_plain(chunks):
+            return _fit(_unpack_plain(chunks), spec)
+        # Only what makes the picture: the rest can unpack to many times the size of the file.
+        data = _PNG_SIGNATURE + b"".join(chunk.whole for chunk in chunks)
     elif data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
         # Each scan repaints the whole picture: a megabyte of them takes a minute.
         raise UnreadableImage(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
@@ -89,25 +115,35 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
         raise UnreadableImage(f"this is not an image in {', '.join(ACCEPTED_FORMATS)}") from error
     with image:
         # The header tells the size; nothing has been unpacked yet.
-        if image.width * image.height > MAX_PIXELS:
-            raise ImageTooLarge(
-                f"the image has {image.width}x{image.height} pixels,"
-                f" more than the {MAX_PIXELS:,} accepted"
-            )
+        _check_size(image.width, image.height)
         if getattr(image, "n_frames", 1) > 1:
             raise AnimatedImage("the image is animated; send a single picture")
         grey = to_grey(ImageOps.exif_transpose(image))
     return _fit(grey, spec)
 
 
-def _essential_png(data: bytes) -> bytes:
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageTooLarge(
+            f"the image has {width}x{height} pixels, more than the {MAX_PIXELS:,} accepted"
+        )
+
+
+class _Chunk(NamedTuple):
+    """A part of a PNG, its CRC-32 checked."""
+
+    kind: bytes
+    content: bytes
+    whole: bytes
+
+
+def _png_chunks(data: bytes) -> list[_Chunk]:
     """The chunks of a PNG that make its picture, each checked against its CRC-32.
 
     Pillow does not check the CRC of pixels, so that a damaged captcha would be read as another
-    one, and unpacks texts and colour profiles, which can be many times the size of the file.
-    Chunk layout: PNG specification, section 5.
+    one. Chunk layout: PNG specification, section 5.
     """
-    kept = [_PNG_SIGNATURE]
+    chunks = []
     position = len(_PNG_SIGNATURE)
     while position < len(data):
         header = data[position : position + 8]
@@ -121,11 +157,34 @@ def _essential_png(data: bytes) -> bytes:
             crc = int.from_bytes(data[end - 4 : end])
             if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
                 raise UnreadableImage(f"the image is damaged in its {kind.decode()} chunk")
-            kept.append(data[position:end])
+            chunks.append(_Chunk(kind, data[position + 8 : end - 4], data[position:end]))
         position = end
         if kind == b"IEND":
-            return b"".join(kept)
+            return chunks
     raise UnreadableImage("the image is cut off")
+
+
+def _is_plain(chunks: Sequence[_Chunk]) -> bool:
+    """Whether nothing but 8-bit grey or RGB pixels in reading order makes the picture.
+
+    So are captchas, and of these the way around Pillow's own reader of PNG saves a fifth of the
+    time. Header layout: PNG specification, section 11.2.1.
+    """
+    kinds = [chunk.kind for chunk in chunks]
+    return (
+        kinds == [b"IHDR", *[b"IDAT"] * (len(kinds) - 2), b"IEND"]
+        and len(chunks[0].content) == 13
+        and chunks[0].content[8:] in _PLAIN_MODES
+    )
+
+
+def _unpack_plain(chunks: Sequence[_Chunk]) -> GreyImage:
+    header = chunks[0].content
+    width, height = int.from_bytes(header[:4]), int.from_bytes(header[4:8])
+    _check_size(width, height)
+    mode = _PLAIN_MODES[header[8:]]
+    packed = b"".join(chunk.content for chunk in chunks[1:-1])
+    return to_grey(Image.frombytes(mode, (width, height), packed, "zip", mode))
 
 
 def to_grey(image: Image.Image) -> GreyImage:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # ones. A line costs about as much as a twentieth of a prediction.
 ALL, PROBLEMS = LOG_CHOICES = ("all", "problems")
 SLOW_S = 1.0
+# Asked twice a second, and "no" is an answer, not a problem.
+_READINESS = "/ready"
 # What an id from outside may look like: it goes into logs and headers as it is.
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._:-]{1,64}")
 
@@ -64,7 +66,8 @@ class ObservedApp:
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - began
             self._report(route, status, seconds)
-            if self._log_all or status >= 400 or seconds > SLOW_S:
+            is_problem = (status >= 400 and route != _READINESS) or seconds > SLOW_S
+            if self._log_all or is_problem:
                 # Neither path nor query: they can hold a label.
                 fields = {
                     "method": scope["method"],

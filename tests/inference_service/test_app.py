@@ -22,7 +22,7 @@ from inference_service.engines import LOADERS
 from inference_service.models import ModelStore
 from inference_service.settings import Settings
 from inference_service.uploads import Uploads
-from tests.serving import running, wait_ready
+from tests.serving import eventually, running, wait_ready
 from tests.shared.pictures import animated, encoded, gradient, png_that_claims
 
 FIELDS = {"success", "prediction", "debug"}
@@ -298,6 +298,66 @@ def test_simultaneous_requests_get_their_own_answers(
         assert all(pool.map(ask, range(400)))
 
 
+def test_requests_that_arrive_together_are_read_together_where_that_helps(
+    inference: httpx.Client, captchas: list[dict]
+) -> None:
+    engine = inference.get("/model").json()["engine"]
+    alone = [inference.post("/predict", json=captcha).json()["prediction"] for captcha in captchas]
+    bad = {"image": "aGVsbG8="}
+
+    def ask(i: int) -> int:
+        answer = inference.post("/predict?details=1", json=bad if i % 7 == 0 else captchas[i % 40])
+        if i % 7 == 0:
+            assert answer.status_code == 422, "one bad image fails alone"
+            return 0
+        assert answer.json()["prediction"] == alone[i % 40]
+        return int(answer.json()["details"]["batch"])
+
+    with ThreadPoolExecutor(24) as pool:
+        batches = list(pool.map(ask, range(400)))
+    if engine == "openvino":
+        assert max(batches) == 1
+    else:
+        assert 4 <= max(batches) <= 32
+
+
+def test_an_answer_carries_the_id_of_its_request(inference: httpx.Client) -> None:
+    given = inference.get("/ping", headers={"X-Request-ID": "client-7"})
+    assert given.headers["x-request-id"] == "client-7"
+    made = [inference.post("/predict").headers["x-request-id"] for _ in range(2)]
+    assert made[0] != made[1]
+
+
+def test_a_refused_version_is_told_in_model_metrics_and_log(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "captcha"
+    shutil.copytree(models, root)
+    (root / "2").mkdir()
+    settings = Settings.from_environment({"MODEL_POLL_S": "0.05"})
+    store = ModelStore(root, partial(LOADERS["openvino"], threads=1))
+    with running(create_app(settings, store)) as client:
+        wait_ready(client)
+        assert client.get("/model").json()["refused"] == {"2": "no manifest.json"}
+        metrics = client.get("/metrics").text
+        assert 'inference_model_refused{reason="no manifest.json",version="2"} 1.0' in metrics
+        assert "inference_model_refusals_total 1.0" in metrics
+        assert "inference_model_swaps_total 1.0" in metrics
+    assert "version 2 refused: no manifest.json" in caplog.text
+
+
+def test_if_all_versions_are_refused_every_route_that_needs_one_says_why(tmp_path: Path) -> None:
+    (tmp_path / "3").mkdir()
+    settings = Settings.from_environment({"MODEL_POLL_S": "0.05"})
+    store = ModelStore(tmp_path, partial(LOADERS["openvino"], threads=1))
+    with running(create_app(settings, store)) as client:
+        eventually(lambda: store.refused, 10, "it is refused")
+        for answer in (client.get("/model"), client.get("/ready")):
+            assert answer.status_code == 503
+            assert answer.json()["detail"] == "no model: version 3 is refused: no manifest.json"
+        assert "version 3 is refused" in client.post("/predict").json()["debug"]
+
+
 def test_model_tells_version_spec_metrics_and_engine(inference: httpx.Client) -> None:
     body = inference.get("/model").json()
     assert body["version"] == 1
@@ -357,9 +417,11 @@ def test_a_full_queue_answers_at_once(models: Path, captchas: list[dict]) -> Non
     with running(create_app(settings, store)) as client, ThreadPoolExecutor(12) as pool:
         wait_ready(client)
         answers = list(pool.map(lambda c: client.post("/predict", json=c), captchas[:12]))
+        metrics = client.get("/metrics").text
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 503}
     refused = answers[statuses.index(503)]
     assert refused.headers["retry-after"] == "1"
     assert set(json.loads(refused.text)) == FIELDS
     assert refused.elapsed.total_seconds() < 0.6
+    assert f"inference_queue_full_total {statuses.count(503)}.0" in metrics

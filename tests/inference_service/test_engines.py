@@ -38,6 +38,15 @@ def test_one_captcha_alone_is_read_as_among_others(
 
 
 @pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 33])
+def test_any_number_of_captchas_can_be_read_in_one_call(
+    engines: dict[str, Engine], splits: Splits, name: str, count: int
+) -> None:
+    images = splits.test.images[:count]
+    assert engines[name].predict(images).shape == (count, 4, 10)
+
+
+@pytest.mark.parametrize("name", LOADERS)
 def test_threads_never_get_each_others_answers(
     engines: dict[str, Engine], splits: Splits, name: str
 ) -> None:
