@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -22,7 +23,8 @@ class Batcher(Generic[Job, Result]):
 
     `run` gets the jobs of a batch and answers a result or an exception for each; it is called on
     `threads` threads at once. A thread that found fewer than `max_batch` jobs waits for more, but
-    no longer than `max_delay_s` after it took the first. Every job is answered.
+    no longer than `max_delay_s` after it took the first; without a delay it takes no more than its
+    share of what waits. Every job is answered.
     """
 
     def __init__(
@@ -91,8 +93,12 @@ class Batcher(Generic[Job, Result]):
         if first is None:
             return []
         batch = [first]
+        limit = self._max_batch
+        if not self._max_delay_s:
+            # Nobody is waited for, so others may be idle: leave them their share.
+            limit = min(limit, math.ceil((1 + self._jobs.qsize()) / len(self._threads)))
         deadline = time.monotonic() + self._max_delay_s
-        while len(batch) < self._max_batch:
+        while len(batch) < limit:
             left_s = deadline - time.monotonic()
             try:
                 job = self._jobs.get(timeout=left_s) if left_s > 0 else self._jobs.get_nowait()

@@ -38,8 +38,7 @@ class Settings:
         """Raises SettingsError naming the variable."""
         engine = read_text(environment, "ENGINE", OpenVinoEngine.name, choices=tuple(LOADERS))
         batch = LOADERS[engine].preferred_batch
-        # Where a batch is worth having, so is a moment's wait for it.
-        delay_ms = 2.0 if batch > 1 else 0.0
+        delay_ms = LOADERS[engine].batch_delay_s * 1e3
         return cls(
             models=Path(read_text(environment, "MODELS_DIR", "models")) / MODEL_NAME,
             engine=engine,

@@ -298,10 +298,10 @@ def test_simultaneous_requests_get_their_own_answers(
         assert all(pool.map(ask, range(400)))
 
 
-def test_requests_that_arrive_together_are_read_together_where_that_helps(
+def test_requests_that_arrive_together_are_read_together(
     inference: httpx.Client, captchas: list[dict]
 ) -> None:
-    engine = inference.get("/model").json()["engine"]
+    limit = LOADERS[inference.get("/model").json()["engine"]].preferred_batch
     alone = [inference.post("/predict", json=captcha).json()["prediction"] for captcha in captchas]
     bad = {"image": "aGVsbG8="}
 
@@ -315,10 +315,7 @@ def test_requests_that_arrive_together_are_read_together_where_that_helps(
 
     with ThreadPoolExecutor(24) as pool:
         batches = list(pool.map(ask, range(400)))
-    if engine == "openvino":
-        assert max(batches) == 1
-    else:
-        assert 4 <= max(batches) <= 32
+    assert 2 <= max(batches) <= limit
 
 
 def test_an_answer_carries_the_id_of_its_request(inference: httpx.Client) -> None:

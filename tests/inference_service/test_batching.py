@@ -84,6 +84,24 @@ def test_a_thread_waits_for_company_but_not_longer_than_it_may() -> None:
     asyncio.run(main())
 
 
+def test_without_a_delay_a_thread_leaves_the_others_their_share() -> None:
+    async def main() -> None:
+        run = Doubler()
+        run.may_run.clear()
+        jobs = batcher(run, threads=2, max_batch=8)
+        jobs.start()
+        first = [asyncio.create_task(jobs.submit(n)) for n in (0, 2)]
+        await asyncio.to_thread(run.began.wait, 10)
+        then = [asyncio.create_task(jobs.submit(n)) for n in range(4, 20, 2)]
+        await asyncio.sleep(0.05)
+        run.may_run.set()
+        assert await asyncio.gather(*first, *then) == [2 * n for n in range(0, 20, 2)]
+        assert 2 <= max(map(len, run.batches)) <= 4
+        jobs.stop()
+
+    asyncio.run(main())
+
+
 def test_a_full_queue_refuses_at_once_and_takes_again_later() -> None:
     async def main() -> None:
         run = Doubler()

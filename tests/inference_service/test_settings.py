@@ -16,7 +16,7 @@ def test_the_defaults_serve_openvino_on_the_course_port() -> None:
 
 def test_each_engine_has_the_batches_that_suit_it() -> None:
     openvino = Settings.from_environment({})
-    assert (openvino.max_batch, openvino.batch_delay_s) == (1, 0.0)
+    assert (openvino.max_batch, openvino.batch_delay_s) == (8, 0.0)
     tensorflow = Settings.from_environment({"ENGINE": "tensorflow"})
     assert (tensorflow.max_batch, tensorflow.batch_delay_s) == (32, 0.002)
     chosen = Settings.from_environment({"MAX_BATCH": "4", "BATCH_DELAY_MS": "0.5"})
