@@ -17,13 +17,13 @@ class Doubler:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self.began = threading.Event()
+        self.began = threading.Semaphore(0)
         self.may_run = threading.Event()
         self.may_run.set()
 
     def __call__(self, jobs: Sequence[int]) -> list[int | Exception]:
         self.batches.append(list(jobs))
-        self.began.set()
+        self.began.release()
         assert self.may_run.wait(10)
         return [ValueError(f"{job} is odd") if job % 2 else job * 2 for job in jobs]
 
@@ -53,7 +53,7 @@ def test_what_waits_together_runs_together_up_to_the_limit() -> None:
         jobs = batcher(run)
         jobs.start()
         first = asyncio.create_task(jobs.submit(0))
-        await asyncio.to_thread(run.began.wait, 10)
+        await asyncio.to_thread(run.began.acquire, timeout=10)
         others = [asyncio.create_task(jobs.submit(n)) for n in (2, 4, 6, 8, 10, 12)]
         await asyncio.sleep(0.01)
         run.may_run.set()
@@ -91,7 +91,8 @@ def test_without_a_delay_a_thread_leaves_the_others_their_share() -> None:
         jobs = batcher(run, threads=2, max_batch=8)
         jobs.start()
         first = [asyncio.create_task(jobs.submit(n)) for n in (0, 2)]
-        await asyncio.to_thread(run.began.wait, 10)
+        for _ in first:
+            await asyncio.to_thread(run.began.acquire, timeout=10)
         then = [asyncio.create_task(jobs.submit(n)) for n in range(4, 20, 2)]
         await asyncio.sleep(0.05)
         run.may_run.set()
