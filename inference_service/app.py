@@ -1,5 +1,6 @@
 """The inference service's routes, and the only place where its errors become HTTP answers."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -50,6 +51,8 @@ REQUEST_BODY: dict[str, Any] = {
         },
     }
 }
+# Longer than any good version takes; with a bad one it is better to be there and say so.
+FIRST_LOOK_S = 10.0
 NO_MODEL = "no model yet: the first training has not published a version"
 
 
@@ -80,6 +83,9 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
             target=store.watch, args=(settings.poll_s, stop), name="watch", daemon=True
         )
         watcher.start()
+        # The server listens after this. A gateway takes a new address for a working one until a
+        # check fails: it should not meet a replica that has its model in a second.
+        await asyncio.to_thread(store.looked.wait, FIRST_LOOK_S)
         try:
             yield
         finally:

@@ -69,6 +69,8 @@ class ModelStore:
         read it while the watch goes on."""
         self.swaps = 0
         self.refusals = 0
+        self.looked = threading.Event()
+        """Set once the volume was looked at for the first time."""
         self._root = root
         self._load_engine = load_engine
         self._try_out = try_out
@@ -125,6 +127,7 @@ class ModelStore:
                 # A volume that cannot be read today must not end the watch: the model in
                 # memory goes on answering.
                 log.exception("looking for models failed")
+            self.looked.set()
             if stop.wait(poll_s):
                 return
 

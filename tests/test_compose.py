@@ -52,7 +52,7 @@ def test_the_gpu_profile_replaces_inference_and_trainer() -> None:
         assert services[name]["build"]["args"]["REQUIREMENTS"].endswith("requirements-gpu.txt")
     assert services["inference-gpu"]["environment"]["ENGINE"] == "tensorflow"
     # The gateway asks for "inference", whoever answers to it.
-    assert services["inference-gpu"]["networks"]["default"]["aliases"] == ["inference"]
+    assert services["inference-gpu"]["networks"]["inside"]["aliases"] == ["inference"]
 
 
 @needs_compose
@@ -64,6 +64,16 @@ def test_only_the_gateway_publishes_a_port_and_everything_can_be_scaled(profile:
     assert published["gateway"][0]["published"] == "5123"
     for service in services.values():
         assert "container_name" not in service
+
+
+@needs_compose
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_nothing_but_the_gateway_can_leave_the_network(profile: str) -> None:
+    config = resolve("--profile", profile)
+    assert config["networks"]["inside"]["internal"] is True
+    for name, service in config["services"].items():
+        expected = {"default", "inside"} if name == "gateway" else {"inside"}
+        assert set(service["networks"]) == expected, name
 
 
 @needs_compose

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 from PIL import Image
 
 from tests.shared.pictures import (
-    PNG_SIGNATURE,
     animated,
     encoded,
     gradient,
+    interlaced,
     jpeg_of_many_scans,
-    png_chunk,
     png_that_claims,
     png_with_baggage,
 )
@@ -40,7 +38,7 @@ def seeds() -> list[bytes]:
         encoded(grey, transparency=128),
         encoded(palette, transparency=bytes(range(64))),
         encoded(turned, exif=exif),
-        interlaced_png(),
+        interlaced(rgb),
         *(encoded(image, "jpeg") for image in (rgb, grey, rgb.convert("CMYK"))),
         encoded(rgb, "jpeg", progressive=True, subsampling=2, restart_marker_rows=1),
         encoded(turned, "jpeg", exif=exif),
@@ -58,20 +56,6 @@ def seeds() -> list[bytes]:
         jpeg_of_many_scans(0)[:MAX_BYTES],
         encoded(Image.new("L", (HEIGHT, WIDTH))),
     ]
-
-
-def interlaced_png() -> bytes:
-    """8 bits of grey in the seven passes of Adam7; Pillow reads these and writes none."""
-    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)]
-    passes += [(0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-    lines = b"".join(
-        b"\0" + bytes((x + y) % 256 for x in range(left, WIDTH, right))
-        for left, top, right, down in passes
-        for y in range(top, HEIGHT, down)
-    )
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 1)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
-    return PNG_SIGNATURE + b"".join(png_chunk(kind, data) for kind, data in chunks)
 
 
 def run_length_bmp() -> bytes:

@@ -56,3 +56,20 @@ def jpeg_of_many_scans(scans: int) -> bytes:
     picture = encoded(Image.effect_noise((1600, 600), 90).convert("L"), "jpeg", progressive=True)
     last = picture.rindex(b"\xff\xda")
     return picture[:-2] + scans * picture[last:-2] + picture[-2:]
+
+
+def interlaced(image: Image.Image) -> bytes:
+    """A PNG in seven passes (Adam7), which Pillow reads but does not write."""
+    pixels = np.asarray(image.convert("RGB"))
+    height, width = pixels.shape[:2]
+    rows = b""
+    # Start and step of each pass: PNG specification, section 8.2.
+    for y, x, dy, dx in (
+        (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    ):  # fmt: skip
+        part = pixels[y::dy, x::dx]
+        rows += b"".join(b"\0" + row.tobytes() for row in part if row.size)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return PNG_SIGNATURE + b"".join(png_chunk(kind, data) for kind, data in chunks)

@@ -27,6 +27,7 @@ from tests.shared.pictures import (
     animated,
     encoded,
     gradient,
+    interlaced,
     jpeg_of_many_scans,
     png_chunk,
     png_that_claims,
@@ -65,6 +66,11 @@ def test_each_colour_mode_of_png_means_the_same_picture(mode: str) -> None:
     page.paste("black", (20, 10, 60, 50))
     grey = decode_image(encoded(page.convert(mode)), SPEC)
     assert np.array_equal(grey, to_grey(page))
+
+
+def test_an_interlaced_png_means_the_same_picture() -> None:
+    picture = gradient()
+    assert (decode_image(interlaced(picture), SPEC) == decode_image(encoded(picture), SPEC)).all()
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
