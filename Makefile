@@ -56,11 +56,12 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+	$(UV_COMPILE) --group benchmarks -c tests/requirements.txt -o tests/benchmarks/requirements.txt
 
 # --strict: a package that the advisories could not be asked about counts as a failure.
 audit: $(INSTALLED)  ## known holes in what is pinned, by PyPI's advisories (needs the internet)
 	$(BIN)/pip install -q uv
-	for lock in */requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
+	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
 	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
 
 clean:  ## remove the environment and caches
