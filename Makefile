@@ -5,10 +5,11 @@ MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCHMARKS := $(VENV)/installed-benchmarks
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test fuzz audit lint format e2e local lock clean help
+.PHONY: test fuzz bench-serving audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +25,13 @@ test: $(INSTALLED)  ## run the unit and contract tests
 
 fuzz: $(INSTALLED)  ## the fuzzers of the tests, MINUTES=10 each, with new dice every time
 	FUZZ_SECONDS=$$(($(MINUTES) * 60)) $(BIN)/python -m pytest -q -rA tests/fuzz $(ARGS)
+
+$(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/benchmarks/requirements.txt
+	touch $@
+
+bench-serving: $(BENCHMARKS)  ## measure the inference service beside others, on Linux, 8 minutes
+	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
 lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
 	$(BIN)/ruff check .
