@@ -5,10 +5,11 @@ MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCHMARKS := $(VENV)/installed-benchmarks
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test fuzz audit lint format e2e local lock clean help
+.PHONY: test fuzz bench-serving audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +25,13 @@ test: $(INSTALLED)  ## run the unit and contract tests
 
 fuzz: $(INSTALLED)  ## the fuzzers of the tests, MINUTES=10 each, with new dice every time
 	FUZZ_SECONDS=$$(($(MINUTES) * 60)) $(BIN)/python -m pytest -q -rA tests/fuzz $(ARGS)
+
+$(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/benchmarks/requirements.txt
+	touch $@
+
+bench-serving: $(BENCHMARKS)  ## measure the inference service beside others, on Linux, 8 minutes
+	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
 lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
 	$(BIN)/ruff check .
@@ -56,11 +64,12 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+	$(UV_COMPILE) --group benchmarks -c tests/requirements.txt -o tests/benchmarks/requirements.txt
 
 # --strict: a package that the advisories could not be asked about counts as a failure.
 audit: $(INSTALLED)  ## known holes in what is pinned, by PyPI's advisories (needs the internet)
 	$(BIN)/pip install -q uv
-	for lock in */requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
+	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
 	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
 
 clean:  ## remove the environment and caches

@@ -1,0 +1,79 @@
+"""The section of docs/benchmarks.md that `make bench-serving` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from tests.benchmarks.contenders import COURSE, PAIR, Cores
+from tests.benchmarks.table import HEAD, Measured, percentile, ratios, rows, wrong_and_failed
+from tests.load import Report
+
+UNTRAINED = "untrained, its speed is all that is measured"
+
+
+@dataclass
+class Outcome:
+    """All that a run found out."""
+
+    results: dict[str, Measured] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Who was not measured, and why."""
+    bare: list[dict[str, float]] = field(default_factory=list)
+    """Images per second of decoder and engine alone, per round."""
+    half_rate: float = 0.0
+    at_half: dict[str, Report] = field(default_factory=dict)
+
+
+def write_section(outcome: Outcome, cores: Cores, machine: str, method: str) -> str:
+    """Markdown; `method` says how long was measured."""
+    parts = [
+        f"`make bench-serving` on {machine}. {method}",
+        HEAD + "\n" + "\n".join(_all_rows(outcome, cores)),
+        "| on one core | |\n|---|--:|\n" + "\n".join(_bare_rows(outcome) + ratios(outcome.results)),
+    ]
+    if outcome.at_half:
+        parts.append(_half_load(outcome.at_half, outcome.half_rate))
+    return "\n\n".join(parts)
+
+
+def _all_rows(outcome: Outcome, cores: Cores) -> list[str]:
+    notes = {COURSE: UNTRAINED}
+    if cores.two_share:
+        notes[PAIR] = "load generator and gateway share their cores"
+    lines = []
+    for name, measured in outcome.results.items():
+        lines += rows(f"{name} ({notes[name]})" if name in notes else name, measured)
+    lines += [f"| {name} | not measured: {why} |" for name, why in outcome.skipped.items()]
+    return lines
+
+
+def _bare_rows(outcome: Outcome) -> list[str]:
+    names = {"decoder": "decoding alone, images/s", "engine": "the network alone, images/s"}
+    return [
+        f"| {name} | {median(rates[key] for rates in outcome.bare):,.0f} |"
+        for key, name in names.items()
+    ]
+
+
+def _half_load(at_half: Mapping[str, Report], rate: float) -> str:
+    lines = [
+        f"| at {rate:,.0f} requests/s on schedule, half of what one replica can do"
+        " | p50 ms | p95 ms | p99 ms | wrong | failed |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, report in at_half.items():
+        latencies = [percentile([report], percent) for percent in (50, 95, 99)]
+        lines.append(f"| {' | '.join([name, *latencies, *wrong_and_failed([report])])} |")
+    return "\n".join(lines)
+
+
+def replace_section(page: str, name: str, text: str) -> str:
+    """The page with `text` between its markers of that name. Raises ValueError without them."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no {begin} with {end} after it")
+    return f"{before}{begin}\n{text.strip()}\n{end}{after}"

@@ -1,0 +1,177 @@
+"""The load generator, held against servers that misbehave on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.load import Answer, Load, Report, Shot, judge_prediction, predict_shot
+from tests.serving import free_port
+
+Behave = Callable[[int], bytes | list[bytes] | None]
+SHOTS = [predict_shot(b"a picture", "2140")]
+
+
+def answer(text: str = "2140", status: int = 200, headers: str = "") -> bytes:
+    body = f'{{"success":true,"prediction":"{text}","debug":"predicted"}}'
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    return (head + body).encode()
+
+
+class Fake:
+    """Sends what `behave` makes of the number of each request: an answer, in one piece or several.
+
+    None breaks the connection off.
+    """
+
+    def __init__(self, behave: Behave) -> None:
+        self.requests = 0
+        self.connections = 0
+        self.url = ""
+        self._behave = behave
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"Content-Length: (\d+)", head)
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+                sent = self._behave(self.requests)
+                self.requests += 1
+                if sent is None:
+                    break
+                pieces = [sent] if isinstance(sent, bytes) else sent
+                for piece in pieces:
+                    writer.write(piece)
+                    await asyncio.sleep(0.002 * (len(pieces) > 1))
+                if b"connection: close" in pieces[0]:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@contextmanager
+def fake_server(behave: Behave) -> Iterator[Fake]:
+    fake = Fake(behave)
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(fake.serve, "127.0.0.1", 0))
+    fake.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield fake
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+
+def test_a_closed_loop_counts_every_answer_and_keeps_its_connections() -> None:
+    with fake_server(lambda _: answer()) as fake:
+        report = Load(fake.url, SHOTS).closed(4, 0.3)
+    assert report.answers == report.statuses[200] == fake.requests > 20
+    assert fake.connections == 4
+    assert not report.problems
+    assert report.rate == pytest.approx(fake.requests / report.seconds)
+
+
+def test_wrong_texts_and_statuses_are_counted_and_are_answers() -> None:
+    kinds = (answer(), answer("2141"), answer(status=503))
+    with fake_server(lambda number: kinds[number % 3]) as fake:
+        report = Load(fake.url, SHOTS).closed(1, 0.3)
+    assert report.answers == fake.requests
+    assert report.problems["wrong text"] == len(range(1, fake.requests, 3))
+    assert report.statuses[503] == len(range(2, fake.requests, 3))
+    assert report.problems.total() == report.problems["wrong text"] + report.statuses[503]
+
+
+def test_a_dropped_connection_is_a_problem_and_no_answer() -> None:
+    with fake_server(lambda number: None if number % 5 == 4 else answer()) as fake:
+        report = Load(fake.url, SHOTS).closed(3, 0.3)
+    dropped = fake.requests // 5
+    assert report.problems == {"connection lost: closed": dropped}
+    assert report.statuses[0] == dropped > 0
+    assert report.answers == fake.requests - dropped
+
+
+def test_an_answer_that_stays_away_and_a_missing_server_are_problems() -> None:
+    with fake_server(lambda _: b"") as fake:
+        report = Load(fake.url, SHOTS, timeout_s=0.1).closed(1, 0.25)
+    assert set(report.problems) == {"no answer in time"}
+    assert report.statuses[0] == fake.requests > 0 == report.answers
+    report = Load(f"http://127.0.0.1:{free_port()}", SHOTS).closed(1, 0.05)
+    assert all(problem.startswith("cannot connect") for problem in report.problems)
+    assert report.problems.total() > 0 == report.answers
+
+
+def test_a_server_that_says_it_closes_gets_a_new_connection_for_each_request() -> None:
+    with fake_server(lambda _: answer(headers="connection: close\r\n")) as fake:
+        report = Load(fake.url, SHOTS).closed(3, 0.3)
+    assert fake.connections == fake.requests == report.answers > 10
+    assert not report.problems
+
+
+def test_an_answer_in_pieces_is_one_answer() -> None:
+    whole = answer()
+    with fake_server(lambda _: [whole[:10], whole[10:40], whole[40:]]) as fake:
+        report = Load(fake.url, SHOTS).closed(2, 0.2)
+    assert report.answers == fake.requests > 10
+    assert not report.problems
+
+
+def test_latencies_of_an_open_loop_count_from_the_schedule() -> None:
+    def stall_once(number: int) -> bytes:
+        if number == 50:
+            time.sleep(0.3)  # the whole server hangs, as in a garbage collection
+        return answer()
+
+    with fake_server(stall_once) as fake:
+        report = Load(fake.url, SHOTS).open(rate=200, seconds=1.0)
+    assert report.answers == fake.requests == pytest.approx(200, abs=60)
+    assert not report.problems
+    # Not one slow answer: all that were due in these 0.3 s were late.
+    assert sum(latency > 0.1 for latency in report.latencies_s) > 15
+    assert report.percentile_ms(99) > 200
+    assert report.percentile_ms(50) < 100
+
+
+def test_stop_ends_a_load_before_its_time() -> None:
+    with fake_server(lambda _: answer()) as fake:
+        load = Load(fake.url, SHOTS)
+        threading.Timer(0.1, load.stop).start()
+        assert load.closed(2, 30).seconds < 5
+
+
+def test_percentiles_are_of_the_latencies_in_milliseconds() -> None:
+    report = Report(latencies_s=[i / 1e3 for i in range(101)])
+    assert report.percentile_ms(95) == pytest.approx(95)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "verdict"),
+    [
+        (b'{"success":true,"prediction":"2140"}', 200, None),
+        (b'{"success": true, "prediction": "2140"}', 200, None),
+        (b'{"success":true,"prediction":"21402"}', 200, "wrong text"),
+        (b'{"success":false,"prediction":"","debug":"2140"}', 200, "wrong text"),
+        (b"busy", 503, "status 503: busy"),
+    ],
+)
+def test_an_answer_is_right_if_it_is_200_with_the_text(
+    body: bytes, status: int, verdict: str | None
+) -> None:
+    assert judge_prediction(Shot(b"", "2140"), Answer(status, b"", body)) == verdict
