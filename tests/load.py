@@ -210,13 +210,11 @@ class Load:
         return self.report
 
     async def _open(self, rate: float, seconds: float, connections: int) -> Report:
-        # Arrivals of many independent clients: exponential gaps (a Poisson process).
-        gaps = random.Random(1)
         idle = deque(_Connection() for _ in range(connections))
         free = asyncio.Semaphore(connections)
         tasks: set[asyncio.Task[None]] = set()
-        self._began = due = time.perf_counter()
-        end, i = due + seconds, 0
+        loop = asyncio.get_running_loop()
+        self._began = time.perf_counter()
 
         async def one(shot: Shot, due: float) -> None:
             async with free:  # latency counts from `due`: waiting here is not hidden
@@ -224,14 +222,24 @@ class Load:
                 await self._one(connection, shot, due)
                 idle.appendleft(connection)  # the warm one first
 
-        while not self._stopped and due < end:
-            due += gaps.expovariate(rate)
-            if (wait := due - time.perf_counter()) > 0:
-                await asyncio.sleep(wait)
-            task = asyncio.create_task(one(self._shots[i % len(self._shots)], due))
+        def send(shot: Shot, due: float) -> None:
+            task = loop.create_task(one(shot, due))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-            i += 1
+
+        def pace() -> None:
+            # Arrivals of many independent clients: exponential gaps (a Poisson process).
+            gaps = random.Random(1)
+            due, i = self._began, 0
+            while not self._stopped and due < self._began + seconds:
+                due += gaps.expovariate(rate)
+                if (wait := due - time.perf_counter()) > 0:
+                    time.sleep(wait)
+                loop.call_soon_threadsafe(send, self._shots[i % len(self._shots)], due)
+                i += 1
+
+        # On a thread: the timers of an event loop tick in milliseconds, which would send in bursts.
+        await asyncio.to_thread(pace)
         await asyncio.gather(*tasks)
         self.report.seconds = time.perf_counter() - self._began
         for connection in idle:

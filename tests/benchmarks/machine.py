@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.benchmarks.processes import pinned
 
 LIBRARIES = (
     "openvino", "fastapi", "uvicorn", "pillow", "numpy", "tensorflow", "tensorflow-cpu", "keras",
@@ -14,8 +17,27 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def describe_machine(load_average: float) -> str:
-    """CPU, cores, versions, date, and how busy it was with other things before."""
+PAUSE_S = 1e-3
+
+
+def count_pauses(cores: set[int], seconds: float) -> float:
+    """How often per second a program that does nothing but look at the clock is stopped for 1 ms.
+
+    On a machine of one's own hardly ever. On a share of one it is what latencies cannot be
+    better than.
+    """
+    pauses = 0
+    with pinned(cores):
+        began = last = time.perf_counter()
+        while last - began < seconds:
+            now = time.perf_counter()
+            pauses += now - last > PAUSE_S
+            last = now
+    return pauses / seconds
+
+
+def describe_machine(load_average: float, pauses: float) -> str:
+    """CPU, cores, versions, date, how busy it was before, and how often it stops."""
     versions = []
     for library in LIBRARIES:
         try:
@@ -24,8 +46,8 @@ def describe_machine(load_average: float) -> str:
             continue  # one of the two builds of TensorFlow
     return (
         f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()}, load average before"
-        f" {load_average:.2f}; Python {platform.python_version()}, {', '.join(versions)};"
-        f" {datetime.now(UTC):%Y-%m-%d}"
+        f" {load_average:.2f}, a core stops for 1 ms or more {pauses:.0f} times a second;"
+        f" Python {platform.python_version()}, {', '.join(versions)}; {datetime.now(UTC):%Y-%m-%d}"
     )
 
 

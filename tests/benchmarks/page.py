@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -23,7 +23,7 @@ class Outcome:
     bare: list[dict[str, float]] = field(default_factory=list)
     """Images per second of decoder and engine alone, per round."""
     half_rate: float = 0.0
-    at_half: dict[str, Report] = field(default_factory=dict)
+    at_half: dict[str, list[Report]] = field(default_factory=dict)
 
 
 def write_section(outcome: Outcome, cores: Cores, machine: str, method: str) -> str:
@@ -57,15 +57,18 @@ def _bare_rows(outcome: Outcome) -> list[str]:
     ]
 
 
-def _half_load(at_half: Mapping[str, Report], rate: float) -> str:
+def _half_load(at_half: Mapping[str, Sequence[Report]], rate: float) -> str:
     lines = [
         f"| at {rate:,.0f} requests/s on schedule, half of what one replica can do"
         " | p50 ms | p95 ms | p99 ms | wrong | failed |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for name, report in at_half.items():
-        latencies = [percentile([report], percent) for percent in (50, 95, 99)]
-        lines.append(f"| {' | '.join([name, *latencies, *wrong_and_failed([report])])} |")
+    for name, reports in at_half.items():
+        latencies = [percentile(reports, percent) for percent in (50, 95, 99)]
+        worst = [report.percentile_ms(99) for report in reports if report.answers]
+        if worst:
+            latencies[-1] += f" ({min(worst):,.1f} to {max(worst):,.1f})"
+        lines.append(f"| {' | '.join([name, *latencies, *wrong_and_failed(reports)])} |")
     return "\n".join(lines)
 
 

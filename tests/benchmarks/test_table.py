@@ -59,7 +59,7 @@ def test_the_section_says_what_was_not_measured_and_what_shares_cores() -> None:
         skipped={GATEWAY: "no Docker"},
         bare=[{"engine": 3000.0, "decoder": 2000.0}],
         half_rate=400.0,
-        at_half={DIRECT: report(400)},
+        at_half={DIRECT: [report(400)]},
     )
     section = write_section(outcome, Cores(0, 1, (0, 1)), "a machine", "Once.")
     assert f"| {GATEWAY} | not measured: no Docker |" in section

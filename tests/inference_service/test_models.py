@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -294,3 +296,39 @@ def test_the_watch_survives_a_volume_that_cannot_be_read(root: Path, splits: Spl
     watcher.join()
     expected = decode(splits.test.labels[:1], SPEC)[0]
     assert len(store.current.read(splits.test.images[:1])[0].text) == len(expected)
+
+
+def test_fifty_swaps_do_not_grow_the_memory(root: Path) -> None:
+    # In a process of its own: what else runs here would be counted too.
+    program = """
+import os, shutil, sys
+from functools import partial
+from pathlib import Path
+from inference_service.engines import OpenVinoEngine
+from inference_service.models import ModelStore
+from shared.images import decode_image
+import base64
+
+def resident_mb():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+root = Path(sys.argv[1])
+store = ModelStore(root, partial(OpenVinoEngine, threads=2))
+store.refresh()
+golden = store.current.manifest.golden
+image = decode_image(base64.b64decode(golden.image), store.current.spec)
+before = resident_mb()
+for version in range(2, 52):
+    shutil.copytree(root / "1", root / str(version))
+    store.refresh()
+    assert store.current.read(image[None])[0].text == golden.text
+assert (store.current.version, store.swaps) == (51, 51)
+print(resident_mb() - before)
+"""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("reads resident memory from /proc")
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(root)], capture_output=True, text=True, check=True
+    )
+    assert float(result.stdout) <= 50
