@@ -1,6 +1,8 @@
-"""Decoder and engine of the inference service in a loop, without any server.
+"""The stages of one answer, each alone in a loop, without any server.
 
-`python -m tests.benchmarks.bare VERSION_DIR SECONDS` prints images per second of each as JSON.
+`python -m tests.benchmarks.bare VERSION_DIR SECONDS` prints how often each runs in a second, as
+JSON: "form" (the upload's form to the bytes of its image), "decoder" (to pixels), "engine" (the
+network), and "answer" (all of it, to the JSON that is sent).
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from pathlib import Path
 from generator_service.drawing import list_pngs
 from inference_service.engines import OpenVinoEngine
 from inference_service.models import load_version
+from inference_service.reading import Job, read
+from inference_service.uploads import Upload
 from shared.images import decode_image
+from tests.load import BOUNDARY, predict_shot
 
 
 def rate(call: Callable[[], object], seconds: float) -> float:
@@ -30,12 +35,19 @@ def rate(call: Callable[[], object], seconds: float) -> float:
 
 def main(version: Path, seconds: float) -> None:
     model = load_version(version, partial(OpenVinoEngine, threads=1))
-    pngs = [png for _, png in list_pngs(model.spec, (), seed=1, start=0, stop=50)]
-    images = cycle([decode_image(png, model.spec)[None] for png in pngs])
-    sources = cycle(pngs)
-    engine = rate(lambda: model.engine.predict(next(images)), seconds)
-    decoder = rate(lambda: decode_image(next(sources), model.spec), seconds)
-    print(json.dumps({"engine": engine, "decoder": decoder}))
+    captchas = list_pngs(model.spec, (), seed=1, start=0, stop=50)
+    pixels = cycle([decode_image(png, model.spec)[None] for _, png in captchas])
+    pngs = cycle([png for _, png in captchas])
+    content_type = f"multipart/form-data; boundary={BOUNDARY}"
+    bodies = [predict_shot(png, text).request.partition(b"\r\n\r\n")[2] for text, png in captchas]
+    uploads = cycle([Upload(content_type, body) for body in bodies])
+    stages: dict[str, Callable[[], object]] = {
+        "form": lambda: next(uploads).image_bytes(),
+        "decoder": lambda: decode_image(next(pngs), model.spec),
+        "engine": lambda: model.engine.predict(next(pixels)),
+        "answer": lambda: read(model, [Job(next(uploads), details=False)]),
+    }
+    print(json.dumps({name: rate(call, seconds) for name, call in stages.items()}))
 
 
 if __name__ == "__main__":

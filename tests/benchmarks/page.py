@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.benchmarks.contenders import COURSE, PAIR, Cores
+from tests.benchmarks.contenders import CONSTANT, COURSE, DIRECT, PAIR, Cores
 from tests.benchmarks.table import HEAD, Measured, percentile, ratios, rows, wrong_and_failed
 from tests.load import Report
 
@@ -21,7 +21,7 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)
     """Who was not measured, and why."""
     bare: list[dict[str, float]] = field(default_factory=list)
-    """Images per second of decoder and engine alone, per round."""
+    """How often a second each stage runs alone, per round."""
     half_rate: float = 0.0
     at_half: dict[str, list[Report]] = field(default_factory=dict)
 
@@ -31,7 +31,9 @@ def write_section(outcome: Outcome, cores: Cores, machine: str, method: str) -> 
     parts = [
         f"`make bench-serving` on {machine}. {method}",
         HEAD + "\n" + "\n".join(_all_rows(outcome, cores)),
-        "| on one core | |\n|---|--:|\n" + "\n".join(_bare_rows(outcome) + ratios(outcome.results)),
+        "| on one core | |\n|---|--:|\n" + "\n".join(ratios(outcome.results)),
+        "| where one answer's time goes, on one core | µs |\n|---|--:|\n"
+        + "\n".join(_stage_rows(outcome)),
     ]
     if outcome.at_half:
         parts.append(_half_load(outcome.at_half, outcome.half_rate))
@@ -49,12 +51,24 @@ def _all_rows(outcome: Outcome, cores: Cores) -> list[str]:
     return lines
 
 
-def _bare_rows(outcome: Outcome) -> list[str]:
-    names = {"decoder": "decoding alone, images/s", "engine": "the network alone, images/s"}
-    return [
-        f"| {name} | {median(rates[key] for rates in outcome.bare):,.0f} |"
-        for key, name in names.items()
-    ]
+def _stage_rows(outcome: Outcome) -> list[str]:
+    """Stages alone in a loop, the constant answer, and what is left of ours after both."""
+    alone = {key: median(1e6 / rates[key] for rates in outcome.bare) for key in outcome.bare[0]}
+    stages = {
+        "unpacking the form": alone["form"],
+        "decoding the PNG": alone["decoder"],
+        "the network": alone["engine"],
+        "all of these in turn instead of each in a loop (caches), naming, JSON": (
+            alone["answer"] - alone["form"] - alone["decoder"] - alone["engine"]
+        ),
+    }
+    constant, ours = outcome.results.get(CONSTANT), outcome.results.get(DIRECT)
+    if constant and ours:
+        stages = {"HTTP (the constant answer)": 1e6 / constant.best_rate} | stages
+        rest = 1e6 / ours.best_rate - sum(stages.values())
+        stages["ways between threads, limits, metrics, and what is colder beside HTTP"] = rest
+        stages["**one answer of ours**"] = 1e6 / ours.best_rate
+    return [f"| {name} | {time_us:,.0f} |" for name, time_us in stages.items()]
 
 
 def _half_load(at_half: Mapping[str, Sequence[Report]], rate: float) -> str:

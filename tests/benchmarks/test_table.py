@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks.contenders import COURSE, DIRECT, GATEWAY, PAIR, Cores
+from tests.benchmarks.contenders import CONSTANT, COURSE, DIRECT, GATEWAY, PAIR, Cores
 from tests.benchmarks.page import Outcome, replace_section, write_section
 from tests.benchmarks.serving import PAGE
 from tests.benchmarks.table import Measured, percentile, ratios, rows, wrong_and_failed
@@ -55,16 +55,25 @@ def test_a_server_that_answered_nothing_has_no_ratio() -> None:
 
 def test_the_section_says_what_was_not_measured_and_what_shares_cores() -> None:
     outcome = Outcome(
-        results={DIRECT: measured(800), PAIR: measured(900)},
+        results={DIRECT: measured(800), PAIR: measured(900), CONSTANT: measured(8000)},
         skipped={GATEWAY: "no Docker"},
-        bare=[{"engine": 3000.0, "decoder": 2000.0}],
+        bare=[{"form": 50_000.0, "decoder": 5000.0, "engine": 10_000.0, "answer": 2500.0}],
         half_rate=400.0,
         at_half={DIRECT: [report(400)]},
     )
     section = write_section(outcome, Cores(0, 1, (0, 1)), "a machine", "Once.")
     assert f"| {GATEWAY} | not measured: no Docker |" in section
     assert f"| {PAIR} (load generator and gateway share their cores) | 8 |" in section
-    assert "| the network alone, images/s | 3,000 |" in section
+    for line in (
+        "| HTTP (the constant answer) | 125 |",
+        "| unpacking the form | 20 |",
+        "| decoding the PNG | 200 |",
+        "| the network | 100 |",
+        "naming, JSON | 80 |",
+        "beside HTTP | 725 |",
+        "| **one answer of ours** | 1,250 |",
+    ):
+        assert line in section
     assert "share their cores" not in write_section(outcome, Cores(0, 1, (2, 3)), "", "")
 
 
