@@ -178,8 +178,9 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
     ) -> Response:
         """Reads the captcha in an image."""
         current_model()  # without one, say so before the upload is read
-        upload = await uploads.receive(request)
-        # Counted only now: a client that sends slowly must not take another one's place.
-        return Response(await batcher.submit(Job(upload, details)), media_type="application/json")
+        async with uploads.receive(request) as upload:
+            # Counted only now: a client that sends slowly must not take another one's place.
+            answer = await batcher.submit(Job(upload, details))
+        return Response(answer, media_type="application/json")
 
     return app

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,15 +71,26 @@ class Uploads:
         self._timeout_s = timeout_s
         self._bytes_in_flight = 0
 
-    async def receive(self, request: Request) -> Upload:
-        """The whole body. Raises HTTPException with a sentence: 400, 408, 413 or 503."""
+    @asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[Upload]:
+        """The whole body; it counts against the limit until the block ends.
+
+        Raises HTTPException with a sentence: 400, 408, 413 or 503.
+        """
+        body = bytearray()
+        try:
+            await self._fill(body, request)
+            yield Upload(request.headers.get("content-type", ""), bytes(body))
+        finally:
+            self._bytes_in_flight -= len(body)
+
+    async def _fill(self, body: bytearray, request: Request) -> None:
         too_large = HTTPException(
             413, f"the request has more than the {MAX_BODY_BYTES:,} bytes taken"
         )
         announced = request.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
             raise too_large
-        body = bytearray()
         try:
             async with asyncio.timeout(self._timeout_s):
                 async for chunk in request.stream():
@@ -94,9 +107,6 @@ class Uploads:
         except ClientDisconnect:
             # Nobody is there to read this; it is counted as the client's error, not as ours.
             raise HTTPException(400, "the client went away") from None
-        finally:
-            self._bytes_in_flight -= len(body)
-        return Upload(request.headers.get("content-type", ""), bytes(body))
 
 
 class _Form:

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.bare VERSION_DIR SECONDS` prints how often each runs in a second, as
 JSON: "form" (the upload's form to the bytes of its image), "decoder" (to pixels), "engine" (the
-network), and "answer" (all of it, to the JSON that is sent).
+network), "answer" (all of it, to the JSON that is sent), and "rested" (the same after a pause, as
+requests find it that do not come one on the other's heels).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 from generator_service.drawing import list_pngs
 from inference_service.engines import OpenVinoEngine
@@ -23,6 +25,8 @@ from inference_service.uploads import Upload
 from shared.images import decode_image
 from tests.load import BOUNDARY, predict_shot
 
+PAUSE_S = 0.005
+
 
 def rate(call: Callable[[], object], seconds: float) -> float:
     """Calls per second."""
@@ -31,6 +35,17 @@ def rate(call: Callable[[], object], seconds: float) -> float:
         call()
         calls += 1
     return calls / passed
+
+
+def rate_rested(call: Callable[[], object], seconds: float) -> float:
+    """Calls per second of calling alone, with a pause before each."""
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        time.sleep(PAUSE_S)
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return 1 / median(times)
 
 
 def main(version: Path, seconds: float) -> None:
@@ -47,7 +62,9 @@ def main(version: Path, seconds: float) -> None:
         "engine": lambda: model.engine.predict(next(pixels)),
         "answer": lambda: read(model, [Job(next(uploads), details=False)]),
     }
-    print(json.dumps({name: rate(call, seconds) for name, call in stages.items()}))
+    rates = {name: rate(call, seconds) for name, call in stages.items()}
+    rates["rested"] = rate_rested(stages["answer"], seconds)
+    print(json.dumps(rates))
 
 
 if __name__ == "__main__":

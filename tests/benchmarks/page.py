@@ -68,6 +68,8 @@ def _stage_rows(outcome: Outcome) -> list[str]:
         rest = 1e6 / ours.best_rate - sum(stages.values())
         stages["ways between threads, limits, metrics, and what is colder beside HTTP"] = rest
         stages["**one answer of ours**"] = 1e6 / ours.best_rate
+    stages["form to JSON in a loop"] = alone["answer"]
+    stages["the same after 5 ms of rest"] = alone["rested"]
     return [f"| {name} | {time_us:,.0f} |" for name, time_us in stages.items()]
 
 

@@ -57,7 +57,15 @@ def test_the_section_says_what_was_not_measured_and_what_shares_cores() -> None:
     outcome = Outcome(
         results={DIRECT: measured(800), PAIR: measured(900), CONSTANT: measured(8000)},
         skipped={GATEWAY: "no Docker"},
-        bare=[{"form": 50_000.0, "decoder": 5000.0, "engine": 10_000.0, "answer": 2500.0}],
+        bare=[
+            {
+                "form": 50_000.0,
+                "decoder": 5000.0,
+                "engine": 10_000.0,
+                "answer": 2500.0,
+                "rested": 1000.0,
+            }
+        ],
         half_rate=400.0,
         at_half={DIRECT: [report(400)]},
     )
@@ -72,6 +80,8 @@ def test_the_section_says_what_was_not_measured_and_what_shares_cores() -> None:
         "naming, JSON | 80 |",
         "beside HTTP | 725 |",
         "| **one answer of ours** | 1,250 |",
+        "| form to JSON in a loop | 400 |",
+        "| the same after 5 ms of rest | 1,000 |",
     ):
         assert line in section
     assert "share their cores" not in write_section(outcome, Cores(0, 1, (2, 3)), "", "")

@@ -261,6 +261,32 @@ def test_uploads_are_bounded_in_time_and_number(models: Path, captchas: list[dic
         assert client.post("/predict", json=captchas[0]).status_code == 200
 
 
+def test_what_waits_to_be_read_counts_against_the_limit_too(
+    models: Path, captchas: list[dict]
+) -> None:
+    class Slow(LOADERS["openvino"]):  # type: ignore[misc]
+        def predict(self, images):
+            time.sleep(1.0)
+            return super().predict(images)
+
+    settings = Settings.from_environment({"INFERENCE_THREADS": "1"})
+    store = ModelStore(models, partial(Slow, threads=1))
+    uploads = Uploads(max_bytes_in_flight=1_500_000)
+    large = {"image": "A" * 900_000}
+    with (
+        running(create_app(settings, store, uploads)) as client,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        wait_ready(client)
+        busy = pool.submit(client.post, "/predict", json=captchas[0])
+        time.sleep(0.3)
+        waiting = [pool.submit(client.post, "/predict", json=large) for _ in range(2)]
+        assert sorted(answer.result().status_code for answer in waiting) == [422, 503]
+        assert busy.result().status_code == 200
+        # All of it is given back.
+        assert client.post("/predict", json=large).status_code == 422
+
+
 def test_a_client_that_goes_away_is_not_our_error(inference: httpx.Client) -> None:
     url = inference.base_url
     for _ in range(3):
