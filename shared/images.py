@@ -123,6 +123,9 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
 
 
 def _check_size(width: int, height: int) -> None:
+    if not width or not height:
+        # Without pixels it can still claim a billion rows, each of which costs memory.
+        raise UnreadableImage(f"the image is {width}x{height}: it has no pixels")
     if width * height > MAX_PIXELS:
         raise ImageTooLarge(
             f"the image has {width}x{height} pixels, more than the {MAX_PIXELS:,} accepted"

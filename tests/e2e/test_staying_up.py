@@ -21,9 +21,22 @@ import pytest
 from PIL import Image
 
 from tests.e2e.conftest import new_stack
+from tests.e2e.replicas import (
+    all_up,
+    answer_of,
+    count_up,
+    gateway,
+    log_of,
+    moment_of,
+    raw_log_of,
+    resident_mb_in,
+    scale,
+    text_of,
+)
 from tests.e2e.stack import ROOT, Stack
 from tests.e2e.test_pipeline import draw, predict
 from tests.e2e.under_load import judge_version, shots_of, under_load
+from tests.e2e.volume import Volume
 from tests.load import Load, Shot
 from tests.serving import eventually
 from tests.shared.pictures import (
@@ -36,29 +49,6 @@ from tests.shared.pictures import (
 
 BROKEN = ("empty", "half", "flipped", "nan", "signature", "spec", "manifest", "huge")
 HIGHEST_GOOD = 2
-
-
-class Volume:
-    """The models volume, written to as a trainer would."""
-
-    def __init__(self, stack: Stack) -> None:
-        run = ("run", "-d", "--no-deps", "--entrypoint", "sleep", "trainer", "3600")
-        self.container = stack.compose(*run).stdout.split()[-1]
-
-    def sh(self, script: str) -> None:
-        command = ["docker", "exec", self.container, "sh", "-ec", script]
-        subprocess.run(command, check=True, capture_output=True)
-
-    def put(self, kind: str, version: int) -> None:
-        """A version of the kind, complete in one rename, as published ones are."""
-        root = "/models/captcha"
-        self.sh(
-            f"cp -r /data/versions/{kind}/1 {root}/.incoming-test;"
-            f" mv {root}/.incoming-test {root}/{version}"
-        )
-
-    def remove(self, *versions: int) -> None:
-        self.sh("rm -r " + " ".join(f"/models/captcha/{version}" for version in versions))
 
 
 @pytest.fixture(scope="module")
@@ -76,94 +66,6 @@ def shots(stack: Stack, client: httpx.Client) -> list[Shot]:
     """200 captchas with what version 1 reads in them."""
     captchas = [png for _, png in draw(client, 200)]
     return shots_of([(predict(client, png).json()["prediction"], png) for png in captchas])
-
-
-def scale(stack: Stack, replicas: int) -> None:
-    stack.compose(
-        "up", "-d", "--no-deps", "--no-recreate", "--scale", f"inference={replicas}", "inference"
-    )
-
-
-def gateway(client: httpx.Client, metric: str, *labels: str) -> list[float]:
-    """A metric of the gateway about the inference replicas, one number for each."""
-    prefix = f'{metric}{{proxy="inference"'
-    lines = [
-        line for line in client.get("/gateway/metrics").text.splitlines() if line.startswith(prefix)
-    ]
-    wanted = [line for line in lines if all(label in line for label in labels)]
-    return [float(line.rsplit(" ", 1)[1]) for line in wanted]
-
-
-def count_up(client: httpx.Client) -> int:
-    return int(sum(gateway(client, "haproxy_server_status", 'state="UP"')))
-
-
-def all_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
-    """Waits until so many replicas are ready and the gateway knows.
-
-    Its word alone is not enough: to HAProxy an address that is new counts as up until the first
-    checks have failed.
-    """
-
-    def ready() -> bool:
-        found = [inside(c, "/ready") for c in stack.containers("inference")]
-        good = [answer for answer in found if answer and answer.status_code == 200]
-        return len(good) == len(found) == replicas == count_up(client)
-
-    eventually(ready, 60, f"{replicas} replicas are up")
-
-
-def raw_log_of(container: str) -> str:
-    result = subprocess.run(
-        ["docker", "logs", container], capture_output=True, text=True, check=True
-    )
-    return result.stdout + result.stderr
-
-
-def log_of(container: str) -> list[dict]:
-    """The lines of a replica's log, each a JSON object."""
-    return [json.loads(line) for line in raw_log_of(container).splitlines()]
-
-
-def moment_of(container: str, message: str) -> float:
-    """When a replica last logged something that begins so, seconds since 1970."""
-    times = [line["time"] for line in log_of(container) if line["message"].startswith(message)]
-    assert times, f"{container} never said {message!r}"
-    return datetime.datetime.fromisoformat(times[-1]).timestamp()
-
-
-def inside(container: str, path: str) -> httpx.Response | None:
-    """A replica's own answer to GET, asked from within; nothing if it does not run or listen."""
-    program = (
-        "import sys, urllib.error, urllib.request\n"
-        "try: answer = urllib.request.urlopen('http://127.0.0.1:5000' + sys.argv[1])\n"
-        "except urllib.error.HTTPError as error: answer = error\n"
-        "print(answer.status); print(answer.read().decode())"
-    )
-    result = subprocess.run(
-        ["docker", "exec", container, "python", "-c", program, path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if result.returncode:
-        return None
-    status, _, text = result.stdout.partition("\n")
-    return httpx.Response(int(status), text=text)
-
-
-def text_of(container: str, path: str) -> str:
-    answer = inside(container, path)
-    assert answer is not None, f"{container} does not answer {path}"
-    return answer.text
-
-
-def resident_mb_in(metrics: str) -> float:
-    found = re.search(r"^process_resident_memory_bytes (\S+)", metrics, re.MULTILINE)
-    assert found
-    return float(found.group(1)) / 1e6
-
-
-def answer_of(container: str, path: str) -> dict:
-    return json.loads(text_of(container, path))
 
 
 @pytest.mark.parametrize("how", [["stop"], ["kill", "-s", "KILL"]], ids=["stopped", "killed"])
