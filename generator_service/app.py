@@ -17,6 +17,7 @@ from generator_service.randomness import MAX_SEED
 from generator_service.renderer import Renderer
 from generator_service.settings import Settings
 from shared.datasets import NpzWriter, ZipWriter
+from shared.logs import request_id
 from shared.observe import ObservedApp
 from shared.spec import SpecError
 from shared.wire import CaptchaBody, ProblemBody, SpecBody, describe_invalid
@@ -84,7 +85,9 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:
         log.error("a request broke", exc_info=error)
-        return JSONResponse({"detail": "something broke here; the log says what"}, 500)
+        # This answer passes the observer by.
+        headers = {"X-Request-ID": request_id.get()}
+        return JSONResponse({"detail": "something broke here; the log says what"}, 500, headers)
 
     @app.get("/ping", response_class=PlainTextResponse)
     @app.post("/ping", response_class=PlainTextResponse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -19,6 +20,8 @@ from shared.logs import log_as_json
 def main() -> None:
     """Reads the settings, wires the app and serves until it is told to stop."""
     log_as_json()
+    # It warns of every form that is none, which the client is told anyway.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     # Odd metadata in an image is not worth a line in the log for every request.
     warnings.filterwarnings("ignore", module="PIL")
     try:

@@ -20,6 +20,7 @@ from inference_service.reading import Job, read
 from inference_service.settings import Settings
 from inference_service.uploads import Uploads
 from shared.images import ImageError, ImageTooLarge
+from shared.logs import request_id
 from shared.observe import ObservedApp
 from shared.wire import PredictBody, PredictRequest, ProblemBody, describe_invalid
 
@@ -125,7 +126,9 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         log.error("a request broke", exc_info=error)
-        return failure(request, 500, "something broke here; the log says what")
+        # This answer passes the observer by.
+        headers = {"X-Request-ID": request_id.get()}
+        return failure(request, 500, "something broke here; the log says what", headers)
 
     @app.get("/ping", response_class=PlainTextResponse)
     @app.post("/ping", response_class=PlainTextResponse)

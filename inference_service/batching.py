@@ -87,6 +87,8 @@ class Batcher(Generic[Job, Result]):
                 self._loop.call_soon_threadsafe(_deliver, futures, results)
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
+            # An idle thread must not keep the uploads of its last batch.
+            del batch, futures, results
 
     def _next_batch(self) -> list[tuple[Job, asyncio.Future[Result]]]:
         first = self._jobs.get()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
 from inference_service.models import LoadedModel
 from inference_service.uploads import Upload
-from shared.images import GreyImage, decode_image
+from shared.images import GreyImage, ImageError, decode_image
 from shared.wire import CharacterConfidence, PredictBody, PredictDetails
 
 
@@ -45,7 +46,7 @@ def read(model: LoadedModel, jobs: Sequence[Job]) -> tuple[list[bytes | Exceptio
             failures.append(None)
         except Exception as error:
             # The route that asked turns it into a status; others in this batch go on.
-            failures.append(error)
+            failures.append(_without_frames(error))
     decoded = time.perf_counter()
     readings = iter(model.read(np.stack(images)) if images else ())
     done = time.perf_counter()
@@ -68,7 +69,14 @@ def read(model: LoadedModel, jobs: Sequence[Job]) -> tuple[list[bytes | Exceptio
                 engine=model.engine.name,
                 decode_ms=stages.decode_s * 1e3,
                 model_ms=stages.model_s * 1e3,
-                batch=len(jobs),
+                batch=stages.images,
             )
         answers.append(body.model_dump_json(exclude_none=True).encode())
     return answers, stages
+
+
+def _without_frames(error: Exception) -> Exception:
+    """A refusal as a plain answer: its traceback would keep the uploads of the batch in memory."""
+    if isinstance(error, ImageError | HTTPException):
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -78,11 +78,17 @@ class Uploads:
         Raises HTTPException with a sentence: 400, 408, 413 or 503.
         """
         body = bytearray()
+        size = 0
         try:
-            await self._fill(body, request)
-            yield Upload(request.headers.get("content-type", ""), bytes(body))
+            try:
+                await self._fill(body, request)
+            finally:
+                size = len(body)
+            upload = Upload(request.headers.get("content-type", ""), bytes(body))
+            body.clear()  # one copy is enough
+            yield upload
         finally:
-            self._bytes_in_flight -= len(body)
+            self._bytes_in_flight -= size
 
     async def _fill(self, body: bytearray, request: Request) -> None:
         too_large = HTTPException(

@@ -187,12 +187,19 @@ class Load:
         answer = await connection.ask(self._host, self._port, shot.request, self._timeout_s)
         now = time.perf_counter()
         self.report.statuses[answer.status] += 1
-        problem = self._judge(shot, answer) if answer.status else answer.body.decode()
+        problem = self._look_at(shot, answer) if answer.status else answer.body.decode()
         if problem:
             self.report.problems[problem] += 1
         if answer.status:
             self.report.latencies_s.append(now - due)
             self.report.finished_s.append(now - self._began)
+
+    def _look_at(self, shot: Shot, answer: Answer) -> str | None:
+        try:
+            return self._judge(shot, answer)
+        except Exception as error:
+            # An answer that the judge cannot read is wrong, not unseen.
+            return f"cannot be judged: {error!r}"
 
     async def _closed(self, connections: int, seconds: float) -> Report:
         self._began = time.perf_counter()

@@ -99,6 +99,17 @@ def test_wrong_texts_and_statuses_are_counted_and_are_answers() -> None:
     assert report.problems.total() == report.problems["wrong text"] + report.statuses[503]
 
 
+@pytest.mark.parametrize("way", ["closed", "open"])
+def test_an_answer_that_cannot_be_judged_is_a_problem(way: str) -> None:
+    def judge(shot: Shot, given: Answer) -> str | None:
+        raise KeyError("details")
+
+    with fake_server(lambda _: answer()) as fake:
+        load = Load(fake.url, SHOTS, judge)
+        report = load.closed(2, 0.2) if way == "closed" else load.open(50, 0.2)
+    assert report.problems.total() == report.answers > 0
+
+
 def test_a_dropped_connection_is_a_problem_and_no_answer() -> None:
     with fake_server(lambda number: None if number % 5 == 4 else answer()) as fake:
         report = Load(fake.url, SHOTS).closed(3, 0.3)

@@ -38,7 +38,7 @@ class TrainingConfig:
     validation_captchas: int = _described(2_000, "captchas to watch the training by")
     test_captchas: int = _described(5_000, "captchas the published accuracy is measured on")
     seed: int = _described(1, "decides captchas, initial weights and their order")
-    epochs: int = _described(4, "passes over the training captchas")
+    epochs: int = _described(5, "passes over the training captchas")
     batch_size: int = _described(64, "captchas per step")
     loss: str = _described("categorical_crossentropy", "what is minimised", LOSSES)
     optimizer: str = _described("adamw", "how", OPTIMIZERS)

@@ -49,6 +49,9 @@ from tests.shared.pictures import (
 
 BROKEN = ("empty", "half", "flipped", "nan", "signature", "spec", "manifest", "huge")
 HIGHEST_GOOD = 2
+# With two cores of one's own. Machines that run CI are shared with who knows what.
+MAX_READY_S = 2.0
+MAX_READY_S_IN_CI = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +96,6 @@ def test_scaling_up_and_down_loses_no_answer_and_new_replicas_get_work_within_5_
     all_up(stack, client, 1)
     (old,) = stack.containers("inference")
 
-    def working() -> int:
-        answered = gateway(client, "haproxy_server_http_responses_total", 'code="2xx"')
-        return sum(count > 0 for count in answered)
-
     # Slots of replicas that left keep their numbers: what counts is that they grow.
     before = gateway(client, "haproxy_server_http_responses_total", 'code="2xx"')
 
@@ -114,7 +113,6 @@ def test_scaling_up_and_down_loses_no_answer_and_new_replicas_get_work_within_5_
         all_up(stack, client, 1)
     with capsys.disabled():
         print(f"\nthe last of two new replicas answered {seen - max(ready):.1f} s after its model")
-    assert working() >= 3
     assert seen - max(ready) < 5
 
 
@@ -348,6 +346,7 @@ def test_a_replica_is_ready_within_2_s_of_its_start_and_small(
     with capsys.disabled():
         print(f"\nready {np.median(seconds):.2f} s after its start, {resident_mb:.0f} MB resident")
     assert resident_mb <= 250
+    assert np.median(seconds) < (MAX_READY_S_IN_CI if os.environ.get("CI") else MAX_READY_S)
 
 
 def test_no_program_behind_the_gateway_can_open_an_address_outside(stack: Stack) -> None:
@@ -376,10 +375,17 @@ def test_a_request_can_be_followed_through_the_logs_by_its_id(
 
     *_, at_gateway = lines("gateway", "e2e-follow-7")
     *_, at_replica = lines("inference", "e2e-follow-7")
-    assert (at_gateway["status"], at_gateway["path"]) == (400, "/predict")
+    assert (at_gateway["status"], at_gateway["route"]) == (400, "/predict")
     assert (at_replica["status"], at_replica["route"]) == (400, "/predict")
     *_, drawn = lines("gateway", "e2e-label-7")
-    assert (drawn["path"], drawn["status"]) == ("/captcha", 422)
+    assert (drawn["route"], drawn["status"]) == ("/captcha", 422)
+    # What could upset a log is replaced, also behind something good.
+    for bad in ('good, "bad"', "x" * 65, "a b"):
+        answer = client.get("/2140/unknown", headers={"X-Request-ID": bad})
+        assert answer.status_code == 404
+        assert answer.headers["x-request-id"] != bad
+        *_, unknown = lines("gateway", answer.headers["x-request-id"])
+        assert unknown["route"] == "other"
     for service in ("gateway", "generator"):
         text = "\n".join(map(raw_log_of, stack.containers(service)))
         # Of an id or a time, it may happen to be a part.

@@ -448,3 +448,26 @@ def test_a_full_queue_answers_at_once(models: Path, captchas: list[dict]) -> Non
     assert set(json.loads(refused.text)) == FIELDS
     assert refused.elapsed.total_seconds() < 0.6
     assert f"inference_queue_full_total {statuses.count(503)}.0" in metrics
+
+
+def test_a_bug_is_a_500_with_the_id_under_which_the_log_has_it(
+    models: Path, captchas: list[dict], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(LOADERS["openvino"]):  # type: ignore[misc]
+        calls = 0
+
+        def predict(self, images):
+            self.calls += 1
+            if self.calls > 1:  # the first is the golden captcha
+                raise MemoryError("the engine is out of memory")
+            return super().predict(images)
+
+    settings = Settings.from_environment({"MODEL_POLL_S": "60"})
+    store = ModelStore(models, partial(Broken, threads=1))
+    with running(create_app(settings, store)) as client:
+        wait_ready(client)
+        answer = client.post("/predict", json=captchas[0], headers={"X-Request-ID": "bug-1"})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "bug-1"
+    assert set(answer.json()) == FIELDS
+    assert "the engine is out of memory" in caplog.text

@@ -16,7 +16,7 @@ import pytest
 from tests.serving import eventually, free_port
 
 ROOT = Path(__file__).parents[2]
-DRAIN_S = 1.0
+DRAIN_S = 4.0
 
 
 @pytest.fixture
