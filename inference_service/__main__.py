@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import warnings
 from functools import partial
 
 from inference_service.app import create_app
@@ -22,8 +21,6 @@ def main() -> None:
     log_as_json()
     # It warns of every form that is none, which the client is told anyway.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    # Odd metadata in an image is not worth a line in the log for every request.
-    warnings.filterwarnings("ignore", module="PIL")
     try:
         settings = Settings.from_environment(os.environ)
     except ValueError as error:

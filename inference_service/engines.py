@@ -31,6 +31,8 @@ class Engine(Protocol):
     """Images in one call from which on more hardly make each of them faster."""
     batch_delay_s: float
     """How long waiting for more images is worth it."""
+    load_timeout_s: float
+    """Longer than any good version takes to load, the library's import included."""
 
     def predict(self, images: Images) -> Probabilities:
         """Grey images uint8 (N, height, width) -> probabilities float32 (N, length, charset)."""
@@ -44,6 +46,7 @@ class OpenVinoEngine:
     # It runs one image after the other: what a batch saves is ways between threads.
     preferred_batch = 8
     batch_delay_s = 0.0
+    load_timeout_s = 20.0  # it takes a second
 
     def __init__(self, saved_model: Path, spec: CaptchaSpec, threads: int) -> None:
         import openvino  # noqa: PLC0415 - only the image for CPU has it
@@ -108,6 +111,7 @@ class TensorFlowEngine:
     name = "tensorflow"
     preferred_batch = 32
     batch_delay_s = 0.002
+    load_timeout_s = 120.0  # the import alone takes up to 20 on two busy cores
 
     def __init__(self, saved_model: Path, spec: CaptchaSpec, threads: int) -> None:
         import tensorflow as tf  # noqa: PLC0415 - only the image for GPU has it

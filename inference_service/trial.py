@@ -21,14 +21,12 @@ from inference_service.engines import LOADERS, EngineError
 from inference_service.models import load_version
 from shared.artifacts import ArtifactError
 
-# OpenVINO takes a second; TensorFlow alone needs up to 20 to be imported on two busy cores.
-TIMEOUTS_S = {"openvino": 20.0, "tensorflow": 120.0}
 _ROOT = Path(__file__).parents[1]
 
 
 def try_out(engine: str, directory: Path, timeout_s: float | None = None) -> None:
     """Returns if a process of its own could load the version. Raises EngineError saying why not."""
-    timeout_s = timeout_s or TIMEOUTS_S[engine]
+    timeout_s = timeout_s or LOADERS[engine].load_timeout_s
     # Memory of a GPU is taken whole by the first process: the trial stays on the CPU.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(_ROOT)}
     command = [sys.executable, "-m", "inference_service.trial", engine, str(directory)]

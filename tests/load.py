@@ -50,8 +50,6 @@ class Report:
     seconds: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
     """Of all complete answers; from the scheduled time if there is one."""
-    finished_s: list[float] = field(default_factory=list)
-    """When each came, since the beginning."""
     statuses: Counter[int] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
 
@@ -192,7 +190,6 @@ class Load:
             self.report.problems[problem] += 1
         if answer.status:
             self.report.latencies_s.append(now - due)
-            self.report.finished_s.append(now - self._began)
 
     def _look_at(self, shot: Shot, answer: Answer) -> str | None:
         try:
@@ -202,8 +199,8 @@ class Load:
             return f"cannot be judged: {error!r}"
 
     async def _closed(self, connections: int, seconds: float) -> Report:
-        self._began = time.perf_counter()
-        end = self._began + seconds
+        began = time.perf_counter()
+        end = began + seconds
 
         async def client(i: int) -> None:
             connection = _Connection()
@@ -213,7 +210,7 @@ class Load:
             connection.close()
 
         await asyncio.gather(*(client(i) for i in range(connections)))
-        self.report.seconds = time.perf_counter() - self._began
+        self.report.seconds = time.perf_counter() - began
         return self.report
 
     async def _open(self, rate: float, seconds: float, connections: int) -> Report:
@@ -221,7 +218,7 @@ class Load:
         free = asyncio.Semaphore(connections)
         tasks: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
-        self._began = time.perf_counter()
+        began = time.perf_counter()
 
         async def one(shot: Shot, due: float) -> None:
             async with free:  # latency counts from `due`: waiting here is not hidden
@@ -237,8 +234,8 @@ class Load:
         def pace() -> None:
             # Arrivals of many independent clients: exponential gaps (a Poisson process).
             gaps = random.Random(1)
-            due, i = self._began, 0
-            while not self._stopped and due < self._began + seconds:
+            due, i = began, 0
+            while not self._stopped and due < began + seconds:
                 due += gaps.expovariate(rate)
                 if (wait := due - time.perf_counter()) > 0:
                     time.sleep(wait)
@@ -248,7 +245,7 @@ class Load:
         # On a thread: the timers of an event loop tick in milliseconds, which would send in bursts.
         await asyncio.to_thread(pace)
         await asyncio.gather(*tasks)
-        self.report.seconds = time.perf_counter() - self._began
+        self.report.seconds = time.perf_counter() - began
         for connection in idle:
             connection.close()
         return self.report

@@ -9,7 +9,7 @@ import subprocess
 
 import httpx
 
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, raw_log_of
 from tests.serving import eventually
 
 
@@ -46,13 +46,6 @@ def all_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
         return len(good) == len(found) == replicas == count_up(client)
 
     eventually(ready, 60, f"{replicas} replicas are up")
-
-
-def raw_log_of(container: str) -> str:
-    result = subprocess.run(
-        ["docker", "logs", container], capture_output=True, text=True, check=True
-    )
-    return result.stdout + result.stderr
 
 
 def log_of(container: str) -> list[dict]:

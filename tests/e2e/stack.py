@@ -27,6 +27,13 @@ def why_no_engine() -> str | None:
     return None
 
 
+def raw_log_of(container: str) -> str:
+    result = subprocess.run(
+        ["docker", "logs", container], capture_output=True, text=True, check=True
+    )
+    return result.stdout + result.stderr
+
+
 @dataclass
 class Stack:
     """One Compose project with a port and volumes of its own."""

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import ROOT, Stack
+from tests.e2e.replicas import inside
+from tests.e2e.stack import ROOT, Stack, raw_log_of
 from tests.serving import eventually
 from trainer.evaluation import wilson_interval
 
@@ -268,10 +269,10 @@ def finish(stack: Stack, container: str) -> tuple[int, str]:
     eventually(
         lambda: stack.inspect(container)["State"]["Status"] == "exited", 240, "the trainer ends"
     )
-    logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    logs = raw_log_of(container)
     code = stack.inspect(container)["State"]["ExitCode"]
     subprocess.run(["docker", "rm", container], capture_output=True, check=True)
-    return code, logs.stdout + logs.stderr
+    return code, logs
 
 
 SMALL = {
@@ -304,13 +305,7 @@ def test_a_generator_that_restarts_midway_and_a_killed_trainer_lose_nothing(
     larger = SMALL | {"TRAIN_SEED": "78", "TRAIN_CAPTCHAS": "20000", "TRAIN_EPOCHS": "1"}
     survivor = run_trainer(stack, **larger, TRAIN_MIN_ACCURACY="0")
 
-    def logs_of(container: str) -> str:
-        result = subprocess.run(
-            ["docker", "logs", container], capture_output=True, text=True, check=True
-        )
-        return result.stdout + result.stderr
-
-    eventually(lambda: "train captchas:" in logs_of(survivor), 60, "captchas arrive")
+    eventually(lambda: "train captchas:" in raw_log_of(survivor), 60, "captchas arrive")
     stack.compose("restart", "--timeout", "0", "generator")
     code, logs = finish(stack, survivor)
     assert code == 0, logs
@@ -331,14 +326,11 @@ def test_removing_the_newest_version_brings_the_one_before_back(
 
 def count_predictions(stack: Stack) -> list[int]:
     """Answered predictions by replica, from each one's own metrics."""
-    address = "http://127.0.0.1:5000/metrics"
-    probe = f"import urllib.request as r; print(r.urlopen({address!r}).read().decode())"
     counts = []
-    for index in range(1, len(stack.containers("inference")) + 1):
+    for container in stack.containers("inference"):
         # A replica that is just starting does not listen yet: it has answered nothing.
-        text = stack.compose(
-            "exec", "-T", "--index", str(index), "inference", "python", "-c", probe, check=False
-        ).stdout
+        answer = inside(container, "/metrics")
+        text = answer.text if answer else ""
         found = re.search(r'requests_total\{route="/predict",status="200"\} (\d+)', text)
         counts.append(int(found.group(1)) if found else 0)
     return counts

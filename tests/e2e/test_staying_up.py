@@ -28,12 +28,11 @@ from tests.e2e.replicas import (
     gateway,
     log_of,
     moment_of,
-    raw_log_of,
     resident_mb_in,
     scale,
     text_of,
 )
-from tests.e2e.stack import ROOT, Stack
+from tests.e2e.stack import ROOT, Stack, raw_log_of
 from tests.e2e.test_pipeline import draw, predict
 from tests.e2e.under_load import judge_version, shots_of, under_load
 from tests.e2e.volume import Volume
