@@ -5,6 +5,7 @@ import base64
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -19,7 +20,7 @@ from generator_service.settings import Settings
 from shared.datasets import NpzWriter, ZipWriter
 from shared.logs import request_id
 from shared.observe import ObservedApp
-from shared.spec import SpecError
+from shared.spec import CaptchaSpec, SpecError
 from shared.wire import CaptchaBody, ProblemBody, SpecBody, describe_invalid
 
 Seed = Annotated[
@@ -27,6 +28,11 @@ Seed = Annotated[
     Query(ge=0, le=MAX_SEED, description="The same seed gives the same captcha, byte for byte."),
 ]
 Text = Annotated[str | None, Query(description="What to show; without it the seed decides.")]
+
+Drawing = Annotated[
+    Literal["current", "classic"] | None,
+    Query(description="How the library draws: as 0.7.1, or with the stronger warp before it."),
+]
 
 log = logging.getLogger(__name__)
 
@@ -121,20 +127,28 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         chosen = renderer.new_seed() if seed is None else seed
         return renderer.text_of(chosen) if text is None else text, chosen
 
+    def redraw(drawing: str | None) -> CaptchaSpec:
+        return replace(renderer.spec, drawing=drawing) if drawing else renderer.spec
+
     @app.get("/captcha")
-    async def captcha_json(text: Text = None, seed: Seed = None) -> CaptchaBody:
+    async def captcha_json(
+        text: Text = None, seed: Seed = None, drawing: Drawing = None
+    ) -> CaptchaBody:
         """A captcha with its label; the answer can be posted to `/predict` as it is."""
         label, chosen = choose(text, seed)
-        png = await renderer.png(label, chosen)
+        spec = redraw(drawing)
+        png = await renderer.png(label, chosen, spec)
         metrics.rendered.labels("png").inc()
         image = base64.b64encode(png).decode("ascii")
-        return CaptchaBody(text=label, image=image, seed=chosen, spec=renderer.spec.to_dict())
+        return CaptchaBody(text=label, image=image, seed=chosen, spec=spec.to_dict())
 
     @app.get("/captcha.png", response_class=Response, responses=_content("image/png"))
-    async def captcha_png(text: Text = None, seed: Seed = None) -> Response:
+    async def captcha_png(
+        text: Text = None, seed: Seed = None, drawing: Drawing = None
+    ) -> Response:
         """A captcha as PNG; its label is in the header X-Captcha-Text."""
         label, chosen = choose(text, seed)
-        png = await renderer.png(label, chosen)
+        png = await renderer.png(label, chosen, redraw(drawing))
         metrics.rendered.labels("png").inc()
         return Response(png, media_type="image/png", headers=_label_headers(label, chosen))
 
@@ -152,6 +166,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         seed: Seed = None,
         start: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
         kind: Annotated[Literal["zip", "npz"], Query(alias="format")] = "zip",
+        drawing: Drawing = None,
     ) -> StreamingResponse:
         """Captchas start..start+count-1 of a seed, streamed while they are drawn."""
         nonlocal streams
@@ -164,7 +179,9 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
             streams += 1
             try:
                 body = {"zip": _stream_zip, "npz": _stream_npz}[kind]
-                async with aclosing(body(renderer, chosen, start, count)) as stream:
+                async with aclosing(
+                    body(renderer, redraw(drawing), chosen, start, count)
+                ) as stream:
                     async for part in stream:
                         yield part
                 metrics.rendered.labels(kind).inc(count)
@@ -207,11 +224,11 @@ def _label_headers(label: str, seed: int) -> dict[str, str]:
 
 
 async def _stream_zip(
-    renderer: Renderer, seed: int, start: int, count: int
+    renderer: Renderer, spec: CaptchaSpec, seed: int, start: int, count: int
 ) -> AsyncGenerator[bytes]:
     writer = ZipWriter(start)
     try:
-        async with aclosing(renderer.png_chunks(seed, start, count)) as chunks:
+        async with aclosing(renderer.png_chunks(spec, seed, start, count)) as chunks:
             async for pictures in chunks:
                 yield writer.add(pictures)
         # The directory of many captchas takes seconds to write: not on the event loop.
@@ -221,11 +238,11 @@ async def _stream_zip(
 
 
 async def _stream_npz(
-    renderer: Renderer, seed: int, start: int, count: int
+    renderer: Renderer, spec: CaptchaSpec, seed: int, start: int, count: int
 ) -> AsyncGenerator[bytes]:
-    writer = NpzWriter(renderer.spec, renderer.drawing_fingerprint, seed, start, count)
+    writer = NpzWriter(spec, renderer.drawing_fingerprint, seed, start, count)
     try:
-        async with aclosing(renderer.grey_chunks(seed, start, count)) as chunks:
+        async with aclosing(renderer.grey_chunks(spec, seed, start, count)) as chunks:
             async for pixels in chunks:
                 yield writer.add(pixels)
         # Drawn from the seed again rather than kept: memory must not grow with count.

@@ -30,8 +30,11 @@ R = TypeVar("R")
 
 
 class Renderer:
-    """Renders captchas of one spec. What comes out depends on seed and index alone, never on
-    the number of processes. Raises FontError if a font cannot be used."""
+    """Renders captchas of one spec, in the drawing that is asked for.
+
+    What comes out depends on spec, seed and index alone, never on the number of processes.
+    Raises FontError if a font cannot be used.
+    """
 
     def __init__(self, spec: CaptchaSpec, fonts: tuple[str, ...], processes: int) -> None:
         self.spec = spec
@@ -61,35 +64,37 @@ class Renderer:
         return secrets.randbelow(MAX_SEED + 1)
 
     def text_of(self, seed: int, index: int = 0) -> str:
-        """The text of captcha `index` of `seed`; takes microseconds."""
+        """The text of captcha `index` of `seed`, however it is drawn; takes microseconds."""
         return drawing.draw_text(self.spec, seed, index)
 
-    async def png(self, text: str, seed: int) -> bytes:
+    async def png(self, text: str, seed: int, spec: CaptchaSpec | None = None) -> bytes:
         """The picture of `text` as PNG. Raises SpecError if the text cannot be."""
         self.spec.check_text(text)
-        return await self._run(drawing.draw_png, self.spec, self.fonts, text, seed, 0)
+        return await self._run(drawing.draw_png, spec or self.spec, self.fonts, text, seed, 0)
 
     async def sound(self, text: str, seed: int) -> bytes:
         """The text spoken, as WAV. Raises SpecError if the text cannot be spoken."""
         self.spec.check_text(text)
         return await self._run(drawing.draw_sound, self.spec, text, seed)
 
-    def grey_chunks(self, seed: int, start: int, count: int) -> AsyncGenerator[bytes]:
+    def grey_chunks(
+        self, spec: CaptchaSpec, seed: int, start: int, count: int
+    ) -> AsyncGenerator[bytes]:
         """Pixels of captchas start..start+count-1, in order, as uint8 rows."""
-        return self._chunks(drawing.stack_grey, seed, start, count)
+        return self._chunks(drawing.stack_grey, spec, seed, start, count)
 
     def png_chunks(
-        self, seed: int, start: int, count: int
+        self, spec: CaptchaSpec, seed: int, start: int, count: int
     ) -> AsyncGenerator[list[tuple[str, bytes]]]:
         """(text, PNG) of captchas start..start+count-1, in order."""
-        return self._chunks(drawing.list_pngs, seed, start, count)
+        return self._chunks(drawing.list_pngs, spec, seed, start, count)
 
     async def warm_up(self) -> None:
         """Returns once a captcha for each worker is drawn, which starts them all."""
         await asyncio.gather(*(self.png(self.text_of(0), 0) for _ in range(self.processes)))
 
     async def _chunks(
-        self, draw: Callable[..., R], seed: int, start: int, count: int
+        self, draw: Callable[..., R], spec: CaptchaSpec, seed: int, start: int, count: int
     ) -> AsyncGenerator[R]:
         # A short queue ahead of the reader: workers stay busy, memory does not grow with count.
         ahead: collections.deque[asyncio.Task[R]] = collections.deque()
@@ -98,7 +103,7 @@ class Renderer:
             while True:
                 while len(ahead) < 2 * self.processes and (begin := next(begins, None)) is not None:
                     stop = min(begin + CHUNK, start + count)
-                    task = self._run(draw, self.spec, self.fonts, seed, begin, stop)
+                    task = self._run(draw, spec, self.fonts, seed, begin, stop)
                     ahead.append(asyncio.ensure_future(task))
                 if not ahead:
                     return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.environment import SettingsError, count_cores, read_int, read_text
 from shared.observe import LOG_CHOICES, PROBLEMS
-from shared.spec import CaptchaSpec, SpecError
+from shared.spec import DRAWINGS, CaptchaSpec, SpecError
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,12 @@ class Settings:
         default = CaptchaSpec()
         charset = read_text(environment, "CAPTCHA_CHARSET", default.charset)
         length = read_int(environment, "CAPTCHA_LENGTH", default.length)
+        min_length = read_int(environment, "CAPTCHA_MIN_LENGTH", length)
+        drawing = read_text(environment, "CAPTCHA_DRAWING", default.drawing, choices=DRAWINGS)
         width = read_int(environment, "CAPTCHA_WIDTH", default.width)
         height = read_int(environment, "CAPTCHA_HEIGHT", default.height)
         try:
-            spec = CaptchaSpec(charset, length, width, height)
+            spec = CaptchaSpec(charset, length, width, height, min_length, drawing)
         except SpecError as error:
             raise SettingsError(f"the CAPTCHA_* settings make no captcha: {error}") from error
         return cls(

@@ -35,7 +35,7 @@ class Engine(Protocol):
     """Longer than any good version takes to load, the library's import included."""
 
     def predict(self, images: Images) -> Probabilities:
-        """Grey images uint8 (N, height, width) -> probabilities float32 (N, length, charset)."""
+        """Grey images uint8 (N, height, width) -> probabilities float32 (N, length, classes)."""
         ...
 
 
@@ -159,7 +159,7 @@ def _powers_of_two(count: int) -> list[int]:
 
 
 def _check_answer(shape: tuple[int, ...], spec: CaptchaSpec) -> None:
-    expected = (spec.length, len(spec.charset))
+    expected = (spec.length, spec.classes)
     if shape != expected:
         raise EngineError(f"the model answers {shape}, its spec asks for {expected}")
 

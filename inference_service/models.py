@@ -16,7 +16,7 @@ import numpy.typing as npt
 from inference_service.engines import Engine, EngineError
 from shared.artifacts import ArtifactError, Manifest, list_versions, verify
 from shared.images import decode_image
-from shared.labels import decode
+from shared.labels import best_indices, decode
 from shared.spec import CaptchaSpec
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ class Reading:
 
     text: str
     confidences: npt.NDArray[np.float32]
-    """Probability of each character, (length,)."""
+    """Probability of each character of the text."""
+    confidence: float
+    """Probability of the whole text: the product over all positions, the empty ones too."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,13 @@ class LoadedModel:
     def read(self, images: npt.NDArray[np.uint8]) -> list[Reading]:
         """Reads grey images uint8 (N, height, width), one reading each."""
         probabilities = self.engine.predict(images)
-        texts = decode(probabilities.argmax(axis=2), self.spec)
-        return list(map(Reading, texts, probabilities.max(axis=2)))
+        indices = best_indices(probabilities, self.spec)
+        texts = decode(indices, self.spec)
+        chosen = np.take_along_axis(probabilities, indices[:, :, np.newaxis], axis=2)[:, :, 0]
+        return [
+            Reading(text, confidences[: len(text)], float(confidences.prod()))
+            for text, confidences in zip(texts, chosen, strict=True)
+        ]
 
 
 class ModelStore:
@@ -164,7 +171,7 @@ def _check_golden(engine: Engine, manifest: Manifest, spec: CaptchaSpec) -> None
     if answer.shape != expected.shape:
         raise ArtifactError(f"the golden answer is {expected.shape}, the model's {answer.shape}")
     # Written so that NaN fails too.
-    text = decode(np.nan_to_num(answer).argmax(axis=1)[np.newaxis], spec)[0]
+    text = decode(best_indices(np.nan_to_num(answer)[np.newaxis], spec), spec)[0]
     if not np.abs(answer - expected).max() <= GOLDEN_TOLERANCE or text != golden.text:
         raise ArtifactError(
             f"the golden captcha was read as {text!r}, not as the trainer did ({golden.text!r})"

@@ -64,7 +64,7 @@ def read(model: LoadedModel, jobs: Sequence[Job]) -> tuple[list[bytes | Exceptio
                     CharacterConfidence(character=character, confidence=float(confidence))
                     for character, confidence in zip(reading.text, reading.confidences, strict=True)
                 ],
-                confidence=float(reading.confidences.prod()),
+                confidence=reading.confidence,
                 version=model.version,
                 engine=model.engine.name,
                 decode_ms=stages.decode_s * 1e3,

@@ -25,7 +25,7 @@ from shared.spec import CaptchaSpec, SpecError
 MODEL_NAME = "captcha"
 MANIFEST = "manifest.json"
 SAVED_MODEL = "saved_model.pb"
-# The names in a SavedModel's signature: uint8 (N, height, width) in, float32 (N, length, charset)
+# The names in a SavedModel's signature: uint8 (N, height, width) in, float32 (N, length, classes)
 # out.
 SIGNATURE_INPUT = "images"
 SIGNATURE_OUTPUT = "probabilities"
@@ -56,7 +56,7 @@ class Golden(BaseModel):
     text: str
     """What the model reads in it."""
     probabilities: list[list[float]]
-    """(length, len(charset)), rows sum to 1."""
+    """(length, classes), rows sum to 1."""
 
 
 class ManifestDraft(BaseModel):

@@ -50,7 +50,7 @@ class PredictDetails(BaseModel):
 
     characters: list[CharacterConfidence]
     confidence: float
-    """Probability of the whole text: the product over the characters."""
+    """Probability of the whole text: the product over all positions."""
     version: int
     engine: str
     decode_ms: float

@@ -5,9 +5,11 @@ import io
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -116,6 +118,27 @@ def test_a_part_of_a_dataset_is_that_part(generator: httpx.Client, tmp_path: Pat
     assert fetch(0, 20) == fetch(0, 7) + fetch(7, 13)
 
 
+def test_the_drawing_is_chosen_per_request(generator: httpx.Client, tmp_path: Path) -> None:
+    def png(**query: object) -> bytes:
+        return generator.get("/captcha.png", params={"seed": 4} | query).content
+
+    assert png() == png(drawing="current") != png(drawing="classic")
+    captcha = generator.get("/captcha", params={"seed": 4, "drawing": "classic"}).json()
+    assert base64.b64decode(captcha["image"]) == png(drawing="classic")
+    assert captcha["spec"] == SPEC.to_dict() | {"drawing": "classic"}
+    assert captcha["text"] == generator.get("/captcha", params={"seed": 4}).json()["text"]
+
+    query = {"count": 3, "seed": 4, "format": "npz"}
+    datasets = []
+    for drawing in ("current", "classic"):
+        path = tmp_path / f"{drawing}.npz"
+        path.write_bytes(generator.get("/dataset", params=query | {"drawing": drawing}).content)
+        datasets.append(read_npz(path))
+        assert datasets[-1].spec == replace(SPEC, drawing=drawing)
+    assert datasets[0].texts == datasets[1].texts
+    assert not np.array_equal(datasets[0].images, datasets[1].images)
+
+
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
@@ -126,6 +149,8 @@ def test_a_part_of_a_dataset_is_that_part(generator: httpx.Client, tmp_path: Pat
         ("/dataset?count=many", "count: Input should be a valid integer"),
         ("/dataset?count=1&format=tar", "format: Input should be 'zip' or 'npz', not 'tar'"),
         ("/dataset?count=1&start=-1", "start: Input should be greater than"),
+        ("/dataset?count=1&drawing=cubist", "drawing: Input should be 'current' or 'classic'"),
+        ("/captcha.png?drawing=", "drawing: Input should be 'current' or 'classic'"),
         ("/captcha?seed=-1", "seed: Input should be greater than or equal to 0"),
         ("/captcha?seed=9007199254740992", "seed: Input should be less than"),
         ("/captcha?text=12a4", "text holds 'a', which is not in the charset '0123456789'"),
@@ -195,7 +220,7 @@ def test_a_dataset_is_the_same_bytes_whatever_the_number_of_processes(
 
 def test_what_breaks_is_json_and_says_so() -> None:
     class Broken(Renderer):
-        async def png(self, text: str, seed: int) -> bytes:
+        async def png(self, text: str, seed: int, spec: CaptchaSpec | None = None) -> bytes:
             raise RuntimeError("no brush")
 
     settings = Settings.from_environment({"RENDER_PROCESSES": "1"})

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import inspect
 import io
 import random
 import secrets
+import string
 import wave
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import captcha.image
 import numpy as np
@@ -20,14 +25,61 @@ from shared.spec import CaptchaSpec, SpecError
 SPEC = CaptchaSpec()
 
 
-def test_the_pixels_are_those_of_the_library_itself() -> None:
+SPECS = [
+    SPEC,
+    CaptchaSpec(string.ascii_letters + string.digits, 6, 128, 64),  # wider than its picture
+    CaptchaSpec("WM", 9, 100, 40),
+    CaptchaSpec("-~|", 1, 400, 20),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.length}-{spec.width}")
+def test_the_pixels_are_those_of_the_library_itself(spec: CaptchaSpec) -> None:
     source = SeededSource()
-    library = load_seeded("captcha.image", source).ImageCaptcha(160, 60)
+    compare_with(load_seeded("captcha.image", source), source, spec)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.length}-{spec.width}")
+def test_classic_is_the_library_with_the_warp_it_had_before(spec: CaptchaSpec) -> None:
+    source = SeededSource()
+    library = load_seeded("captcha.image", source)
+    # Today's code with yesterday's two lines (captcha 0.7.0: uniform between shares of a side).
+    code = inspect.getsource(captcha.image)
+    for side, axis in (("w", "dx"), ("h", "dy")):
+        share = f"self.character_warp_{axis}"
+        today = (
+            f"{side} * (secrets.randbits(32) / (2**32)) * ({share}[1] - {share}[0]) + {share}[0]"
+        )
+        before = (
+            f"{side} * ({share}[0] + secrets.randbits(32) / (2**32) * ({share}[1] - {share}[0]))"
+        )
+        assert code.count(today) == 1
+        code = code.replace(today, before)
+    exec(code, library.__dict__)
+    library.secrets = source
+    compare_with(library, source, replace(spec, drawing="classic"))
+
+
+def compare_with(library: Any, source: SeededSource, spec: CaptchaSpec) -> None:
+    painter = library.ImageCaptcha(spec.width, spec.height)
     for seed in range(40):
-        text = drawing.draw_text(SPEC, seed, 0)
+        text = drawing.draw_text(spec, seed, 0)
         source.restart("picture", seed, 0)
-        expected = np.asarray(library.generate_image(text))
-        assert np.array_equal(np.asarray(drawing.draw_picture(SPEC, (), text, seed, 0)), expected)
+        expected = np.asarray(painter.generate_image(text))
+        assert np.array_equal(np.asarray(drawing.draw_picture(spec, (), text, seed, 0)), expected)
+
+
+def test_the_drawings_differ() -> None:
+    classic = replace(SPEC, drawing="classic")
+    assert drawing.draw_png(SPEC, (), "1234", 1, 0) != drawing.draw_png(classic, (), "1234", 1, 0)
+
+
+def test_texts_of_different_lengths_are_equally_many() -> None:
+    spec = CaptchaSpec(min_length=2, length=5)
+    lengths = Counter(len(drawing.draw_text(spec, 1, index)) for index in range(4_000))
+    assert set(lengths) == {2, 3, 4, 5}
+    # 1,000 expected of each; chi-square with 3 degrees of freedom, p = 1e-6.
+    assert sum((n - 1_000) ** 2 / 1_000 for n in lengths.values()) < 30.7
 
 
 def test_the_library_as_others_import_it_still_draws_from_secrets() -> None:

@@ -19,9 +19,9 @@ COUNT = 3 * CHUNK + 5
 
 async def digests(renderer: Renderer) -> tuple[str, str]:
     grey, png = hashlib.sha256(), hashlib.sha256()
-    async for pixels in renderer.grey_chunks(11, 2, COUNT):
+    async for pixels in renderer.grey_chunks(SPEC, 11, 2, COUNT):
         grey.update(pixels)
-    async for pictures in renderer.png_chunks(11, 2, COUNT):
+    async for pictures in renderer.png_chunks(SPEC, 11, 2, COUNT):
         for text, data in pictures:
             png.update(text.encode() + data)
     return grey.hexdigest(), png.hexdigest()
@@ -38,7 +38,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes() -> None:
 
 def test_a_dataset_can_be_drawn_in_parts() -> None:
     async def draw(start: int, count: int) -> bytes:
-        return b"".join([chunk async for chunk in renderer.grey_chunks(3, start, count)])
+        return b"".join([chunk async for chunk in renderer.grey_chunks(SPEC, 3, start, count)])
 
     async def both() -> tuple[bytes, bytes]:
         return await draw(0, 90), await draw(0, 41) + await draw(41, 49)
@@ -99,7 +99,7 @@ def test_the_event_loop_stays_free_while_a_dataset_is_drawn() -> None:
                 gaps.append(loop.time() - began)
 
         ticking = asyncio.create_task(tick())
-        async for _ in renderer.grey_chunks(1, 0, 600):
+        async for _ in renderer.grey_chunks(SPEC, 1, 0, 600):
             pass
         ticking.cancel()
         return sorted(gaps)[len(gaps) // 2]

@@ -19,12 +19,14 @@ def test_the_environment_decides_captchas_and_fonts() -> None:
         {
             "CAPTCHA_CHARSET": "ABC",
             "CAPTCHA_LENGTH": "5",
+            "CAPTCHA_MIN_LENGTH": "3",
+            "CAPTCHA_DRAWING": "classic",
             "CAPTCHA_WIDTH": "128",
             "CAPTCHA_HEIGHT": "64",
             "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
         }
     )
-    assert settings.spec == CaptchaSpec("ABC", 5, 128, 64)
+    assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic")
     assert settings.fonts == ("/fonts/a.ttf", "/fonts/b.ttf")
 
 
@@ -32,6 +34,8 @@ def test_the_environment_decides_captchas_and_fonts() -> None:
     ("environment", "sentence"),
     [
         ({"CAPTCHA_LENGTH": "four"}, "CAPTCHA_LENGTH must be a whole number, not 'four'"),
+        ({"CAPTCHA_DRAWING": "old"}, "CAPTCHA_DRAWING must be .*'old'"),
+        ({"CAPTCHA_MIN_LENGTH": "6"}, "min_length must be a whole number from 1 to 4, not 6"),
         ({"RENDER_PROCESSES": "0"}, "RENDER_PROCESSES must be from 1 to 256, not 0"),
         ({"GENERATOR_PORT": "99999"}, "GENERATOR_PORT must be from 1 to 65535, not 99999"),
     ],

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from shared.labels import decode, encode, text2vec, vec2text
+from shared.labels import best_indices, decode, encode, text2vec, vec2text
 from shared.spec import CaptchaSpec, SpecError
 
 SPEC = CaptchaSpec()
@@ -51,3 +53,39 @@ def test_encode_keeps_the_charset_order_and_shape() -> None:
 def test_encode_refuses_a_foreign_character() -> None:
     with pytest.raises(SpecError, match="'x'"):
         encode(["0123", "01x3"], SPEC)
+
+
+VARIED = CaptchaSpec("ab", length=4, min_length=2)
+
+
+def test_texts_of_different_lengths_come_back() -> None:
+    texts = ["ab", "bba", "abab"]
+    encoded = encode(texts, VARIED)
+    assert encoded.tolist() == [[0, 1, 2, 2], [1, 1, 0, 2], [0, 1, 0, 1]]
+    assert decode(encoded, VARIED) == texts
+    assert [vec2text(text2vec(text, VARIED), VARIED) for text in texts] == texts
+
+
+def test_the_best_text_is_one_that_can_be() -> None:
+    def read(*rows: list[float]) -> str:
+        return decode(best_indices(np.array([rows]), VARIED), VARIED)[0]
+
+    a, nothing = [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]
+    assert read(a, a, nothing, nothing) == "aa"
+    assert read(nothing, nothing, nothing, nothing) in {"aa", "ab", "ba", "bb"}  # two at least
+    # A gap is filled or everything after it dropped, whichever is likelier as a whole.
+    assert read(a, a, [0.3, 0.1, 0.6], a) == "aaaa"
+    assert read(a, a, nothing, [0.45, 0.1, 0.45]) == "aa"
+    assert read(a, a, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]) in {"aa", "aaa", "aaaa"}  # no crash on 0
+
+
+def test_the_best_text_is_found_as_by_trying_all() -> None:
+    texts = ["".join(t) for n in (2, 3, 4) for t in itertools.product("ab", repeat=n)]
+    rng = np.random.default_rng(1)
+    probabilities = rng.dirichlet([0.5] * 3, size=(50, 4))
+    for p in probabilities:
+        likelihoods = [
+            np.take_along_axis(p, row[:, np.newaxis], 1).prod() for row in encode(texts, VARIED)
+        ]
+        found = decode(best_indices(p[np.newaxis], VARIED), VARIED)[0]
+        assert found == texts[int(np.argmax(likelihoods))]
