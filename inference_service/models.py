@@ -1,4 +1,7 @@
-"""The model that answers: watches the volume, verifies, warms up, swaps."""
+"""The model that answers: watches the volume, verifies, warms up, swaps.
+
+Until the volume holds a version that can be used, the one in the box answers, as version 0.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # Engines round differently; a model that is truly another one differs by far more.
 GOLDEN_TOLERANCE = 1e-3
+# Training publishes from 1 on: lower than whatever the volume holds.
+BOX_VERSION = 0
 
 Stamp = tuple[tuple[str, int, int], ...]
 EngineLoader = Callable[[Path, CaptchaSpec], Engine]
@@ -47,6 +52,8 @@ class LoadedModel:
     spec: CaptchaSpec
     manifest: Manifest
     engine: Engine
+    in_box: bool = False
+    """It came with the program, not from the volume."""
 
     def read(self, images: npt.NDArray[np.uint8]) -> list[Reading]:
         """Reads grey images uint8 (N, height, width), one reading each."""
@@ -61,15 +68,20 @@ class LoadedModel:
 
 
 class ModelStore:
-    """Holds the highest version that verifies; what cannot be used is refused with its reason."""
+    """Holds the highest version that verifies; what cannot be used is refused with its reason.
+
+    With a box, its version 0 is the lowest of them: one more to fall back to.
+    """
 
     def __init__(
         self,
         root: Path,
         load_engine: EngineLoader,
         try_out: Callable[[Path], None] = lambda directory: None,
+        box: Path | None = None,
     ) -> None:
-        """`try_out` sees a version before it is loaded; it raises EngineError to keep it out."""
+        """`try_out` sees a version before it is loaded; it raises EngineError to keep it out.
+        `box` is the directory that holds version 0, if there is one."""
         self.current: LoadedModel | None = None
         self.refused: Mapping[int, str] = {}
         """Versions that are not used, with the reason. Never changed, always replaced: others
@@ -81,16 +93,18 @@ class ModelStore:
         self._root = root
         self._load_engine = load_engine
         self._try_out = try_out
+        self._box = box
+        self._told_of_zero = False
         self._current_stamp: Stamp = ()
         self._refused_stamps: dict[int, Stamp] = {}
 
     def refresh(self) -> None:
         """Looks at the volume once and swaps if a better version is there."""
-        versions = list_versions(self._root)
-        for gone in self.refused.keys() - set(versions):
+        found = self._find()
+        for gone in self.refused.keys() - found.keys():
             self._forget_refusal(gone)
-        for version in reversed(versions):
-            stamp = _stamp(self._root / str(version))
+        for version, directory in found.items():
+            stamp = _stamp(directory)
             is_current = self.current is not None and version == self.current.version
             if is_current and stamp == self._current_stamp:
                 return
@@ -100,7 +114,7 @@ class ModelStore:
                 continue
             began = time.perf_counter()
             try:
-                model = self._load(version)
+                model = self._load(directory)
             except Exception as error:
                 # Whatever is wrong with it, it must not keep older versions from answering.
                 # Perhaps it is still being copied: it is tried again when its files change.
@@ -121,6 +135,21 @@ class ModelStore:
             log.info("version %d answers, %.2f s to load", version, time.perf_counter() - began)
             return
 
+    def _find(self) -> dict[int, Path]:
+        """The directory of each version that may answer, the highest first."""
+        found = {v: self._root / str(v) for v in reversed(list_versions(self._root))}
+        if self._box is None:
+            return found
+        # One number must not mean two models.
+        if found.pop(BOX_VERSION, None) and not self._told_of_zero:
+            self._told_of_zero = True
+            log.warning("the volume's version 0 is not used: this number is the box's")
+        # A volume that was emptied is rolled back to the box. One that is not there at all, perhaps
+        # for a moment, says nothing about the model in memory, which reads better.
+        if self.current is None or self._root.exists():
+            found[BOX_VERSION] = self._box / str(BOX_VERSION)
+        return found
+
     def _forget_refusal(self, version: int) -> None:
         self.refused = {known: why for known, why in self.refused.items() if known != version}
         self._refused_stamps.pop(version, None)
@@ -138,15 +167,15 @@ class ModelStore:
             if stop.wait(poll_s):
                 return
 
-    def _load(self, version: int) -> LoadedModel:
-        directory = self._root / str(version)
+    def _load(self, directory: Path) -> LoadedModel:
         verify(directory)  # first: it costs less than a process
         self._try_out(directory)
-        return load_version(directory, self._load_engine)
+        model = load_version(directory, self._load_engine)
+        return replace(model, in_box=directory.parent == self._box)
 
 
 def load_version(directory: Path, load_engine: EngineLoader) -> LoadedModel:
-    """The version in `<models>/captcha/<number>`, verified, loaded and warmed up.
+    """The version in a directory named by its number, verified, loaded and warmed up.
 
     Raises ArtifactError or EngineError.
     """

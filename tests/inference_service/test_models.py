@@ -33,6 +33,23 @@ def new_store(root: Path) -> ModelStore:
     return ModelStore(root, partial(OpenVinoEngine, threads=1))
 
 
+@pytest.fixture
+def box(models: Path, tmp_path: Path) -> Path:
+    box = tmp_path / "box"
+    shutil.copytree(models / "1", box / "0")
+    return box
+
+
+def new_store_with(box: Path, root: Path) -> ModelStore:
+    return ModelStore(root, partial(OpenVinoEngine, threads=1), box=box)
+
+
+def answering(store: ModelStore) -> tuple[int, bool]:
+    """The version that answers, and whether it is the one in the box."""
+    assert store.current is not None
+    return store.current.version, store.current.in_box
+
+
 def add(root: Path, version: int) -> Path:
     shutil.copytree(root / "1", root / str(version))
     return root / str(version)
@@ -259,6 +276,109 @@ def test_the_last_model_stays_in_memory_if_the_volume_is_emptied(root: Path) -> 
     shutil.rmtree(root)
     store.refresh()
     assert store.current is not None
+
+
+def test_until_the_volume_has_a_version_the_one_in_the_box_answers(
+    box: Path, root: Path, tmp_path: Path
+) -> None:
+    store = new_store_with(box, tmp_path / "volume")
+    store.refresh()
+    store.refresh()
+    assert (answering(store), store.swaps) == ((0, True), 1)
+    shutil.copytree(root, tmp_path / "volume")
+    store.refresh()
+    assert (answering(store), store.swaps) == ((1, False), 2)
+    assert store.refused == {}
+
+
+def test_a_start_with_a_good_version_never_loads_the_one_in_the_box(box: Path, root: Path) -> None:
+    (box / "0" / "saved_model.pb").unlink()
+    store = new_store_with(box, root)
+    store.refresh()
+    assert answering(store) == (1, False)
+    assert store.refused == {}
+
+
+def test_removing_the_last_version_rolls_back_to_the_box(box: Path, root: Path) -> None:
+    store = new_store_with(box, root)
+    store.refresh()
+    shutil.rmtree(root / "1")
+    store.refresh()
+    assert answering(store) == (0, True)
+
+
+def test_a_volume_that_is_gone_altogether_leaves_the_model_in_memory(box: Path, root: Path) -> None:
+    store = new_store_with(box, root)
+    store.refresh()
+    shutil.move(root, root.with_name("elsewhere"))
+    store.refresh()
+    assert answering(store) == (1, False)
+    shutil.move(root.with_name("elsewhere"), root)
+    store.refresh()
+    assert (answering(store), store.refused) == ((1, False), {})
+
+
+def test_if_all_versions_are_refused_the_one_in_the_box_answers(box: Path, root: Path) -> None:
+    flip_a_byte(root / "1")
+    empty(add(root, 2))
+    store = new_store_with(box, root)
+    for _ in range(2):
+        store.refresh()
+        assert answering(store) == (0, True)
+        assert list(store.refused) == [2, 1]
+    assert (store.swaps, store.refusals) == (1, 2)
+
+
+def test_a_version_that_is_damaged_while_it_answers_does_not_give_way_to_the_box(
+    box: Path, root: Path
+) -> None:
+    store = new_store_with(box, root)
+    store.refresh()
+    flip_a_byte(root / "1")
+    for _ in range(2):
+        store.refresh()
+    assert answering(store) == (1, False)
+    assert "was changed" in store.refused[1]
+
+
+def test_a_version_that_takes_over_from_the_box_may_arrive_in_parts(box: Path, root: Path) -> None:
+    shutil.move(root / "1", root / "whole")
+    half = root / "1"
+    half.mkdir()
+    shutil.copy(root / "whole" / "manifest.json", half)
+    store = new_store_with(box, root)
+    store.refresh()
+    assert answering(store) == (0, True)
+    assert list(store.refused) == [1]
+    shutil.copytree(root / "whole", half, dirs_exist_ok=True)
+    store.refresh()
+    assert (answering(store), store.refused) == ((1, False), {})
+
+
+def test_a_damaged_box_is_refused_like_any_version(box: Path, root: Path, tmp_path: Path) -> None:
+    flip_a_byte(box / "0")
+    store = new_store_with(box, tmp_path / "volume")
+    store.refresh()
+    assert store.current is None
+    assert "was changed" in store.refused[0]
+    shutil.copytree(root, tmp_path / "volume")
+    store.refresh()
+    assert answering(store) == (1, False)
+
+
+def test_a_version_0_in_the_volume_is_not_mistaken_for_the_one_in_the_box(
+    box: Path, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.move(root / "1", root / "0")
+    without_box = new_store(root)
+    without_box.refresh()
+    assert answering(without_box) == (0, False)
+    assert caplog.text == ""
+    store = new_store_with(box, root)
+    for _ in range(2):
+        store.refresh()
+        assert answering(store) == (0, True)
+    assert caplog.text.count("the volume's version 0 is not used") == 1
 
 
 def test_nan_weights_are_refused(root: Path) -> None:
