@@ -26,7 +26,8 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"inference: {error}")
     load_engine = partial(LOADERS[settings.engine], threads=settings.threads)
-    store = ModelStore(settings.models, load_engine, partial(try_out, settings.engine))
+    try_first = partial(try_out, settings.engine)
+    store = ModelStore(settings.models, load_engine, try_first, settings.box)
     app = create_app(settings, store)
     DrainingServer(app, settings.host, settings.port, settings.drain_s).run()
 

@@ -155,6 +155,7 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
         loaded = current_model()
         return {
             "version": loaded.version,
+            "source": "box" if loaded.in_box else "volume",
             "engine": loaded.engine.name,
             "spec": loaded.spec.to_dict(),
             "metrics": loaded.manifest.metrics,

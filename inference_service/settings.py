@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_service.engines import LOADERS, OpenVinoEngine
+from inference_service.models import BOX_VERSION
 from shared.artifacts import MODEL_NAME
-from shared.environment import count_cores, read_float, read_int, read_text
+from shared.environment import SettingsError, count_cores, read_float, read_int, read_text
 from shared.observe import LOG_CHOICES, PROBLEMS
+
+_PACKAGED_BOX = Path(__file__).parent / "box"
+_NO_BOX = "off"
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Settings:
 
     models: Path
     """The directory that holds the version directories."""
+    box: Path | None
+    """The directory that holds version 0, which answers until another can; nothing for not."""
     engine: str
     threads: int
     max_batch: int
@@ -41,6 +47,7 @@ class Settings:
         delay_ms = LOADERS[engine].batch_delay_s * 1e3
         return cls(
             models=Path(read_text(environment, "MODELS_DIR", "models")) / MODEL_NAME,
+            box=_read_box(environment),
             engine=engine,
             threads=read_int(environment, "INFERENCE_THREADS", count_cores(), low=1, high=256),
             max_batch=read_int(environment, "MAX_BATCH", batch, low=1, high=1024),
@@ -53,3 +60,16 @@ class Settings:
             host=read_text(environment, "INFERENCE_HOST", "127.0.0.1"),
             port=read_int(environment, "INFERENCE_PORT", 5000, low=1, high=65_535),
         )
+
+
+def _read_box(environment: Mapping[str, str]) -> Path | None:
+    value = read_text(environment, "MODEL_BOX", str(_PACKAGED_BOX))
+    if value == _NO_BOX:
+        return None
+    # Told at the start: it may be needed only much later.
+    if not (Path(value) / str(BOX_VERSION)).is_dir():
+        raise SettingsError(
+            f"MODEL_BOX must be {_NO_BOX} or a directory that holds a version {BOX_VERSION},"
+            f" not {value!r}"
+        )
+    return Path(value)

@@ -39,7 +39,13 @@ def test_make_local_issues_trains_and_answers_and_ctrl_c_stops_all(tmp_path: Pat
     )  # fmt: skip
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{inference_port}") as inference:
-            eventually(lambda: inference.get("/ready").status_code == 200, 120, "a model answers")
+
+            def version() -> int | None:
+                return inference.get("/ready").json().get("version")
+
+            eventually(lambda: version() is not None, 60, "a model answers")
+            assert version() == 0, "long before the training ends, it is the one in the box"
+            eventually(lambda: version() == 1, 120, "the one that was trained answers")
             captcha = httpx.get(f"http://127.0.0.1:{generator_port}/captcha").json()
             assert inference.post("/predict", json=captcha).json()["success"] is True
         assert list_versions(tmp_path / "models" / "captcha") == [1]

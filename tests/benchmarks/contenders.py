@@ -107,6 +107,7 @@ def _ours(
             environment = {
                 "MODELS_DIR": str(models.resolve()),
                 "INFERENCE_PORT": str(port),
+                "MODEL_BOX": "off",  # what is measured is the version given, or nothing
                 "DRAIN_S": "0",  # nobody asks any more when it is stopped
             }
             command = python("inference_service")

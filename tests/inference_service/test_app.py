@@ -41,7 +41,7 @@ def inference(request: pytest.FixtureRequest, models: Path) -> Iterator[httpx.Cl
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Path]]:
-    """A service without a model, and the directory where one could appear."""
+    """A service without a model and without a box, and the directory where one could appear."""
     root = tmp_path_factory.mktemp("models") / "captcha"
     settings = Settings.from_environment({"MODEL_POLL_S": "0.1"})
     store = ModelStore(root, partial(LOADERS["openvino"], threads=1))
@@ -386,6 +386,7 @@ def test_model_tells_version_spec_metrics_and_engine(inference: httpx.Client) ->
     assert body["version"] == 1
     assert body["engine"] in LOADERS
     assert body["spec"] == {"charset": "0123456789", "length": 4, "width": 160, "height": 60}
+    assert body["source"] == "volume"
     assert body["metrics"]["n"] == 200
     assert body["refused"] == {}
 
@@ -427,6 +428,29 @@ def test_without_a_model_it_lives_but_is_not_ready_and_then_heals(
     wait_ready(client, 20)
     assert client.get("/ready").json() == {"status": "ready", "version": 1}
     assert client.post("/predict", json=captchas[0]).json()["success"] is True
+
+
+def test_until_a_version_is_published_every_route_tells_of_the_one_in_the_box(
+    models: Path, captchas: list[dict], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    root = tmp_path / "captcha"
+    settings = Settings.from_environment({"MODEL_POLL_S": "0.1"})
+    store = ModelStore(root, partial(LOADERS["openvino"], threads=1), box=settings.box)
+    with running(create_app(settings, store)) as client:
+        assert client.get("/ready").json() == {"status": "ready", "version": 0}
+        model = client.get("/model").json()
+        assert (model["version"], model["source"], model["refused"]) == (0, "box", {})
+        assert {"accuracy", "n"} <= set(model["metrics"])
+        assert "seed" in model["config"]
+        answer = client.post("/predict?details=1", json=captchas[0]).json()
+        assert (answer["success"], answer["details"]["version"]) == (True, 0)
+        assert "inference_model_version 0.0" in client.get("/metrics").text
+        assert "version 0 answers" in caplog.text
+
+        shutil.copytree(models, root)
+        eventually(lambda: client.get("/ready").json()["version"] == 1, 20, "version 1 answers")
+        assert client.get("/model").json()["source"] == "volume"
 
 
 def test_a_full_queue_answers_at_once(models: Path, captchas: list[dict]) -> None:
