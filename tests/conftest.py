@@ -25,8 +25,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SPEC = CaptchaSpec()
 # Enough to read most captchas, little enough to train in seconds.
 SMALL = TrainingConfig(
-    captchas=6_000, validation_captchas=200, test_captchas=200, epochs=3, min_accuracy=0.5
+    captchas=6_000,
+    drawings="current",
+    validation_captchas=200,
+    test_captchas=200,
+    epochs=3,
+    variation=0.0,
+    min_accuracy=0.5,
 )
+CAPTCHAS = {"spec": SPEC.fingerprint, "drawing": "tests", "own": ""}
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +57,8 @@ def splits(
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))
 
     def fetch(seed: int, count: int) -> Split:
-        return collect(client.fetch(source, seed, count), SPEC, count, lambda _: None)
+        parts = (("current", part) for part in client.fetch(source, seed, count))
+        return collect(parts, SPEC, count, lambda _: None)
 
     return Splits(
         train=fetch(1, SMALL.captchas),
@@ -68,7 +76,8 @@ def models(source: Source, splits: Splits, tmp_path_factory: pytest.TempPathFact
     from trainer.training import train_and_evaluate
 
     workdir = tmp_path_factory.mktemp("workdir")
-    artifact = train_and_evaluate(SMALL, source, splits, workdir, io.StringIO())
+    run = tmp_path_factory.mktemp("run")
+    artifact = train_and_evaluate(SMALL, source, CAPTCHAS, splits, run, workdir, io.StringIO())
     root = tmp_path_factory.mktemp("models") / "captcha"
     publish(artifact.directory, root, artifact.draft)
     return root

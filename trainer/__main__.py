@@ -14,7 +14,8 @@ from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.environment import read_float, read_text
 from trainer.client import TIMEOUT, GeneratorClient, GeneratorError
 from trainer.config import read_config
-from trainer.job import GateError, run
+from trainer.folder import FolderError
+from trainer.job import GateError, SpaceError, run
 
 log = logging.getLogger("trainer")
 
@@ -38,12 +39,12 @@ def main() -> None:
     try:
         # The generator is next door: not to be asked through a proxy that the environment names.
         with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
-            run(config, models, GeneratorClient(http, data), wait_s)
-    except (GeneratorError, GateError, ArtifactError, OSError) as error:
+            run(config, models, data, GeneratorClient(http, data), wait_s)
+    except (GeneratorError, FolderError, SpaceError, GateError, ArtifactError, OSError) as error:
         log.error("%s; nothing was published, the versions before stay", error)
         sys.exit(1)
     except KeyboardInterrupt:
-        log.info("stopped; nothing was published, fetched captchas are kept")
+        log.info("stopped; nothing was published, captchas and finished passes are kept")
         sys.exit(130)
 
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +40,51 @@ class Source:
 
     spec: CaptchaSpec
     drawing: dict[str, object]
+    """Libraries and fonts."""
     drawing_fingerprint: str
+
+    def drawn_as(self, drawing: str) -> Source:
+        """The same generator, asked for another drawing."""
+        return replace(self, spec=replace(self.spec, drawing=drawing))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one request asks for."""
+
+    source: Source
+    seed: int
+    start: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.seed}/{self.start}-{self.size}.npz"
+
+    @property
+    def query(self) -> dict[str, str | int]:
+        return {
+            "count": self.size,
+            "seed": self.seed,
+            "start": self.start,
+            "format": "npz",
+            "drawing": self.source.spec.drawing,
+        }
+
+    @property
+    def most_bytes(self) -> int:
+        spec = self.source.spec
+        return self.size * (spec.width * spec.height + 4 * spec.length + 64) + 100_000
+
+    def read(self, path: Path) -> Dataset:
+        """What the file holds. Raises DatasetError if that is not this part."""
+        dataset = read_npz(path)
+        got = (dataset.spec, dataset.drawing, dataset.seed, dataset.start, len(dataset.texts))
+        if got != (
+            self.source.spec, self.source.drawing_fingerprint, self.seed, self.start, self.size
+        ):  # fmt: skip
+            raise DatasetError(f"{path.name} is of another dataset: {got}")
+        return dataset
 
 
 class GeneratorClient:
@@ -85,36 +129,41 @@ class GeneratorClient:
             raise GeneratorError(f"the generator's spec cannot be used: {error}") from error
         return Source(spec, body.drawing, body.drawing_fingerprint)
 
-    def fetch(self, source: Source, seed: int, count: int) -> Iterator[Dataset]:
-        """Captchas 0..count-1 of a seed, in order, in parts. Raises GeneratorError."""
+    def fetch(self, source: Source, seed: int, count: int, start: int = 0) -> Iterator[Dataset]:
+        """Captchas start..start+count-1 of a seed, in order, in parts. Raises GeneratorError."""
         directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
         _clear_abandoned(directory)
-        for start in range(0, count, self._per_request):
-            size = min(self._per_request, count - start)
-            path = directory / str(seed) / f"{start}-{size}.npz"
-            kept = self._read_kept(path, source, seed, start, size)
-            yield kept or self._retry(self._download, path, source, seed, start, size)
+        for part in self._parts(source, seed, count, start):
+            path = directory / part.name
+            yield self._read_kept(path, part) or self._retry(self._download, path, part)
 
-    def _read_kept(
-        self, path: Path, source: Source, seed: int, start: int, size: int
-    ) -> Dataset | None:
+    def count_missing_bytes(self, source: Source, seed: int, count: int, start: int = 0) -> int:
+        """Bytes that `fetch` with the same arguments would still bring onto the disk."""
+        directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
+        parts = self._parts(source, seed, count, start)
+        return sum(part.most_bytes for part in parts if not (directory / part.name).exists())
+
+    def _parts(self, source: Source, seed: int, count: int, start: int) -> Iterator[_Part]:
+        for begin in range(start, start + count, self._per_request):
+            size = min(self._per_request, start + count - begin)
+            yield _Part(source, seed, begin, size)
+
+    def _read_kept(self, path: Path, part: _Part) -> Dataset | None:
         if not path.exists():
             return None
         try:
-            return _read_expected(path, source, seed, start, size)
+            return part.read(path)
         except DatasetError as error:
             log.warning("%s in the cache; fetching it again", error)
             return None
 
-    def _download(self, path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
+    def _download(self, path: Path, part: _Part) -> Dataset:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name that no other trainer on this volume has, whatever container it runs in.
         incoming = path.with_suffix(f".{secrets.token_hex(4)}.part")
-        query: dict[str, str | int] = {"count": size, "seed": seed, "start": start, "format": "npz"}
         deadline = time.monotonic() + PART_TIMEOUT_S
-        most_bytes = size * (source.spec.width * source.spec.height + 64) + 100_000
         try:
-            with self._http.stream("GET", "/dataset", params=query) as answer:
+            with self._http.stream("GET", "/dataset", params=part.query) as answer:
                 if not answer.is_success:
                     answer.read()
                 answer.raise_for_status()
@@ -123,9 +172,9 @@ class GeneratorClient:
                         file.write(block)
                         if time.monotonic() > deadline:
                             raise httpx.ReadTimeout(f"not sent within {PART_TIMEOUT_S:g} s")
-                        if file.tell() > most_bytes:
+                        if file.tell() > part.most_bytes:
                             raise DatasetError(f"{path.name} is larger than such a part can be")
-            dataset = _read_expected(incoming, source, seed, start, size)
+            dataset = part.read(incoming)
             incoming.replace(path)
         finally:
             incoming.unlink(missing_ok=True)
@@ -158,11 +207,3 @@ def _clear_abandoned(directory: Path) -> None:
                 part.unlink()
         except FileNotFoundError:
             continue  # another trainer's, finished just now
-
-
-def _read_expected(path: Path, source: Source, seed: int, start: int, size: int) -> Dataset:
-    dataset = read_npz(path)
-    got = (dataset.spec, dataset.drawing, dataset.seed, dataset.start, len(dataset.texts))
-    if got != (source.spec, source.drawing_fingerprint, seed, start, size):
-        raise DatasetError(f"{path.name} is of another dataset: {got}")
-    return dataset

@@ -10,15 +10,18 @@ from typing import Any
 
 from shared.environment import SettingsError, parse_number
 from shared.fingerprint import fingerprint
-from shared.spec import MIN_SIDE_PX
+from shared.spec import DRAWINGS, MIN_SIDE_PX
+from trainer.presets import DEFAULT_PRESET, PRESETS
 
 NETWORKS = ("compact", "course")
 LOSSES = ("categorical_crossentropy", "binary_crossentropy")
 OPTIMIZERS = ("adamw", "adam")
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "constant", "watchful")
 ENVIRONMENT_PREFIX = "TRAIN_"
 # Below this many captchas the interval of an accuracy is wider than what anyone wants to know.
 MIN_EVALUATED = 100
+# A target that is met by luck stops too early: with so many the chance of half a point is small.
+MIN_TARGET_EVALUATED = 5_000
 
 
 class ConfigError(ValueError):
@@ -34,18 +37,36 @@ class TrainingConfig:
     """How a recogniser is trained. Raises ConfigError if it cannot be."""
 
     network: str = _described("compact", "which network", NETWORKS)
-    captchas: int = _described(40_000, "captchas to train on")
-    validation_captchas: int = _described(2_000, "captchas to watch the training by")
-    test_captchas: int = _described(5_000, "captchas the published accuracy is measured on")
+    captchas: int = _described(50_000, "captchas of the generator to train on; 0 for none")
+    drawings: str = _described(
+        "current,classic", "how the generator draws them, an equal share of each"
+    )
+    folder: str = _described("", "a folder of your own captchas, <label>_<anything>.png, as well")
+    validation_captchas: int = _described(5_000, "captchas to watch the training by")
+    test_captchas: int = _described(10_000, "captchas the published accuracy is measured on")
     seed: int = _described(1, "decides captchas, initial weights and their order")
     epochs: int = _described(5, "passes over the training captchas")
     batch_size: int = _described(64, "captchas per step")
     loss: str = _described("categorical_crossentropy", "what is minimised", LOSSES)
     optimizer: str = _described("adamw", "how", OPTIMIZERS)
     learning_rate: float = _described(0.003, "the highest learning rate")
-    schedule: str = _described("cosine", "warm-up and cosine decay, or constant", SCHEDULES)
+    schedule: str = _described(
+        "cosine",
+        "warm-up and cosine decay, constant, or watchful: moved by what the loss does",
+        SCHEDULES,
+    )
     weight_decay: float = _described(0.01, "of adamw")
     shift: int = _described(4, "pixels by which captchas are moved at most while training")
+    variation: float = _described(
+        0.5, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
+    )
+    target_accuracy: float = _described(
+        0.0, "stop when so many validation captchas are read right; 0 for never"
+    )
+    patience: int = _described(
+        0, "stop after so many passes without a better validation; 0 for never"
+    )
+    max_minutes: float = _described(0.0, "stop after so many minutes of training; 0 for never")
     min_accuracy: float = _described(0.98, "whole-captcha accuracy that publishing asks for")
 
     def __post_init__(self) -> None:
@@ -53,16 +74,29 @@ class TrainingConfig:
             choices = type(self).__dataclass_fields__[name].metadata["choices"]
             if choices and value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        for name in ("captchas", "epochs", "batch_size"):
+        for name in ("epochs", "batch_size"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("captchas", self.captchas >= (0 if self.folder else 1), "at least 1")
+        for name in ("patience", "max_minutes"):
+            self._require(name, getattr(self, name) >= 0, "at least 0")
+        for name in ("variation", "target_accuracy", "min_accuracy"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        known = set(self.drawing_names) <= set(DRAWINGS)
+        unique = len(set(self.drawing_names)) == len(self.drawing_names)
+        self._require("drawings", known and unique, f"some of {','.join(DRAWINGS)}, each once")
+        if self.target_accuracy > 0 and self.validation_captchas < MIN_TARGET_EVALUATED:
+            raise ConfigError(
+                f"target_accuracy needs at least {MIN_TARGET_EVALUATED} validation_captchas,"
+                f" not {self.validation_captchas}"
+            )
         for name in ("validation_captchas", "test_captchas"):
             self._require(name, getattr(self, name) >= MIN_EVALUATED, f"at least {MIN_EVALUATED}")
-        self._require("batch_size", self.batch_size <= self.captchas, "at most captchas")
+        if self.captchas:
+            self._require("batch_size", self.batch_size <= self.captchas, "at most captchas")
         self._require("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647")
         self._require("learning_rate", 0 < self.learning_rate <= 10, "above 0 and at most 10")
         self._require("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1")
         self._require("shift", 0 <= self.shift < MIN_SIDE_PX, f"from 0 to {MIN_SIDE_PX - 1}")
-        self._require("min_accuracy", 0 <= self.min_accuracy <= 1, "from 0 to 1")
 
     def _require(self, name: str, holds: bool, must: str) -> None:
         if not holds:
@@ -73,41 +107,39 @@ class TrainingConfig:
         return dataclasses.asdict(self)
 
     @property
+    def drawing_names(self) -> tuple[str, ...]:
+        """How the generator is to draw."""
+        return tuple(self.drawings.split(","))
+
+    @property
     def split_seeds(self) -> dict[str, int]:
         """A dataset seed for each split; different seeds never share a captcha's random numbers."""
         return {name: 3 * self.seed + i for i, name in enumerate(("train", "validation", "test"))}
 
 
-# What the course did; on 5,000 captchas it reads few whole ones, so the gate is low.
-COURSE_RECIPE: dict[str, Any] = {
-    "network": "course",
-    "captchas": 5_000,
-    "epochs": 10,
-    "batch_size": 100,
-    "loss": "binary_crossentropy",
-    "optimizer": "adam",
-    "learning_rate": 0.001,
-    "schedule": "constant",
-    "shift": 0,
-    "min_accuracy": 0.0,
-}
-RECIPES: dict[str, dict[str, Any]] = {"default": {}, "course": COURSE_RECIPE}
-
-
-def fingerprint_recipe(
-    config: TrainingConfig, spec_fingerprint: str, drawing_fingerprint: str
-) -> str:
+def fingerprint_recipe(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
     """16 hex digits: equal when training again would only repeat what was done.
 
-    The gate decides about publishing, not about the model, and does not count.
+    captchas: fingerprints of what is trained on. The gate decides about publishing, not about
+    the model, and does not count; nor does where a folder lies.
     """
-    values = config.to_dict() | {"spec": spec_fingerprint, "drawing": drawing_fingerprint}
-    del values["min_accuracy"]
+    values = config.to_dict() | dict(captchas)
+    del values["min_accuracy"], values["folder"]
     return fingerprint(values)
 
 
+def fingerprint_run(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
+    """16 hex digits: equal when one training takes the steps of the other, however many.
+
+    What only decides when to stop does not count: a training that ran out of time goes on where
+    it was when it is given more.
+    """
+    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=0.0)
+    return fingerprint_recipe(endless, captchas)
+
+
 def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> TrainingConfig:
-    """A recipe, changed by TRAIN_* variables, changed by command-line options.
+    """A preset, changed by TRAIN_* variables, changed by command-line options.
 
     Raises ConfigError; prints help and exits on `--help` and on unknown options.
     """
@@ -117,7 +149,7 @@ def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> Tra
         epilog=f"Each option can also be set as {ENVIRONMENT_PREFIX}<NAME> in the environment.",
     )
     parser.add_argument(
-        "--recipe", choices=tuple(RECIPES), help="starting point (default: default)"
+        "--preset", choices=tuple(PRESETS), help=f"starting point (default: {DEFAULT_PRESET})"
     )
     kinds: dict[str, type] = {}
     for setting in dataclasses.fields(TrainingConfig):
@@ -134,10 +166,11 @@ def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> Tra
         if value is not None
     }
     from_environment = _read_environment(environment, kinds)
-    recipe = given.pop("recipe", None) or from_environment.pop("recipe", None) or "default"
-    if recipe not in RECIPES:
-        raise ConfigError(f"TRAIN_RECIPE must be one of {', '.join(RECIPES)}, not {recipe!r}")
-    return TrainingConfig(**{**RECIPES[recipe], **from_environment, **given})
+    in_environment = from_environment.pop("preset", None) or DEFAULT_PRESET
+    preset = given.pop("preset", None) or in_environment
+    if preset not in PRESETS:
+        raise ConfigError(f"TRAIN_PRESET must be one of {', '.join(PRESETS)}, not {preset!r}")
+    return TrainingConfig(**{**PRESETS[preset], **from_environment, **given})
 
 
 def _read_environment(environment: Mapping[str, str], kinds: Mapping[str, type]) -> dict[str, Any]:
@@ -147,7 +180,7 @@ def _read_environment(environment: Mapping[str, str], kinds: Mapping[str, type])
         if not key.startswith(ENVIRONMENT_PREFIX) or not text:
             continue
         name = key.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name == "recipe":
+        if name == "preset":
             values[name] = text
             continue
         if name not in kinds:

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shared.labels import best_indices
 from shared.spec import CaptchaSpec
 from trainer.dataset import Split
 
 Recogniser = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-"""uint8 (N, height, width) -> probabilities float32 (N, length, charset)."""
+"""uint8 (N, height, width) -> probabilities float32 (N, length, classes)."""
+
+NOTHING = "∅"
+"""Stands for the end of a text where one of its characters is expected."""
 
 _BATCH = 500
 
@@ -28,7 +32,9 @@ class Evaluation:
     predictions: npt.NDArray[np.intp]
     """(N, length), class indices."""
     confusions: npt.NDArray[np.int64]
-    """(charset, charset): how often row was read as column."""
+    """(classes, classes): how often row was read as column."""
+    by_origin: dict[str, tuple[int, int]]
+    """(correct, n) for each origin of the split."""
 
     @property
     def n(self) -> int:
@@ -52,6 +58,14 @@ class Evaluation:
             "accuracy": self.accuracy,
             "accuracy_interval_95": [low, high],
             "n": self.n,
+            "by_origin": {
+                origin: {
+                    "accuracy": correct / n,
+                    "accuracy_interval_95": list(wilson_interval(correct, n)),
+                    "n": n,
+                }
+                for origin, (correct, n) in self.by_origin.items()
+            },
             "character_accuracy": self.character_accuracy,
             "most_confused": [
                 {"truth": truth, "read_as": read, "count": count}
@@ -64,23 +78,27 @@ class Evaluation:
         wrong = self.confusions.copy()
         np.fill_diagonal(wrong, 0)
         order = np.argsort(wrong, axis=None, kind="stable")[::-1][:limit]
-        pairs = [divmod(int(flat), len(spec.charset)) for flat in order]
-        return [
-            (spec.charset[t], spec.charset[r], int(wrong[t, r])) for t, r in pairs if wrong[t, r]
-        ]
+        pairs = [divmod(int(flat), spec.classes) for flat in order]
+        symbols = [*spec.charset, NOTHING]
+        return [(symbols[t], symbols[r], int(wrong[t, r])) for t, r in pairs if wrong[t, r]]
 
 
 def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluation:
     """Reads every captcha of a split."""
     answers = [
-        recognise(split.images[i : i + _BATCH]).argmax(axis=-1)
+        best_indices(recognise(split.images[i : i + _BATCH]), spec)
         for i in range(0, len(split), _BATCH)
     ]
     predictions = np.concatenate(answers)
-    confusions = np.zeros((len(spec.charset),) * 2, np.int64)
+    confusions = np.zeros((spec.classes,) * 2, np.int64)
     np.add.at(confusions, (split.labels.ravel(), predictions.ravel()), 1)
-    correct = int((predictions == split.labels).all(axis=1).sum())
-    return Evaluation(correct, predictions, confusions)
+    right = (predictions == split.labels).all(axis=1)
+    by_origin = {}
+    start = 0
+    for origin, count in split.origins:
+        by_origin[origin] = (int(right[start : start + count].sum()), count)
+        start += count
+    return Evaluation(int(right.sum()), predictions, confusions, by_origin)
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from shared.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT, Golden
-from shared.labels import decode
+from shared.labels import best_indices, decode
 from shared.spec import CaptchaSpec
 from trainer.dataset import Split
 from trainer.evaluation import Recogniser
@@ -21,7 +21,7 @@ from trainer.evaluation import Recogniser
 
 def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
     """Writes a SavedModel: `images` uint8 (N, height, width) -> `probabilities` float32
-    (N, length, charset)."""
+    (N, length, classes)."""
     images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name=SIGNATURE_INPUT)
     # OpenVINO finds the variables of a SavedModel written this way, not of a plain tf.Module's.
     archive = keras.export.ExportArchive()
@@ -35,7 +35,7 @@ def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
 
 
 def load_exported(directory: Path) -> Recogniser:
-    """The exported model as uint8 (N, height, width) -> float32 (N, length, charset)."""
+    """The exported model as uint8 (N, height, width) -> float32 (N, length, classes)."""
     loaded = tf.saved_model.load(str(directory))
     signature = loaded.signatures["serving_default"]
 
@@ -58,6 +58,6 @@ def choose_golden(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Gol
     Image.fromarray(image).save(png, format="png")
     return Golden(
         image=base64.b64encode(png.getvalue()).decode("ascii"),
-        text=decode(probabilities.argmax(axis=1)[np.newaxis], spec)[0],
+        text=decode(best_indices(probabilities[np.newaxis], spec), spec)[0],
         probabilities=[[float(p) for p in row] for row in probabilities],
     )

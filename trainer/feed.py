@@ -1,53 +1,76 @@
-"""Captchas in memory -> batches for a network, shuffled and moved about."""
+"""Captchas in memory -> batches for a network, shuffled and varied."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from shared.spec import CaptchaSpec
-from trainer.dataset import Split
+from trainer.augmentation import move, vary
+from trainer.config import TrainingConfig
+from trainer.dataset import OWN, Split, count_repeats
+
+_VALIDATION_BATCH = 500
 
 
-def feed(
-    split: Split,
-    spec: CaptchaSpec,
-    batch_size: int,
-    shuffle_seed: int | None = None,
-    shift: int = 0,
-) -> tf.data.Dataset:
-    """Batches of (uint8 (B, height, width), one-hot float32 (B, length, charset)).
+def feed_pass(split: Split, spec: CaptchaSpec, config: TrainingConfig, number: int) -> Any:
+    """Batches (uint8 (B, height, width), one-hot float32 (B, length, classes)) of one pass.
 
-    shuffle_seed: decides order and movement; without it captchas come as they are, in order.
-    shift: pixels by which a batch is moved at most, in both directions.
+    Order and variation depend on the seed, the number of the pass and that of the batch alone:
+    a training that goes on after a break sees what it would have seen.
     """
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
-    # Shuffling row numbers and gathering a batch at once is several times cheaper than
-    # passing images through a shuffle buffer one by one.
-    rows = tf.data.Dataset.range(len(split))
-    if shuffle_seed is not None:
-        rows = rows.shuffle(len(split), seed=shuffle_seed)
+    rows = np.random.default_rng((config.seed, number)).permutation(_rows_of_a_pass(split))
+    batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
+    gather = _gatherer(split, spec)
 
-    def gather(batch: Any) -> Any:
-        one_hot = tf.one_hot(tf.gather(labels, batch), len(spec.charset))
-        return tf.gather(images, batch), one_hot
+    def prepare(batch: Any, chosen: Any) -> Any:
+        images, one_hot = gather(chosen)
+        seed = tf.stack([tf.constant(config.seed, tf.int64) * 100_003 + number, batch])
+        varied = tf.random.stateless_uniform((), seed + 1) < config.variation
+        fed = tf.cond(
+            varied,
+            lambda: vary(images, seed, config.shift),
+            lambda: move(images, seed, config.shift),
+        )
+        return tf.ensure_shape(fed, images.shape), one_hot
 
-    batches = rows.batch(batch_size).map(gather)
-    if shuffle_seed is not None and shift:
-        batches = batches.map(lambda x, y: (_move(x, shift, shuffle_seed), y))
-    return batches.prefetch(4)
+    return batches.map(prepare).prefetch(4)
 
 
-def _move(images: Any, shift: int, seed: int) -> Any:
-    """The batch moved by up to `shift` pixels; what comes in at an edge mirrors what was there.
+def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:
+    """Batches of all captchas of a split, as they are."""
+    rows = tf.data.Dataset.range(len(split)).batch(_VALIDATION_BATCH)
+    return rows.map(_gatherer(split, spec)).prefetch(4)
 
-    One move for the whole batch costs nothing, and over a training it does what one for each
-    captcha would: strokes fall differently on the grid of blocks every time.
+
+def count_steps(split: Split, config: TrainingConfig) -> int:
+    """Batches in one pass."""
+    return -(-len(_rows_of_a_pass(split)) // config.batch_size)
+
+
+def _rows_of_a_pass(split: Split) -> Any:
+    """All rows, one's own as often as they are repeated."""
+    repeats = np.ones(len(split), np.int64)
+    own = dict(split.origins).get(OWN, 0)
+    if own:  # they are the last
+        repeats[-own:] = count_repeats(own, len(split) - own)
+    return np.repeat(np.arange(len(split)), repeats)
+
+
+def _gatherer(split: Split, spec: CaptchaSpec) -> Any:
+    """From row numbers to a batch, at once: several times cheaper than image by image.
+
+    Picked by numpy out of the memory where the captchas are: a tensor would hold them twice.
     """
-    height, width = images.shape[1:]
-    down, right = tf.unstack(tf.random.uniform((2,), 0, 2 * shift + 1, tf.int32, seed=seed))
-    edge = (shift, shift)
-    padded = tf.pad(images, ((0, 0), edge, edge), "SYMMETRIC")
-    moved = padded[:, down : down + height, right : right + width]
-    return tf.ensure_shape(moved, (None, height, width))
+    labels = tf.constant(split.labels)
+
+    def gather(rows: Any) -> Any:
+        images = tf.numpy_function(
+            lambda chosen: split.images[chosen], [rows], tf.uint8, stateful=False
+        )
+        images = tf.ensure_shape(images, (None, spec.height, spec.width))
+        return images, tf.one_hot(tf.gather(labels, rows), spec.classes)
+
+    return gather

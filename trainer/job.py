@@ -1,56 +1,84 @@
-"""The job: fetch captchas, train, and publish what passes the gate."""
+"""The job: gather captchas, train, and publish what passes the gate."""
 
 from __future__ import annotations
 
+import fcntl
+import importlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, list_versions, publish, verify
+from shared.datasets import Dataset
+from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
-from trainer.config import TrainingConfig, fingerprint_recipe
+from trainer.config import TrainingConfig, fingerprint_recipe, fingerprint_run
 from trainer.dataset import Split, Splits, collect
+from trainer.folder import Folder, read_folder
 from trainer.progress import Progress
 
 log = logging.getLogger(__name__)
+
+# For checkpoints and the version, beside the captchas.
+_SPARE_BYTES = 200_000_000
 
 
 class GateError(RuntimeError):
     """A model not good enough to be published."""
 
 
-def run(config: TrainingConfig, models: Path, client: GeneratorClient, wait_s: float) -> None:
+class SpaceError(RuntimeError):
+    """A disk too full to begin."""
+
+
+def run(
+    config: TrainingConfig, models: Path, data: Path, client: GeneratorClient, wait_s: float
+) -> None:
     """Trains and publishes, unless the newest good version already is what would come out."""
     began = time.monotonic()
-    source = client.wait_ready(wait_s)
-    recipe = fingerprint_recipe(config, source.spec.fingerprint, source.drawing_fingerprint)
+    source, own = find_captchas(config, client, wait_s)
+    captchas = {
+        "spec": source.spec.fingerprint,
+        "drawing": source.drawing_fingerprint,
+        "own": own.fingerprint if own else "",
+    }
+    recipe = fingerprint_recipe(config, captchas)
     if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
         log.info("version %d was trained from exactly these settings: nothing to do", version)
         return
-    splits = fetch_splits(config, client, source)
-    fetched_s = time.monotonic() - began
-    log.info("captchas ready after %.0f s", fetched_s)
-    # TensorFlow takes seconds to import: not before it is known to be needed.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from trainer.training import TrainingError, train_and_evaluate  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory(prefix="training-") as workdir:
-        try:
-            artifact = train_and_evaluate(config, source, splits, Path(workdir), sys.stderr)
-        except TrainingError as error:
-            raise GateError(str(error)) from error
-        low, high = artifact.draft.metrics["accuracy_interval_95"]
-        measured = (
-            f"{artifact.evaluation.accuracy:.2%} of {artifact.evaluation.n:,} captchas never"
-            f" trained on were read right (95 % interval {low:.2%} to {high:.2%})"
-        )
-        if artifact.evaluation.accuracy < config.min_accuracy:
-            raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
-        version = publish(artifact.directory, models, artifact.draft)
+    name = f"{describe(source.spec)}-{config.network}-{fingerprint_run(config, captchas)}"
+    with claim(data / "runs" / name) as directory:
+        require_space(config, source, client, data)
+        with importing("trainer.training"):
+            splits = gather_splits(config, client, source, own)
+        log.info("captchas ready after %.0f s", time.monotonic() - began)
+        version, measured = train_and_publish(config, source, captchas, splits, directory, models)
     log.info("version %d published after %.0f s: %s", version, time.monotonic() - began, measured)
+
+
+def find_captchas(
+    config: TrainingConfig, client: GeneratorClient, wait_s: float
+) -> tuple[Source, Folder | None]:
+    """What is to be read: as the generator draws, or as a folder shows if it is to be alone."""
+    folder = Path(config.folder) if config.folder else None
+    if folder is None or config.captchas:
+        source = client.wait_ready(wait_s)
+        return source, read_folder(folder, source.spec) if folder else None
+    own = read_folder(folder, None)
+    lengths = f"{own.spec.min_length} to {own.spec.length}" if own.spec.is_variable else ""
+    log.info(
+        "%d captchas of %dx%d, %s characters out of %r",
+        len(own.texts), own.spec.width, own.spec.height, lengths or own.spec.length,
+        own.spec.charset,
+    )  # fmt: skip
+    return Source(own.spec, {"folder": own.fingerprint}, ""), own
 
 
 def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
@@ -66,17 +94,125 @@ def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
     return None
 
 
-def fetch_splits(config: TrainingConfig, client: GeneratorClient, source: Source) -> Splits:
-    """The three splits, from three seeds."""
+def describe(spec: CaptchaSpec) -> str:
+    """A name for captchas of a spec that people recognise and every file system takes."""
+    lengths = f"{spec.min_length}to{spec.length}" if spec.is_variable else str(spec.length)
+    return f"{lengths}of{len(spec.charset)}-{spec.width}x{spec.height}"
+
+
+@contextmanager
+def claim(directory: Path) -> Iterator[Path]:
+    """The directory of a training, for one process at a time. Raises GateError for a second."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GateError("a training of exactly these settings is running already") from None
+        yield directory
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Imports a module meanwhile: TensorFlow takes seconds, in which captchas can be drawn."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    thread = threading.Thread(target=importlib.import_module, args=(module,))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()  # an interpreter that ends amid an import may crash
+
+
+def list_shares(config: TrainingConfig, source: Source) -> Iterator[tuple[str, Source, int, int]]:
+    """(split, drawn by, first, count) of all that the generator is to be asked for.
+
+    Each drawing has captchas of its own: one index drawn twice would be one captcha twice, with
+    the same text, colours and angles.
+    """
     counts = {
         "train": config.captchas,
         "validation": config.validation_captchas,
         "test": config.test_captchas,
     }
+    drawings = config.drawing_names
+    for split, count in counts.items():
+        start = 0
+        for i, drawing in enumerate(drawings):
+            share = count // len(drawings) + (i < count % len(drawings))
+            if share:
+                yield split, source.drawn_as(drawing), start, share
+            start += share
 
-    def fetch(name: str) -> Split:
-        progress = Progress(sys.stderr, f"{name} captchas", counts[name])
-        parts = client.fetch(source, config.split_seeds[name], counts[name])
-        return collect(parts, source.spec, counts[name], progress.update)
 
-    return Splits(train=fetch("train"), validation=fetch("validation"), test=fetch("test"))
+def require_space(
+    config: TrainingConfig, source: Source, client: GeneratorClient, data: Path
+) -> None:
+    """Raises SpaceError if the captchas will not fit: better now than in an hour."""
+    missing = _SPARE_BYTES
+    if config.captchas:
+        missing += sum(
+            client.count_missing_bytes(drawn, config.split_seeds[split], count, start)
+            for split, drawn, start, count in list_shares(config, source)
+        )
+    free = shutil.disk_usage(data).free
+    if free < missing:
+        raise SpaceError(
+            f"{data} has {free / 1e6:,.0f} MB free, and this training needs {missing / 1e6:,.0f} MB"
+        )
+
+
+def gather_splits(
+    config: TrainingConfig, client: GeneratorClient, source: Source, own: Folder | None
+) -> Splits:
+    """The three splits: from three seeds of the generator, and from one's own captchas."""
+    shares = list(list_shares(config, source)) if config.captchas else []
+    rows = own.split() if own else {}
+
+    def gather(name: str) -> Split:
+        wanted = [share for share in shares if share[0] == name]
+        count = sum(share[3] for share in wanted)
+        progress = Progress(sys.stderr, f"{name} captchas", count)
+
+        def parts() -> Iterator[tuple[str, Dataset]]:
+            for _, drawn, start, share in wanted:
+                for part in client.fetch(drawn, config.split_seeds[name], share, start):
+                    yield drawn.spec.drawing, part
+
+        return collect(parts(), source.spec, count, progress.update, own, rows.get(name, ()))
+
+    return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
+
+
+def train_and_publish(
+    config: TrainingConfig,
+    source: Source,
+    captchas: dict[str, str],
+    splits: Splits,
+    directory: Path,
+    models: Path,
+) -> tuple[int, str]:
+    """The new version, and what it was measured to read. Raises GateError if that is too little."""
+    from trainer.checkpoints import Checkpoints  # noqa: PLC0415 - after the other thread's import
+    from trainer.training import TrainingError, train_and_evaluate  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="training-") as workdir:
+        try:
+            artifact = train_and_evaluate(
+                config, source, captchas, splits, directory, Path(workdir), sys.stderr
+            )
+        except TrainingError as error:
+            raise GateError(str(error)) from error
+        low, high = artifact.draft.metrics["accuracy_interval_95"]
+        measured = (
+            f"{artifact.evaluation.accuracy:.2%} of {artifact.evaluation.n:,} captchas never"
+            f" trained on were read right (95 % interval {low:.2%} to {high:.2%})"
+        )
+        for origin, (correct, n) in artifact.evaluation.by_origin.items():
+            log.info("%s: %.2f %% of %s", origin, 100 * correct / n, f"{n:,}")
+        if artifact.evaluation.accuracy < config.min_accuracy:
+            raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
+        version = publish(artifact.directory, models, artifact.draft)
+    if artifact.finished:
+        Checkpoints(directory).clear()
+    return version, measured

@@ -20,7 +20,7 @@ _BLOCK = 4
 def build_course(spec: CaptchaSpec) -> keras.Model:
     """The course's CNN, layer by layer: 1,292,744 parameters for 4 digits at 160x60.
 
-    Answers (length * len(charset),): one softmax per position, side by side.
+    Answers (length * classes,): one softmax per position, side by side.
     """
     inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
     x = layers.Conv2D(32, (3, 3), name="conv1")(inputs)
@@ -33,9 +33,8 @@ def build_course(spec: CaptchaSpec) -> keras.Model:
     x = layers.MaxPooling2D((2, 2), padding="same", name="pool3")(x)
     x = layers.Flatten()(x)
     x = layers.Dropout(0.25)(x)
-    classes = len(spec.charset)
     heads = [
-        layers.Dense(classes, activation="softmax", name=f"fc{position + 1}")(x)
+        layers.Dense(spec.classes, activation="softmax", name=f"fc{position + 1}")(x)
         for position in range(spec.length)
     ]
     outputs = layers.Concatenate()(heads) if len(heads) > 1 else heads[0]
@@ -48,7 +47,7 @@ def build_compact(spec: CaptchaSpec) -> keras.Model:
     Blocks of 4x4 pixels become channels, a few convolutions turn them into columns of
     features, each position weighs the columns, and one classifier reads them all. What a
     character looks like is so learnt once instead of once per position, which is worth more
-    than any size (docs/experiments.md). Answers (length, len(charset)).
+    than any size (docs/experiments.md). Answers (length, classes).
     """
     inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
     x = _to_blocks(inputs)
@@ -68,7 +67,7 @@ def build_compact(spec: CaptchaSpec) -> keras.Model:
     attention = layers.Softmax(axis=-1, name="attention")(x)
     glimpses = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
     x = layers.Dense(128, activation="relu", name="hidden")(glimpses)
-    outputs = layers.Dense(len(spec.charset), activation="softmax", name="characters")(x)
+    outputs = layers.Dense(spec.classes, activation="softmax", name="characters")(x)
     return keras.Model(inputs, outputs, name="compact")
 
 
@@ -81,13 +80,13 @@ NETWORKS: dict[str, Callable[[CaptchaSpec], keras.Model]] = {
 def build_recogniser(network: str, spec: CaptchaSpec) -> keras.Model:
     """The named network between raw pixels and one shape of answer, so that all are served alike.
 
-    uint8 (height, width) -> probabilities float32 (length, len(charset)).
+    uint8 (height, width) -> probabilities float32 (length, classes).
     """
     images = layers.Input((spec.height, spec.width), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="normalise")(images)
     x = layers.Reshape((spec.height, spec.width, 1), name="grey")(x)
     x = NETWORKS[network](spec)(x)
-    shape = (spec.length, len(spec.charset))
+    shape = (spec.length, spec.classes)
     if x.shape[1:] != shape:
         x = layers.Reshape(shape, name="positions")(x)
     return keras.Model(images, x, name="recogniser")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,45 +13,66 @@ from matplotlib.figure import Figure
 
 from shared.labels import decode
 from shared.spec import CaptchaSpec
+from trainer.course import Course, Look
 from trainer.dataset import Split
-from trainer.evaluation import Evaluation
+from trainer.evaluation import NOTHING, Evaluation
 
 log = logging.getLogger(__name__)
 
 _TRAIN, _VALIDATION = "#4477aa", "#ee6677"  # told apart by colour-blind readers too
+_MOVE = "#ccaa33"
+_MOST_POINTS = 500
+_MOST_REASONS = 8
 _GALLERY_ROWS, _GALLERY_COLUMNS = 6, 4
 
 
-def plot_curves(history_csv: Path, target: Path) -> None:
-    """Loss, whole-captcha accuracy and learning rate over the epochs, from the history."""
-    with history_csv.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) + 1 for row in rows]
+def plot_curves(course: Course, target: Path) -> None:
+    """Loss, whole-captcha accuracy and learning rate over the passes, with what moved the rate."""
+    passes = [row["pass"] for row in course.passes]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
-    for axes, name, title in (
-        (loss, "loss", "Loss"),
-        (accuracy, "captcha_accuracy", "Whole captchas right"),
-    ):
-        axes.plot(epochs, [float(r[name]) for r in rows], "o-", color=_TRAIN, label="training")
-        axes.plot(
-            epochs,
-            [float(r[f"val_{name}"]) for r in rows],
-            "s-",
-            color=_VALIDATION,
-            label="validation",
-        )
-        axes.set_title(title)
-        axes.legend()
+    done, losses, rates = zip(*_thin_out(course.looks), strict=True)
+    loss.plot(done, losses, color=_TRAIN, linewidth=0.8, alpha=0.6, label="training")
+    loss.plot(
+        passes, [r["val_loss"] for r in course.passes], "s-", color=_VALIDATION, label="validation"
+    )
+    loss.set_title("Loss")
     loss.set_yscale("log")
+    for name, mark, colour, label in (
+        ("captcha_accuracy", "o-", _TRAIN, "training (varied)"),
+        ("val_captcha_accuracy", "s-", _VALIDATION, "validation"),
+    ):
+        values = [r[name] for r in course.passes]
+        accuracy.plot(passes, values, mark, color=colour, label=label)
+    accuracy.set_title("Whole captchas right")
     accuracy.set_ylim(0, 1.02)
-    rate.plot(epochs, [float(r["learning_rate"]) for r in rows], "o-", color="#444444")
+    rate.plot(done, rates, color="#444444")
     rate.set_title("Learning rate")
+    steps_of_a_pass = course.steps / passes[-1]
+    for number, move in enumerate(course.moves, start=1):
+        rate.axvline(
+            move.step / steps_of_a_pass,
+            color=_MOVE,
+            linestyle=":",
+            label=f"{number}. {move.reason}" if number <= _MOST_REASONS else None,
+        )
+    if course.moves:
+        rate.legend(fontsize=6)
+        rate.set_yscale("log")
+    loss.legend()
+    accuracy.legend()
     for axes in (loss, accuracy, rate):
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("passes")
+        axes.set_xlim(0, passes[-1] * 1.02)
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(target, dpi=110)
+
+
+def _thin_out(looks: Sequence[Look]) -> Sequence[Look]:
+    """So many of them as can be told apart, the last one among them."""
+    every = max(1, len(looks) // _MOST_POINTS)
+    return [*looks[:-1:every], looks[-1]]
 
 
 def plot_gallery(split: Split, evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> None:
@@ -84,12 +105,13 @@ def plot_confusions(evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> 
     """How often a character was read as another; the right ones are left out."""
     wrong = evaluation.confusions.copy()
     np.fill_diagonal(wrong, 0)
-    side = max(4.0, 0.32 * len(spec.charset) + 1.5)
+    symbols = [*spec.charset, *([NOTHING] if spec.is_variable else [])]
+    side = max(4.0, 0.32 * len(symbols) + 1.5)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(wrong, cmap="Reds")
-    axes.set_xticks(range(len(spec.charset)), list(spec.charset), parse_math=False)
-    axes.set_yticks(range(len(spec.charset)), list(spec.charset), parse_math=False)
+    axes.set_xticks(range(len(symbols)), symbols, parse_math=False)
+    axes.set_yticks(range(len(symbols)), symbols, parse_math=False)
     axes.set_xlabel("read as")
     axes.set_ylabel("truth")
     axes.set_title(f"{int(wrong.sum())} of {int(evaluation.confusions.sum()):,} characters wrong")

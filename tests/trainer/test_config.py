@@ -6,8 +6,10 @@ from trainer.config import (
     ConfigError,
     TrainingConfig,
     fingerprint_recipe,
+    fingerprint_run,
     read_config,
 )
+from trainer.presets import PRESETS
 
 
 def test_nothing_given_means_the_defaults() -> None:
@@ -15,7 +17,7 @@ def test_nothing_given_means_the_defaults() -> None:
 
 
 def test_options_beat_the_environment_which_beats_the_recipe() -> None:
-    environment = {"TRAIN_RECIPE": "course", "TRAIN_EPOCHS": "3", "TRAIN_SEED": "9"}
+    environment = {"TRAIN_PRESET": "course", "TRAIN_EPOCHS": "3", "TRAIN_SEED": "9"}
     config = read_config(environment, ["--epochs", "2"])
     assert (config.network, config.batch_size) == ("course", 100)
     assert (config.epochs, config.seed) == (2, 9)
@@ -27,11 +29,11 @@ def test_zero_is_a_value_not_an_absence() -> None:
 
 
 def test_unset_variables_arrive_empty_and_mean_the_default() -> None:
-    assert read_config({"TRAIN_EPOCHS": "", "TRAIN_RECIPE": ""}, []) == TrainingConfig()
+    assert read_config({"TRAIN_EPOCHS": "", "TRAIN_PRESET": ""}, []) == TrainingConfig()
 
 
 def test_the_course_recipe_is_what_the_course_did() -> None:
-    config = read_config({}, ["--recipe", "course"])
+    config = read_config({}, ["--preset", "course"])
     assert (config.captchas, config.batch_size, config.epochs) == (5_000, 100, 10)
     assert (config.optimizer, config.loss) == ("adam", "binary_crossentropy")
 
@@ -43,13 +45,23 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_EPOCHS": "0"}, "epochs must be at least 1, not 0"),
         ({"TRAIN_EPOCH": "3"}, "TRAIN_EPOCH is no setting; there are TRAIN_NETWORK"),
         ({"TRAIN_NETWORK": "vgg"}, "network must be one of compact, course, not 'vgg'"),
-        ({"TRAIN_RECIPE": "best"}, "TRAIN_RECIPE must be one of default, course, not 'best'"),
+        ({"TRAIN_PRESET": "slow"}, "TRAIN_PRESET must be one of quick, best, course, not 'slow'"),
         ({"TRAIN_LEARNING_RATE": "-1"}, "learning_rate must be above 0"),
         ({"TRAIN_LEARNING_RATE": "nan"}, "learning_rate must be above 0"),
         ({"TRAIN_MIN_ACCURACY": "99"}, "min_accuracy must be from 0 to 1, not 99"),
         ({"TRAIN_TEST_CAPTCHAS": "5"}, "test_captchas must be at least 100, not 5"),
         ({"TRAIN_BATCH_SIZE": "100000"}, "batch_size must be at most captchas"),
         ({"TRAIN_SEED": "-1"}, "seed must be from 0"),
+        ({"TRAIN_CAPTCHAS": "0"}, "captchas must be at least 1, not 0"),
+        ({"TRAIN_DRAWINGS": "old"}, "drawings must be some of current,classic, each once"),
+        ({"TRAIN_DRAWINGS": "classic,classic"}, "drawings must be some of current,classic"),
+        ({"TRAIN_PATIENCE": "-1"}, "patience must be at least 0, not -1"),
+        ({"TRAIN_MAX_MINUTES": "nan"}, "max_minutes must be at least 0, not nan"),
+        ({"TRAIN_TARGET_ACCURACY": "99"}, "target_accuracy must be from 0 to 1, not 99"),
+        (
+            {"TRAIN_TARGET_ACCURACY": "0.9", "TRAIN_VALIDATION_CAPTCHAS": "2000"},
+            "target_accuracy needs at least 5000 validation_captchas, not 2000",
+        ),
     ],
 )
 def test_nonsense_is_refused_with_its_name(environment: dict[str, str], sentence: str) -> None:
@@ -69,12 +81,30 @@ def test_the_splits_of_any_seeds_never_share_a_dataset_seed() -> None:
 
 
 def test_the_recipe_changes_with_all_that_changes_the_model_and_not_with_the_gate() -> None:
-    base = fingerprint_recipe(TrainingConfig(), "spec", "drawing")
-    assert fingerprint_recipe(TrainingConfig(min_accuracy=0.1), "spec", "drawing") == base
+    captchas = {"spec": "a", "drawing": "b", "own": "c"}
+    base = fingerprint_recipe(TrainingConfig(), captchas)
+    assert fingerprint_recipe(TrainingConfig(min_accuracy=0.1), captchas) == base
+    assert fingerprint_recipe(TrainingConfig(folder="/elsewhere"), captchas) == base
     others = {
-        fingerprint_recipe(TrainingConfig(seed=2), "spec", "drawing"),
-        fingerprint_recipe(TrainingConfig(epochs=7), "spec", "drawing"),
-        fingerprint_recipe(TrainingConfig(), "other", "drawing"),
-        fingerprint_recipe(TrainingConfig(), "spec", "other"),
+        fingerprint_recipe(TrainingConfig(seed=2), captchas),
+        fingerprint_recipe(TrainingConfig(epochs=7), captchas),
+        fingerprint_recipe(TrainingConfig(max_minutes=7), captchas),
+        fingerprint_recipe(TrainingConfig(), captchas | {"spec": "other"}),
+        fingerprint_recipe(TrainingConfig(), captchas | {"drawing": "other"}),
+        fingerprint_recipe(TrainingConfig(), captchas | {"own": "other"}),
     }
-    assert len(others | {base}) == 5
+    assert len(others | {base}) == 7
+
+
+def test_a_run_is_the_same_whenever_it_is_to_stop() -> None:
+    base = fingerprint_run(TrainingConfig(), {})
+    assert fingerprint_run(TrainingConfig(max_minutes=5, patience=2), {}) == base
+    assert fingerprint_run(TrainingConfig(target_accuracy=0.5), {}) == base
+    assert fingerprint_run(TrainingConfig(learning_rate=0.1), {}) != base
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_preset_is_a_config(preset: str) -> None:
+    config = read_config({"TRAIN_PRESET": preset}, [])
+    assert config == TrainingConfig(**PRESETS[preset])
+    assert config == read_config({"TRAIN_PRESET": "quick"}, ["--preset", preset])

@@ -1,50 +1,71 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 
-from shared.spec import CaptchaSpec
-from tests.conftest import SPEC
-from trainer.dataset import Split, Splits
-from trainer.feed import feed
+from tests.conftest import SMALL, SPEC
+from trainer.dataset import Split, Splits, count_repeats
+from trainer.feed import count_steps, feed_in_order, feed_pass
+
+
+def read(batches: Any) -> list[tuple[bytes, list[int]]]:
+    return [
+        (image.tobytes(), label.argmax(-1).tolist())
+        for images, one_hot in batches
+        for image, label in zip(images.numpy(), one_hot.numpy(), strict=True)
+    ]
+
+
+def rows_of(split: Split) -> list[tuple[bytes, list[int]]]:
+    return [(i.tobytes(), y.tolist()) for i, y in zip(split.images, split.labels, strict=True)]
+
+
+STILL = dataclasses.replace(SMALL, batch_size=64, shift=0)
 
 
 def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
-    seen = []
-    for images, one_hot in feed(splits.validation, SPEC, 64, shuffle_seed=1):
-        for image, label in zip(images.numpy(), one_hot.numpy(), strict=True):
-            seen.append((image.tobytes(), label.argmax(-1).tolist()))
-    expected = [
-        (image.tobytes(), label.tolist())
-        for image, label in zip(splits.validation.images, splits.validation.labels, strict=True)
-    ]
-    assert seen != expected
-    assert sorted(seen) == sorted(expected)
+    seen = read(feed_pass(splits.validation, SPEC, STILL, 0))
+    assert seen != rows_of(splits.validation)
+    assert sorted(seen) == sorted(rows_of(splits.validation))
+    assert count_steps(splits.validation, STILL) == 4
 
 
-def test_the_order_depends_on_the_seed_and_changes_every_pass(splits: Splits) -> None:
-    def first_pixels(seed: int) -> list[bytes]:
-        batches = feed(splits.validation, SPEC, 64, shuffle_seed=seed)
-        return [images.numpy().tobytes() for _ in range(2) for images, _ in batches]
-
-    once, again, other = first_pixels(1), first_pixels(1), first_pixels(2)
-    assert once == again
-    assert once != other
-    assert once[: len(once) // 2] != once[len(once) // 2 :]
+def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
+    config = dataclasses.replace(STILL, shift=4, variation=0.5)
+    first = read(feed_pass(splits.validation, SPEC, config, 3))
+    assert read(feed_pass(splits.validation, SPEC, config, 3)) == first
+    assert read(feed_pass(splits.validation, SPEC, config, 4)) != first
+    other = dataclasses.replace(config, seed=2)
+    assert read(feed_pass(splits.validation, SPEC, other, 3)) != first
 
 
-def test_batches_are_moved_by_at_most_the_shift_in_both_directions() -> None:
-    spec = CaptchaSpec(charset="a", length=1, width=40, height=30)
-    dot = np.full((1, 30, 40), 255, np.uint8)
-    dot[0, 15, 20] = 0
-    split = Split(np.repeat(dot, 400, axis=0), np.zeros((400, 1), np.int32))
-    places = set()
-    for images, _ in feed(split, spec, 1, shuffle_seed=3, shift=2):
-        assert images.shape == (1, 30, 40)
-        ((_, y, x),) = np.argwhere(images.numpy() == 0)
-        places.add((int(y) - 15, int(x) - 20))
-    assert places == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
+def test_in_order_nothing_is_moved(splits: Splits) -> None:
+    assert read(feed_in_order(splits.test, SPEC)) == rows_of(splits.test)
 
 
-def test_without_a_seed_nothing_is_moved(splits: Splits) -> None:
-    (images, _), *_ = feed(splits.test, SPEC, 200, shift=4)
-    assert np.array_equal(images.numpy(), splits.test.images)
+def test_a_share_of_the_batches_is_varied(splits: Splits) -> None:
+    def count(share: float) -> int:
+        config = dataclasses.replace(STILL, batch_size=5, variation=share)
+        still = {image for image, _ in rows_of(splits.validation)}
+        batches = feed_pass(splits.validation, SPEC, config, 0)
+        return sum(images.numpy()[0].tobytes() not in still for images, _ in batches)
+
+    assert (count(0.0), count(1.0)) == (0, 40)
+    assert 8 < count(0.5) < 32
+
+
+def test_the_few_of_ones_own_are_fed_more_often() -> None:
+    images = np.arange(110, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
+    split = Split(images, np.zeros((110, 4), np.int32), (("current", 100), ("own", 10)))
+    fed = [image[0] for image, _ in read(feed_pass(split, SPEC, STILL, 0))]
+    assert [fed.count(number) for number in (0, 99, 100, 109)] == [1, 1, 3, 3]
+    assert count_steps(split, STILL) == 3
+
+
+def test_own_ones_are_a_quarter_but_not_repeated_for_ever() -> None:
+    assert count_repeats(own=1_000, drawn=30_000) == 10
+    assert count_repeats(own=100, drawn=30_000) == 20
+    assert count_repeats(own=50_000, drawn=30_000) == 1
+    assert count_repeats(own=100, drawn=0) == count_repeats(own=0, drawn=100) == 1

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = {
     "TRAIN_CAPTCHAS": "400",
     "TRAIN_EPOCHS": "1",
+    "TRAIN_DRAWINGS": "current",
     "TRAIN_VALIDATION_CAPTCHAS": "100",
     "TRAIN_TEST_CAPTCHAS": "100",
     "TRAIN_MIN_ACCURACY": "0",

@@ -37,7 +37,7 @@ def test_every_network_answers_probabilities_for_every_spec(name: str, spec: Cap
         256, size=(2, spec.height, spec.width), dtype=np.uint8
     )
     answer = recogniser(images).numpy()
-    assert answer.shape == (2, spec.length, len(spec.charset))
+    assert answer.shape == (2, spec.length, spec.classes)
     assert answer.dtype == np.float32
     assert np.allclose(answer.sum(axis=-1), 1, atol=1e-5)
 

@@ -16,13 +16,14 @@ from PIL import Image
 from inference_service.engines import LOADERS
 from shared.artifacts import verify
 from shared.spec import CaptchaSpec
-from tests.conftest import SMALL, SPEC
+from tests.conftest import CAPTCHAS, SMALL, SPEC
 from trainer.client import Source
-from trainer.config import COURSE_RECIPE, TrainingConfig
+from trainer.config import TrainingConfig
 from trainer.dataset import Splits
 from trainer.evaluation import evaluate
 from trainer.export import load_exported
 from trainer.networks import NETWORKS
+from trainer.presets import COURSE
 from trainer.training import TrainingError, train_and_evaluate
 
 
@@ -56,7 +57,7 @@ def test_everything_that_belongs_to_a_version_is_there(models: Path) -> None:
 def test_the_history_has_a_row_per_epoch(models: Path) -> None:
     with (models / "1" / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert [row["pass"] for row in rows] == ["1", "2", "3"]
     names = {"loss", "val_loss", "captcha_accuracy", "val_captcha_accuracy", "learning_rate"}
     assert names <= set(rows[0])
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
@@ -81,9 +82,11 @@ def test_the_course_recipe_is_trained_published_and_read_alike_by_both_engines(
         for name, split in vars(splits).items()
     }
     config = TrainingConfig(
-        **COURSE_RECIPE | {"captchas": 200, "epochs": 1}, validation_captchas=200, test_captchas=200
+        **COURSE | {"captchas": 200, "epochs": 1, "validation_captchas": 200, "test_captchas": 200}
     )
-    artifact = train_and_evaluate(config, source, Splits(**few), tmp_path, io.StringIO())
+    artifact = train_and_evaluate(
+        config, source, CAPTCHAS, Splits(**few), tmp_path / "run", tmp_path, io.StringIO()
+    )
     assert artifact.draft.metrics["parameters"] == 1_292_744
     engines = [load(tmp_path, SPEC, threads=1) for load in LOADERS.values()]
     answers = [engine.predict(splits.test.images[:20]) for engine in engines]
@@ -93,7 +96,7 @@ def test_the_course_recipe_is_trained_published_and_read_alike_by_both_engines(
 
 def build_divided_by_zero(spec: CaptchaSpec) -> keras.Model:
     inputs = keras.layers.Input((spec.height, spec.width, 1))
-    x = keras.layers.Dense(spec.length * len(spec.charset))(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(spec.length * spec.classes)(keras.layers.Flatten()(inputs))
     return keras.Model(inputs, keras.layers.Rescaling(math.inf)(x) * 0.0)
 
 
@@ -103,4 +106,6 @@ def test_a_loss_that_is_no_number_ends_with_a_sentence(
     monkeypatch.setitem(NETWORKS, "compact", build_divided_by_zero)
     config = dataclasses.replace(SMALL, learning_rate=0.5)
     with pytest.raises(TrainingError, match=r"the loss became nan: the learning rate 0\.5"):
-        train_and_evaluate(config, source, splits, tmp_path, io.StringIO())
+        train_and_evaluate(
+            config, source, CAPTCHAS, splits, tmp_path / "run", tmp_path, io.StringIO()
+        )

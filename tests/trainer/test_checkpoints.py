@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.checkpoints import Checkpoint, Checkpoints
+
+SHAPES = [(2, 3), (), (4,)]
+
+
+def checkpoint(number: int) -> Checkpoint:
+    rng = np.random.default_rng(number)
+    return Checkpoint(number, [rng.normal(size=shape) for shape in SHAPES], {"best": number})
+
+
+def same(a: Checkpoint | None, b: Checkpoint) -> bool:
+    return (
+        a is not None
+        and (a.number, a.state) == (b.number, b.state)
+        and all(np.array_equal(x, y) for x, y in zip(a.arrays, b.arrays, strict=True))
+    )
+
+
+def test_the_last_one_comes_back_and_two_are_kept(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.load(SHAPES) is None
+    for number in (1, 2, 3, 12):
+        checkpoints.save(checkpoint(number))
+    assert same(checkpoints.load(SHAPES), checkpoint(12))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "pass-00003.npz",
+        "pass-00012.npz",
+    ]
+    checkpoints.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])
+def test_a_damaged_one_is_set_aside_with_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(checkpoint(2))
+    path = tmp_path / "pass-00002.npz"
+    data = path.read_bytes()
+    middle = data.index(checkpoint(2).arrays[0].tobytes())
+    path.write_bytes(
+        {
+            "cut": data[:-30],
+            "flip": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+            "empty": b"",
+            "text": b"hello",
+        }[damage]
+    )
+    with caplog.at_level(logging.WARNING):
+        assert same(checkpoints.load(SHAPES), checkpoint(1))
+    assert "pass-00002.npz is damaged" in caplog.text
+    assert "set aside as pass-00002.damaged" in caplog.text
+    assert (tmp_path / "pass-00002.damaged").exists()
+
+
+def test_one_of_another_network_is_set_aside(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(checkpoint(1))
+    assert checkpoints.load([(9, 9)]) is None
+    assert [path.suffix for path in tmp_path.iterdir()] == [".damaged"]
+
+
+def test_one_that_was_never_finished_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "pass-00007.part").write_bytes(b"half")
+    assert Checkpoints(tmp_path).load(SHAPES) is None

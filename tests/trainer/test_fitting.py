@@ -1,0 +1,178 @@
+"""The loop over the passes: breaks, ends and learning rates that look after themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.conftest import SMALL, SPEC
+from trainer import fitting
+from trainer.config import TrainingConfig
+from trainer.course import Course
+from trainer.dataset import Split, Splits
+from trainer.fitting import TrainingError, fit
+from trainer.networks import build_recogniser
+
+SHORT = dataclasses.replace(SMALL, captchas=1_000, epochs=3, variation=0.5)
+
+
+@pytest.fixture(scope="module")
+def few(splits: Splits) -> Splits:
+    def cut(split: Split) -> Split:
+        return Split(split.images[:1_000], split.labels[:1_000])
+
+    return Splits(cut(splits.train), cut(splits.validation), cut(splits.test))
+
+
+def train(
+    config: TrainingConfig, splits: Splits, run: Path, network: str = "compact"
+) -> tuple[Course, list[np.ndarray]]:
+    keras.utils.set_random_seed(config.seed)
+    recogniser = build_recogniser(network, SPEC)
+    course = fit(recogniser, config, splits, SPEC, run, io.StringIO())
+    return course, recogniser.get_weights()
+
+
+class Break(Exception):
+    """Stands for a kill."""
+
+
+def break_at(monkeypatch: pytest.MonkeyPatch, pass_number: int, step: int) -> None:
+    original = fitting._Watch.on_train_batch_end
+
+    def breaking(self: Any, batch: int, logs: Any = None) -> None:
+        original(self, batch, logs)
+        if self._loop.number + 1 == pass_number and batch + 1 >= step:
+            raise Break
+
+    monkeypatch.setattr(fitting._Watch, "on_train_batch_end", breaking)
+
+
+# Without dropout and with: its random numbers must go on where they were too.
+@pytest.mark.parametrize("network", ["compact", "course"])
+def test_a_broken_training_ends_where_an_unbroken_one_does(
+    tmp_path: Path, few: Splits, network: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = dataclasses.replace(SHORT, schedule="watchful", learning_rate=0.002, batch_size=100)
+    whole, expected = train(config, few, tmp_path / "whole", network)
+    with pytest.MonkeyPatch.context() as patch:
+        break_at(patch, pass_number=2, step=5)
+        with pytest.raises(Break):
+            train(config, few, tmp_path / "broken", network)
+    with caplog.at_level(logging.INFO):
+        course, weights = train(config, few, tmp_path / "broken", network)
+    assert "going on after pass 1 of an earlier training" in caplog.text
+    assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
+    untimed = [
+        [{k: v for k, v in row.items() if k != "elapsed_s"} for row in c.passes]
+        for c in (course, whole)
+    ]
+    assert untimed[0] == untimed[1]
+    assert len(whole.passes) == 3
+    assert whole.reason == "all 3 passes are done"
+
+
+def test_a_training_that_ended_is_not_begun_again(tmp_path: Path, few: Splits) -> None:
+    _, first = train(SHORT, few, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        break_at(patch, pass_number=4, step=1)
+        course, again = train(SHORT, few, tmp_path)
+    assert len(course.passes) == 3
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_a_budget_ends_it_within_a_pass_and_more_of_it_goes_on(tmp_path: Path, few: Splits) -> None:
+    config = dataclasses.replace(SHORT, batch_size=4, max_minutes=1e-6)
+    course, _ = train(config, few, tmp_path)
+    assert course.reason == "the 1e-06 minutes are over"
+    assert course.out_of_time
+    assert (len(course.passes), len(course.looks)) == (1, 1)  # of ten looks
+
+    more = dataclasses.replace(config, max_minutes=60.0)
+    course, _ = train(more, few, tmp_path)
+    assert course.reason == "all 3 passes are done"
+    assert not course.out_of_time
+    assert len(course.passes) == 3
+
+
+def test_the_weights_are_those_of_the_best_pass(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[list[np.ndarray]] = []
+
+    def is_best(stopping: Any, number: int, accuracy: float) -> bool:
+        seen.append(recogniser.get_weights())
+        stopping.best_pass = 2
+        return number == 2
+
+    monkeypatch.setattr(fitting.Stopping, "is_best", is_best)
+    recogniser = build_recogniser("compact", SPEC)
+    with caplog.at_level(logging.INFO):
+        fit(recogniser, SHORT, few, SPEC, tmp_path, io.StringIO())
+    assert len(seen) == 3
+    now = recogniser.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(now, seen[1], strict=True))
+    assert not np.array_equal(now[0], seen[2][0])
+    assert "the weights are those of pass 2" in caplog.text
+
+
+def test_a_rate_far_too_high_is_found_by_the_watchful_schedule_and_ends_any_other(
+    tmp_path: Path, few: Splits
+) -> None:
+    # Adam's steps are as long as the rate: at this one the first few already leave all numbers.
+    config = dataclasses.replace(SHORT, batch_size=4, epochs=2, learning_rate=10.0)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        poison(patch, above=0.5)
+        with pytest.raises(TrainingError, match=r"the loss became nan: the learning rate 10 is"):
+            train(dataclasses.replace(config, schedule="constant"), few, tmp_path / "constant")
+        course, weights = train(
+            dataclasses.replace(config, schedule="watchful"), few, tmp_path / "watchful"
+        )
+    assert len(course.passes) == 2
+    assert [move.reason for move in course.moves[:3]] == ["the loss became nan"] * 3
+    assert course.moves[2].rate == pytest.approx(0.27)
+    assert all(np.isfinite(array).all() for array in weights)
+    assert math.isfinite(course.passes[-1]["loss"])
+
+
+def poison(patch: pytest.MonkeyPatch, above: float) -> None:
+    """Weights become NaN, as they do at rates too high, whenever the rate is above this one."""
+    original = fitting._Watch.on_train_batch_end
+
+    def poisoned(self: Any, batch: int, logs: Any = None) -> None:
+        loop = self._loop
+        if float(loop.recogniser.optimizer.learning_rate.numpy()) > above:
+            logs = {**logs, "loss": math.nan}
+            kernel = loop.recogniser.trainable_variables[0]
+            kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+        original(self, batch, logs)
+
+    patch.setattr(fitting._Watch, "on_train_batch_end", poisoned)
+
+
+def test_what_no_rate_helps_ends_with_a_sentence(tmp_path: Path, few: Splits) -> None:
+    config = dataclasses.replace(SHORT, batch_size=2, schedule="watchful")
+    with pytest.MonkeyPatch.context() as patch:
+        poison(patch, above=0.0)
+        with pytest.raises(TrainingError, match="nan, and no lower learning rate helps"):
+            train(config, few, tmp_path)
+
+
+def test_tensorboard_finds_event_files(tmp_path: Path, few: Splits) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(dataclasses.replace(SHORT, epochs=2), few, tmp_path)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert {"passes/val_captcha_accuracy", "steps/loss", "steps/learning_rate"} <= set(
+        events.Tags()["tensors"]
+    )
