@@ -9,7 +9,7 @@ BENCHMARKS := $(VENV)/installed-benchmarks
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test fuzz bench-serving audit lint format e2e local lock clean help
+.PHONY: test train fuzz bench-serving audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,10 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 	trap 'exit 0' INT TERM; \
 	wait $$trainer || echo "training ended without a new version; older ones go on answering"; \
 	wait
+
+train:  ## train on your own captchas as well, DATA=folder of <label>_<anything>.png, ARGS="--captchas 0" for them alone
+	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, which holds <label>_<anything>.png"; exit 2; }
+	docker compose run --rm --volume "$(abspath $(DATA)):/own:ro" trainer --folder /own $(ARGS)
 
 lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
 	$(BIN)/pip install -q uv

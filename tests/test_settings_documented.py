@@ -42,7 +42,7 @@ def asked_for() -> set[str]:
         r'os\.environ, "([A-Z_]+)"', (ROOT / "trainer" / "__main__.py").read_text()
     )
     training = {f"{ENVIRONMENT_PREFIX}{f.name.upper()}" for f in dataclasses.fields(TrainingConfig)}
-    return recorder.asked | set(read_in_main) | training | {f"{ENVIRONMENT_PREFIX}RECIPE"}
+    return recorder.asked | set(read_in_main) | training | {f"{ENVIRONMENT_PREFIX}PRESET"}
 
 
 def documented() -> dict[str, str]:
@@ -51,14 +51,16 @@ def documented() -> dict[str, str]:
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
-    only_compose = {"PORT", "COMPOSE_PROFILES", "FONTS_DIR"}
+    only_compose = {"PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR"}
     assert set(documented()) - only_compose == asked_for()
 
 
 def test_the_documented_defaults_of_the_training_are_the_real_ones() -> None:
     table = documented()
     for field in dataclasses.fields(TrainingConfig):
-        assert table[f"{ENVIRONMENT_PREFIX}{field.name.upper()}"] == f"`{field.default}`"
+        assert table[f"{ENVIRONMENT_PREFIX}{field.name.upper()}"] == (
+            f"`{field.default}`" if field.default != "" else "none"
+        )
 
 
 def test_compose_hands_every_setting_on() -> None:
@@ -70,5 +72,5 @@ def test_compose_hands_every_setting_on() -> None:
     for key in asked_for() - given_by_the_image:
         assert f"{key}: " in compose, key
     for key in documented():
-        if key in ("PORT", "FONTS_DIR"):
+        if key in ("PORT", "TENSORBOARD_PORT", "FONTS_DIR"):
             assert f"${{{key}:-" in compose

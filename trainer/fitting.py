@@ -105,6 +105,8 @@ class _Loop:
                 keras.metrics.MeanMetricWrapper(_all_right, name="captcha_accuracy"),
             ],
             steps_per_execution=min(_STEPS_PER_EXECUTION, self.pass_steps),
+            # XLA takes 4 s to compile and is no faster on a CPU (docs/experiments.md).
+            jit_compile=False,
         )
         # Before metrics have variables of their own: theirs begin anew with every pass.
         self._variables = [*self.recogniser.variables, *optimizer.variables]

@@ -150,7 +150,7 @@ DONE_BY_TESTS = {
     ),
     "docker compose run --rm trainer --help": "below",
     "CAPTCHA_LENGTH=5 docker compose up -d": "below",
-    "TRAIN_RECIPE=course docker compose up": "below",
+    "TRAIN_PRESET=course docker compose up": "below",
     "make test": ".ci/run",
     "make lint": ".ci/run",
     "make e2e": ".ci/run",
@@ -168,10 +168,10 @@ def test_every_other_command_of_the_readme_is_done_somewhere(stack: Stack) -> No
     lines = [line.split("  #")[0].strip() for line in "\n".join(blocks).splitlines()]
     others = [line for line in lines if line and "curl " not in line and "printf" not in line]
     assert set(others) <= set(DONE_BY_TESTS), set(others) - set(DONE_BY_TESTS)
-    assert "--recipe" in stack.compose("run", "--rm", "--no-deps", "trainer", "--help").stdout
+    assert "--preset" in stack.compose("run", "--rm", "--no-deps", "trainer", "--help").stdout
     for key, value, service in (
         ("CAPTCHA_LENGTH", "5", "generator"),
-        ("TRAIN_RECIPE", "course", "trainer"),
+        ("TRAIN_PRESET", "course", "trainer"),
     ):
         resolved = stack.compose("config", "--format", "json", **{key: value}).stdout
         assert json.loads(resolved)["services"][service]["environment"][key] == value
@@ -288,6 +288,7 @@ def finish(stack: Stack, container: str) -> tuple[int, str]:
 SMALL = {
     "TRAIN_CAPTCHAS": "6000",
     "TRAIN_EPOCHS": "2",
+    "TRAIN_DRAWINGS": "current",
     "TRAIN_VALIDATION_CAPTCHAS": "200",
     "TRAIN_TEST_CAPTCHAS": "200",
     "TRAIN_SEED": "77",
