@@ -24,7 +24,7 @@ def new_stack(name: str) -> Iterator[Stack]:
     finally:
         print(stack.compose("ps", "-a", check=False).stdout)
         down = ("down", "-v", "--rmi", "local", "--timeout", "5")
-        stack.compose("--profile", "cpu", *down, check=False)
+        stack.compose("--profile", "cpu", "--profile", "tensorboard", *down, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.spec import DRAWINGS
 from tests.e2e.replicas import inside
 from tests.e2e.stack import ROOT, Stack, raw_log_of
+from tests.e2e.trainers import SMALL, finish, run_trainer
 from tests.serving import eventually
 from trainer.evaluation import wilson_interval
 
@@ -27,16 +29,17 @@ FIELDS = {"success", "prediction", "debug"}
 MAX_MINUTES = 8
 MAX_MINUTES_IN_CI = 24
 MIN_ACCURACY = 0.98
-FRESH_CAPTCHAS = 2_000
+FRESH_CAPTCHAS = 10_000
 
 
 def predict(client: httpx.Client, png: bytes) -> httpx.Response:
     return client.post("/predict", files={"image": ("captcha.png", png, "image/png")})
 
 
-def draw(client: httpx.Client, count: int) -> list[tuple[str, bytes]]:
+def draw(client: httpx.Client, count: int, drawing: str = "current") -> list[tuple[str, bytes]]:
     """Fresh labelled captchas through the gateway: no seed is given, so nobody saw them before."""
-    answer = client.get("/dataset", params={"count": count}, timeout=120).raise_for_status()
+    query = {"count": count, "drawing": drawing}
+    answer = client.get("/dataset", params=query, timeout=120).raise_for_status()
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         return [(name.split("_")[0], archive.read(name)) for name in archive.namelist()]
 
@@ -86,22 +89,26 @@ def test_the_default_training_publishes_a_model_that_answers(
 def test_fresh_captchas_are_read_through_the_running_stack(
     stack: Stack, client: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    captchas = draw(client, FRESH_CAPTCHAS)
+    drawn = {name: draw(client, FRESH_CAPTCHAS // 2, name) for name in DRAWINGS}
 
     def read(captcha: tuple[str, bytes]) -> bool:
         answer = predict(client, captcha[1])
         assert answer.status_code == 200, answer.text
         return bool(answer.json()["prediction"] == captcha[0])
 
+    rights = {}
     with ThreadPoolExecutor(8) as pool:
-        right = sum(pool.map(read, captchas))
-    low, high = wilson_interval(right, len(captchas))
+        for name, captchas in drawn.items():
+            rights[name] = sum(pool.map(read, captchas))
+    right = sum(rights.values())
+    low, high = wilson_interval(right, FRESH_CAPTCHAS)
     with capsys.disabled():
         print(
-            f"\n{right / len(captchas):.2%} of {len(captchas):,} fresh captchas read right"
-            f" (95 % interval {low:.2%} to {high:.2%})"
+            f"\n{right / FRESH_CAPTCHAS:.2%} of {FRESH_CAPTCHAS:,} fresh captchas read right"
+            f" (95 % interval {low:.2%} to {high:.2%}):"
+            f" {', '.join(f'{n:,} {name}' for name, n in rights.items())}"
         )
-    assert right / len(captchas) >= MIN_ACCURACY
+    assert right / FRESH_CAPTCHAS >= MIN_ACCURACY
 
 
 def test_all_ways_to_send_an_image_give_the_same_answer(client: httpx.Client) -> None:
@@ -150,7 +157,17 @@ DONE_BY_TESTS = {
     ),
     "docker compose run --rm trainer --help": "below",
     "CAPTCHA_LENGTH=5 docker compose up -d": "below",
+    "CAPTCHA_CHARSET=ABCDEFGHJKLMNPQRSTUVWXYZ23456789 CAPTCHA_MIN_LENGTH=4 CAPTCHA_LENGTH=6"
+    " docker compose up -d": "below",
     "TRAIN_PRESET=course docker compose up": "below",
+    "docker compose up -d tensorboard": "test_tensorboard_shows_the_trainings",
+    "docker compose run --rm trainer --preset best": "by hand: it takes an hour",
+    "docker compose run --rm trainer --max-minutes 10 --target-accuracy 0.995": (
+        "test_a_killed_training_goes_on"
+    ),
+    "make train DATA=folder": "test_a_folder_of_ones_own_is_trained_on",
+    'make train DATA=folder ARGS="--captchas 0"': "test_a_folder_of_ones_own_is_trained_on",
+    "make bench-training": "by hand: it needs a quiet machine",
     "make test": ".ci/run",
     "make lint": ".ci/run",
     "make e2e": ".ci/run",
@@ -171,6 +188,8 @@ def test_every_other_command_of_the_readme_is_done_somewhere(stack: Stack) -> No
     assert "--preset" in stack.compose("run", "--rm", "--no-deps", "trainer", "--help").stdout
     for key, value, service in (
         ("CAPTCHA_LENGTH", "5", "generator"),
+        ("CAPTCHA_MIN_LENGTH", "4", "generator"),
+        ("CAPTCHA_CHARSET", "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", "generator"),
         ("TRAIN_PRESET", "course", "trainer"),
     ):
         resolved = stack.compose("config", "--format", "json", **{key: value}).stdout
@@ -267,32 +286,6 @@ def test_a_second_up_finds_the_version_and_ends_within_seconds(stack: Stack) -> 
     assert time.monotonic() - began < 30
     assert stack.inspect(trainer)["State"]["ExitCode"] == 0
     assert "version 1 was trained from exactly these settings" in stack.logs("trainer")
-
-
-def run_trainer(stack: Stack, **settings: str) -> str:
-    """A further training beside the running services; its container's id."""
-    options = [word for key, value in settings.items() for word in ("-e", f"{key}={value}")]
-    return stack.compose("run", "-d", "--no-deps", *options, "trainer").stdout.split()[-1]
-
-
-def finish(stack: Stack, container: str) -> tuple[int, str]:
-    eventually(
-        lambda: stack.inspect(container)["State"]["Status"] == "exited", 240, "the trainer ends"
-    )
-    logs = raw_log_of(container)
-    code = stack.inspect(container)["State"]["ExitCode"]
-    subprocess.run(["docker", "rm", container], capture_output=True, check=True)
-    return code, logs
-
-
-SMALL = {
-    "TRAIN_CAPTCHAS": "6000",
-    "TRAIN_EPOCHS": "2",
-    "TRAIN_DRAWINGS": "current",
-    "TRAIN_VALIDATION_CAPTCHAS": "200",
-    "TRAIN_TEST_CAPTCHAS": "200",
-    "TRAIN_SEED": "77",
-}
 
 
 def test_a_model_below_the_gate_is_not_published(stack: Stack, client: httpx.Client) -> None:
