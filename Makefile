@@ -9,7 +9,7 @@ BENCHMARKS := $(VENV)/installed-benchmarks
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test train fuzz bench-serving audit lint format e2e local lock clean help
+.PHONY: test train box fuzz bench-serving audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 train:  ## train on your own captchas as well, DATA=folder of <label>_<anything>.png, ARGS="--captchas 0" for them alone
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, which holds <label>_<anything>.png"; exit 2; }
 	docker compose run --rm --volume "$(abspath $(DATA)):/own:ro" trainer --folder /own $(ARGS)
+
+box: $(INSTALLED)  ## keep a version as the model in the box, VERSION=models/captcha/<number>
+	$(BIN)/python -m trainer.pack $(VERSION) inference_service/box/0
 
 lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
 	$(BIN)/pip install -q uv

@@ -57,8 +57,11 @@ def test_each_heavy_library_has_one_home() -> None:
         "openvino": {"inference_service/engines.py"},
         "tensorflow": {
             "inference_service/engines.py",
+            "trainer/augmentation.py",
+            "trainer/board.py",
             "trainer/export.py",
             "trainer/feed.py",
+            "trainer/fitting.py",
             "trainer/training.py",
         },
         "matplotlib": {"trainer/plots.py"},

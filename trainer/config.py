@@ -37,7 +37,7 @@ class TrainingConfig:
     """How a recogniser is trained. Raises ConfigError if it cannot be."""
 
     network: str = _described("compact", "which network", NETWORKS)
-    captchas: int = _described(50_000, "captchas of the generator to train on; 0 for none")
+    captchas: int = _described(60_000, "captchas of the generator to train on; 0 for none")
     drawings: str = _described(
         "current,classic", "how the generator draws them, an equal share of each"
     )
@@ -45,11 +45,11 @@ class TrainingConfig:
     validation_captchas: int = _described(5_000, "captchas to watch the training by")
     test_captchas: int = _described(10_000, "captchas the published accuracy is measured on")
     seed: int = _described(1, "decides captchas, initial weights and their order")
-    epochs: int = _described(5, "passes over the training captchas")
+    epochs: int = _described(4, "passes over the training captchas")
     batch_size: int = _described(64, "captchas per step")
     loss: str = _described("categorical_crossentropy", "what is minimised", LOSSES)
     optimizer: str = _described("adamw", "how", OPTIMIZERS)
-    learning_rate: float = _described(0.003, "the highest learning rate")
+    learning_rate: float = _described(0.004, "the highest learning rate")
     schedule: str = _described(
         "cosine",
         "warm-up and cosine decay, constant, or watchful: moved by what the loss does",
@@ -58,7 +58,7 @@ class TrainingConfig:
     weight_decay: float = _described(0.01, "of adamw")
     shift: int = _described(4, "pixels by which captchas are moved at most while training")
     variation: float = _described(
-        0.5, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
+        0.3, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
     )
     target_accuracy: float = _described(
         0.0, "stop when so many validation captchas are read right; 0 for never"

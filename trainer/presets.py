@@ -28,6 +28,7 @@ BEST: dict[str, Any] = {
     "validation_captchas": 10_000,
     "test_captchas": 25_600,
     "epochs": 16,
+    "learning_rate": 0.003,
     "variation": 0.4,
     "min_accuracy": 0.99,
 }
