@@ -94,7 +94,7 @@ class _Painter(_image_module.ImageCaptcha):  # type: ignore[misc,name-defined]
         low, high = share
         if self._drawing == CLASSIC:
             return side * (low + _fraction() * (high - low))
-        # captcha 0.7.1 lost a pair of brackets here: a weaker warp, on average by a half.
+        # captcha 0.7.1 lost a pair of brackets here: half the warp across, a fifth of it down.
         return side * _fraction() * (high - low) + low
 
     def _draw_character(self, c: str, draw: Any, color: Any) -> Image.Image:
