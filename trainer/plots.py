@@ -46,7 +46,7 @@ def plot_curves(course: Course, target: Path) -> None:
         accuracy.plot(passes, values, mark, color=colour, label=label)
     accuracy.set_title("Whole captchas right")
     accuracy.set_ylim(0, 1.02)
-    rate.plot(done, rates, color="#444444")
+    rate.plot(done, rates, color="#444444", drawstyle="steps-post")
     rate.set_title("Learning rate")
     steps_of_a_pass = course.steps / passes[-1]
     for number, move in enumerate(course.moves, start=1):

@@ -71,7 +71,7 @@ class Planned:
 
 
 # How many observations the rules of `Watchful` look at.
-_FLAT_AFTER = 12
+_FLAT_AFTER = 6
 _PLATEAU_AFTER = 40
 _OSCILLATION_WINDOW = 24
 
@@ -81,7 +81,7 @@ _FAST_DROP = 0.5  # of the first loss: only after such a drop is a plateau one
 _EXPLODED = 3.0  # times the lowest smoothed loss, and above the first
 _OSCILLATION_TURNS = 0.75  # share of observations at which the loss turns round
 _OSCILLATION_SIZE = 0.5  # standard deviation over mean
-_RAISE, _LOWER, _RECOVER = 2.0, 0.5, 0.3
+_RAISE, _LOWER, _RECOVER = 3.0, 0.5, 0.3
 _HIGHEST_SHARE, _LOWEST_SHARE = 16.0, 1e-3  # of the rate it began with
 
 
