@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,22 @@ from pathlib import Path
 from tests.benchmarks.processes import pinned
 
 LIBRARIES = (
-    "openvino", "fastapi", "uvicorn", "pillow", "numpy", "tensorflow", "tensorflow-cpu", "keras",
-    "flask", "ddddocr", "onnxruntime",
+    "openvino", "fastapi", "uvicorn", "captcha", "pillow", "numpy", "tensorflow", "tensorflow-cpu",
+    "keras", "flask", "ddddocr", "onnxruntime",
 )  # fmt: skip
 
 
 PAUSE_S = 1e-3
+PAUSES_S = 5.0
+BUSY_LOAD_AVERAGE = 0.5
+
+
+def look_at_machine(core: int, program: str) -> str:
+    """What `program` is about to measure on, in one line; warns if others are at work on it."""
+    load_average = os.getloadavg()[0]
+    if load_average > BUSY_LOAD_AVERAGE:
+        print(f"{program}: the machine is busy; ratios may mislead", file=sys.stderr)
+    return describe_machine(load_average, count_pauses({core}, PAUSES_S))
 
 
 def count_pauses(cores: set[int], seconds: float) -> float:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from tests.benchmarks.contenders import CONSTANT, COURSE, DIRECT, PAIR, Cores
+from tests.benchmarks.processes import ROOT
 from tests.benchmarks.table import HEAD, Measured, percentile, ratios, rows, wrong_and_failed
 from tests.load import Report
 
+PAGE = ROOT / "docs" / "benchmarks.md"
 UNTRAINED = "untrained, its speed is all that is measured"
 
 

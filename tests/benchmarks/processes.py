@@ -18,6 +18,8 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_S = 120.0
+# What these begin with decides what is drawn or trained; empty means the default.
+SETTINGS = ("CAPTCHA_", "GENERATOR_", "LOG_REQUESTS", "MAX_DATASET", "RENDER_PROCESSES", "TRAIN_")
 
 
 class NotStartedError(RuntimeError):
@@ -32,9 +34,13 @@ class Process:
     log: IO[bytes]
     find_pid: Callable[[], int]
 
-    def last_words(self) -> str:
+    def words(self) -> str:
+        """All that it has said."""
         self.log.seek(0)
-        lines = self.log.read().decode("utf-8", "replace").strip().splitlines()
+        return self.log.read().decode("utf-8", "replace")
+
+    def last_words(self) -> str:
+        lines = self.words().strip().splitlines()
         return lines[-1] if lines else "nothing"
 
 
@@ -89,6 +95,11 @@ def started(
 
 def python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
+
+
+def plain(environment: Mapping[str, str]) -> dict[str, str]:
+    """With every setting of generator and trainer that is not given left at its default."""
+    return {key: "" for key in os.environ if key.startswith(SETTINGS)} | dict(environment)
 
 
 def wait_ready(url: str, process: Process) -> None:

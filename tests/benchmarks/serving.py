@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,19 +27,16 @@ from tests.benchmarks.contenders import (
     list_contenders,
 )  # fmt: skip
 from tests.benchmarks.gateway import IMAGE, find_haproxy
-from tests.benchmarks.machine import count_pauses, describe_machine
-from tests.benchmarks.page import Outcome, replace_section, write_section
+from tests.benchmarks.machine import look_at_machine
+from tests.benchmarks.page import PAGE, Outcome, replace_section, write_section
 from tests.benchmarks.processes import ROOT, NotStartedError, pinned, python
 from tests.benchmarks.table import Measured
 from tests.load import Load, Report, Shot, predict_shot
 
-PAGE = ROOT / "docs" / "benchmarks.md"
 CONNECTIONS = (1, 8, 64)
 CAPTCHAS = 300
 SEED = 2_000_003  # far from those that the trainer makes of TRAIN_SEED=1
 WARM_UP_S = 1.0
-BUSY_LOAD_AVERAGE = 0.5
-PAUSES_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -160,10 +156,7 @@ def main() -> None:
         cores = Cores.of_this_machine()
     except ValueError as error:
         sys.exit(f"bench-serving: {error}")
-    load_average = os.getloadavg()[0]
-    if load_average > BUSY_LOAD_AVERAGE:
-        print("bench-serving: the machine is busy; ratios may mislead", file=sys.stderr)
-    machine = describe_machine(load_average, count_pauses({cores.server}, PAUSES_S))
+    machine = look_at_machine(cores.server, "bench-serving")
     haproxy = find_haproxy()
     if haproxy is not None:
         machine += f", gateway {IMAGE if haproxy == 'docker' else haproxy}"

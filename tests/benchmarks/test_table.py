@@ -7,8 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.benchmarks.contenders import CONSTANT, COURSE, DIRECT, GATEWAY, PAIR, Cores
-from tests.benchmarks.page import Outcome, replace_section, write_section
-from tests.benchmarks.serving import PAGE
+from tests.benchmarks.page import PAGE, Outcome, replace_section, write_section
 from tests.benchmarks.table import Measured, percentile, ratios, rows, wrong_and_failed
 from tests.load import Report
 
@@ -94,5 +93,5 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
     assert changed.startswith(f"{before}<!-- serving:begin -->\nnew\n<!-- serving:end -->")
     assert changed.endswith(after.partition("<!-- serving:end -->")[2])
     assert replace_section(changed, "serving", "new") == changed
-    with pytest.raises(ValueError, match="training:begin"):
-        replace_section(page, "training", "new")
+    with pytest.raises(ValueError, match="weather:begin"):
+        replace_section(page, "weather", "new")
