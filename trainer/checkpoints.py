@@ -63,6 +63,8 @@ class Checkpoints:
         for path in sorted(self._directory.glob(_PATTERN), reverse=True):
             try:
                 return _read(path, shapes)
+            except (OSError, MemoryError):
+                raise  # says nothing about the file
             except Exception as error:
                 # zipfile, numpy and json raise a dozen types on damaged files; all mean the same.
                 aside = path.with_suffix(".damaged")

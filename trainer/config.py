@@ -129,10 +129,10 @@ def fingerprint_recipe(config: TrainingConfig, captchas: Mapping[str, str]) -> s
 
 
 def fingerprint_run(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
-    """16 hex digits: equal when one training takes the steps of the other, however many.
+    """16 hex digits: equal when one training can go on where the other stopped.
 
-    What only decides when to stop does not count: a training that ran out of time goes on where
-    it was when it is given more.
+    What decides when to stop does not count, so that one that ran out of time goes on when it is
+    given more. (Minutes also stretch the plan of the learning rate: it then follows the new one.)
     """
     endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=0.0)
     return fingerprint_recipe(endless, captchas)

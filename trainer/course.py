@@ -23,7 +23,10 @@ class Course:
     """Every few steps."""
     moves: list[Move] = field(default_factory=list)
     """Of the learning rate."""
+    pass_steps: int = 1
+    """In a whole pass."""
     steps: int = 0
+    """That were really made, passes that were cut off and done again included."""
     elapsed_s: float = 0.0
     """Time in training and validation, all parts of an interrupted training together."""
     reason: str = ""

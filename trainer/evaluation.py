@@ -35,6 +35,8 @@ class Evaluation:
     """(classes, classes): how often row was read as column."""
     by_origin: dict[str, tuple[int, int]]
     """(correct, n) for each origin of the split."""
+    end: int | None = None
+    """The class that stands for the end of a text, if lengths differ."""
 
     @property
     def n(self) -> int:
@@ -48,8 +50,17 @@ class Evaluation:
 
     @property
     def character_accuracy(self) -> float:
-        """Share of characters right."""
-        return float(self.confusions.trace() / self.confusions.sum())
+        """Share of characters right. Nothing read where nothing is counts neither way."""
+        return float((self.confusions.trace() - self._empty) / self.characters)
+
+    @property
+    def characters(self) -> int:
+        """Places at which there was a character, or one was read."""
+        return int(self.confusions.sum() - self._empty)
+
+    @property
+    def _empty(self) -> int:
+        return int(self.confusions[self.end, self.end]) if self.end is not None else 0
 
     def summarise(self, spec: CaptchaSpec) -> dict[str, Any]:
         """The figures as the manifest keeps them."""
@@ -98,7 +109,8 @@ def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluati
     for origin, count in split.origins:
         by_origin[origin] = (int(right[start : start + count].sum()), count)
         start += count
-    return Evaluation(int(right.sum()), predictions, confusions, by_origin)
+    end = len(spec.charset) if spec.is_variable else None
+    return Evaluation(int(right.sum()), predictions, confusions, by_origin, end)
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:

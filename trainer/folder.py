@@ -35,10 +35,10 @@ class Folder:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits: equal when pixels and labels are."""
-        digest = hashlib.sha256(self.images.tobytes())
-        digest.update("\n".join(self.texts).encode())
-        return digest.hexdigest()[:16]
+        """16 hex digits: equal when pixels and labels are, in whatever order."""
+        pairs = zip(self.texts, self.images, strict=True)
+        each = sorted(f"{text} {_digest(image).hex()}" for text, image in pairs)
+        return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
 
     def split(self) -> dict[str, npt.NDArray[np.intp]]:
         """Rows for `train`, `validation` and `test`.
@@ -69,6 +69,8 @@ def read_folder(folder: Path, spec: CaptchaSpec | None) -> Folder:
             f" {MIN_CAPTCHAS} are needed"
         )
     texts = [file.stem.partition("_")[0] for file in files]
+    if "" in texts:
+        raise FolderError(f"{files[texts.index('')].name}: there is no label before the _")
     if spec is None:
         spec = _find_spec(folder, files, texts)
     images = np.empty((len(files), spec.height, spec.width), np.uint8)
@@ -78,7 +80,13 @@ def read_folder(folder: Path, spec: CaptchaSpec | None) -> Folder:
         except SpecError as error:
             raise FolderError(f"{file.name}: {error}") from None
         images[row] = _decode(file, spec)
-    return Folder(spec, images, texts)
+    own = Folder(spec, images, texts)
+    distinct = len({_digest(image) for image in images})
+    if distinct < MIN_CAPTCHAS or min(map(len, own.split().values())) == 0:
+        raise FolderError(
+            f"{folder} holds {distinct} different pictures, at least {MIN_CAPTCHAS} are needed"
+        )
+    return own
 
 
 def _find_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:
@@ -114,5 +122,8 @@ def _decode(file: Path, spec: CaptchaSpec) -> GreyImage:
 
 def _draw(image: GreyImage) -> float:
     """From 0 to below 1, evenly, always the same for the same pixels."""
-    digest = hashlib.sha256(image.tobytes()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return int.from_bytes(_digest(image)[:8], "big") / 2**64
+
+
+def _digest(image: GreyImage) -> bytes:
+    return hashlib.sha256(image.tobytes()).digest()

@@ -19,7 +19,7 @@ from shared.artifacts import ArtifactError, list_versions, publish, verify
 from shared.datasets import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
-from trainer.config import TrainingConfig, fingerprint_recipe, fingerprint_run
+from trainer.config import MIN_TARGET_EVALUATED, TrainingConfig, fingerprint_recipe, fingerprint_run
 from trainer.dataset import Split, Splits, collect
 from trainer.folder import Folder, read_folder
 from trainer.progress import Progress
@@ -58,6 +58,7 @@ def run(
         require_space(config, source, client, data)
         with importing("trainer.training"):
             splits = gather_splits(config, client, source, own)
+        require_target_size(config, splits)
         log.info("captchas ready after %.0f s", time.monotonic() - began)
         version, measured = train_and_publish(config, source, captchas, splits, directory, models)
     log.info("version %d published after %.0f s: %s", version, time.monotonic() - began, measured)
@@ -108,7 +109,9 @@ def claim(directory: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise GateError("a training of exactly these settings is running already") from None
+            raise GateError(
+                "a training of these captchas and settings is running already"
+            ) from None
         yield directory
 
 
@@ -184,6 +187,16 @@ def gather_splits(
     return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
 
 
+def require_target_size(config: TrainingConfig, splits: Splits) -> None:
+    """Raises GateError if a target would be met by luck: a folder alone leaves few to try it on."""
+    count = len(splits.validation)
+    if config.target_accuracy and count < MIN_TARGET_EVALUATED:
+        raise GateError(
+            f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
+            f" and the folder leaves {count}"
+        )
+
+
 def train_and_publish(
     config: TrainingConfig,
     source: Source,
@@ -194,6 +207,7 @@ def train_and_publish(
 ) -> tuple[int, str]:
     """The new version, and what it was measured to read. Raises GateError if that is too little."""
     from trainer.checkpoints import Checkpoints  # noqa: PLC0415 - after the other thread's import
+    from trainer.evaluation import wilson_interval  # noqa: PLC0415
     from trainer.training import TrainingError, train_and_evaluate  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="training-") as workdir:
@@ -212,6 +226,13 @@ def train_and_publish(
             log.info("%s: %.2f %% of %s", origin, 100 * correct / n, f"{n:,}")
         if artifact.evaluation.accuracy < config.min_accuracy:
             raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
+        for origin, (correct, n) in artifact.evaluation.by_origin.items():
+            # A few of one's own must not be outvoted by thousands that were drawn.
+            if wilson_interval(correct, n)[1] < config.min_accuracy:
+                raise GateError(
+                    f"of {origin}, {correct} of {n} were read right: surely less than the"
+                    f" {config.min_accuracy:.2%} asked for"
+                )
         version = publish(artifact.directory, models, artifact.draft)
     if artifact.finished:
         Checkpoints(directory).clear()

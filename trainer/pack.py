@@ -22,15 +22,20 @@ def pack(version: Path, target: Path) -> None:
     after."""
     manifest = verify(version)
     kept = {name: file for name, file in manifest.files.items() if name.startswith(_ANSWERS)}
-    if target.exists():
-        shutil.rmtree(target)
+    incoming = target.with_name(f".incoming-{target.name}")
+    shutil.rmtree(incoming, ignore_errors=True)
     for name in kept:
-        path = target / name
+        path = incoming / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(version / name, path)
     smaller = manifest.model_copy(update={"files": kept})
-    (target / MANIFEST).write_text(smaller.model_dump_json(indent=2) + "\n")
-    verify(target)
+    (incoming / MANIFEST).write_text(smaller.model_dump_json(indent=2) + "\n")
+    verify(incoming)
+    if target.exists():
+        # A wrong path must not cost anything but an older version.
+        verify(target)
+        shutil.rmtree(target)
+    incoming.rename(target)
 
 
 def main() -> None:

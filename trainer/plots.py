@@ -48,10 +48,9 @@ def plot_curves(course: Course, target: Path) -> None:
     accuracy.set_ylim(0, 1.02)
     rate.plot(done, rates, color="#444444", drawstyle="steps-post")
     rate.set_title("Learning rate")
-    steps_of_a_pass = course.steps / passes[-1]
     for number, move in enumerate(course.moves, start=1):
         rate.axvline(
-            move.step / steps_of_a_pass,
+            move.step / course.pass_steps,
             color=_MOVE,
             linestyle=":",
             label=f"{number}. {move.reason}" if number <= _MOST_REASONS else None,
@@ -114,7 +113,7 @@ def plot_confusions(evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> 
     axes.set_yticks(range(len(symbols)), symbols, parse_math=False)
     axes.set_xlabel("read as")
     axes.set_ylabel("truth")
-    axes.set_title(f"{int(wrong.sum())} of {int(evaluation.confusions.sum()):,} characters wrong")
+    axes.set_title(f"{int(wrong.sum())} of {evaluation.characters:,} characters wrong")
     for truth, read in np.argwhere(wrong):
         axes.text(read, truth, str(wrong[truth, read]), ha="center", va="center", fontsize=8)
     figure.savefig(target, dpi=110)

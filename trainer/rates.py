@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+WATCHFUL = "watchful"
+
 _WARM_UP_SHARE = 0.1
 _LAST_SHARE = 0.01
 
@@ -71,6 +73,7 @@ class Planned:
 
 
 # How many observations the rules of `Watchful` look at.
+_SMOOTHED_OVER = 3
 _FLAT_AFTER = 6
 _PLATEAU_AFTER = 40
 _OSCILLATION_WINDOW = 24
@@ -78,7 +81,7 @@ _OSCILLATION_WINDOW = 24
 _FLAT_DROP = 0.05  # less than this share of the first loss gone: flat
 _PLATEAU_DROP = 0.02  # less than this share lower than before: no lower
 _FAST_DROP = 0.5  # of the first loss: only after such a drop is a plateau one
-_EXPLODED = 3.0  # times the lowest smoothed loss, and above the first
+_EXPLODED, _BACK_TO_START = 3.0, 0.8  # times the lowest smoothed loss, and the first
 _OSCILLATION_TURNS = 0.75  # share of observations at which the loss turns round
 _OSCILLATION_SIZE = 0.5  # standard deviation over mean
 _RAISE, _LOWER, _RECOVER = 3.0, 0.5, 0.3
@@ -93,7 +96,8 @@ class Watchful:
     first_rate: float = 0.0
     losses: list[float] = field(default_factory=list)
     """Since the last move, no more than the rules look at."""
-    first_loss: float = math.nan
+    first_losses: list[float] = field(default_factory=list)
+    """Of the first few observations."""
     lowest: float = math.inf
     """The lowest smoothed loss so far."""
     quiet: int = 0
@@ -101,6 +105,11 @@ class Watchful:
 
     def __post_init__(self) -> None:
         self.first_rate = self.first_rate or self.current
+
+    @property
+    def first_loss(self) -> float:
+        """What the loss was at the start, smoothed."""
+        return float(np.mean(self.first_losses)) if self.first_losses else math.inf
 
     def rate(self, progress: float) -> float:
         """As the protocol says."""
@@ -112,10 +121,10 @@ class Watchful:
             return self._move(step, _RECOVER, f"the loss became {loss}", restores=True)
         self.losses.append(loss)
         del self.losses[:-_PLATEAU_AFTER]
-        if math.isnan(self.first_loss):
-            self.first_loss = loss
-        recent = float(np.mean(self.losses[-3:]))
-        if recent > self.first_loss and recent > _EXPLODED * self.lowest:
+        if len(self.first_losses) < _SMOOTHED_OVER:
+            self.first_losses.append(loss)
+        recent = float(np.mean(self.losses[-_SMOOTHED_OVER:]))
+        if recent > _BACK_TO_START * self.first_loss and recent > _EXPLODED * self.lowest:
             why = f"the loss exploded to {recent:.3g} from {self.lowest:.3g}"
             return self._move(step, _RECOVER, why, restores=True)
         if recent < (1 - _PLATEAU_DROP) * self.lowest:
@@ -166,6 +175,6 @@ class Watchful:
 
 def build_policy(schedule: str, learning_rate: float, state: dict[str, Any]) -> RatePolicy:
     """The policy by its name, with what it had seen before a break."""
-    if schedule == "watchful":
+    if schedule == WATCHFUL:
         return Watchful(**state) if state else Watchful(learning_rate)
     return Planned(learning_rate, cosine=schedule == "cosine")

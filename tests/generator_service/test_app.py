@@ -18,7 +18,7 @@ from generator_service.renderer import Renderer
 from generator_service.settings import Settings
 from shared.datasets import read_npz
 from shared.images import decode_image
-from shared.spec import CaptchaSpec
+from shared.spec import DRAWINGS, CaptchaSpec
 from tests.serving import eventually, running
 
 SPEC = CaptchaSpec()
@@ -116,6 +116,14 @@ def test_a_part_of_a_dataset_is_that_part(generator: httpx.Client, tmp_path: Pat
         return read_npz(path).texts
 
     assert fetch(0, 20) == fetch(0, 7) + fetch(7, 13)
+
+
+def test_the_documented_drawings_are_all_there_are(generator: httpx.Client) -> None:
+    parameters = generator.get("/captcha/openapi.json").json()["paths"]["/dataset"]["get"][
+        "parameters"
+    ]
+    (drawing,) = [p["schema"] for p in parameters if p["name"] == "drawing"]
+    assert tuple(drawing["anyOf"][0]["enum"]) == DRAWINGS
 
 
 def test_the_drawing_is_chosen_per_request(generator: httpx.Client, tmp_path: Path) -> None:

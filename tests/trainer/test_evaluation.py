@@ -56,3 +56,20 @@ def test_the_interval_of_a_perfect_score_ends_at_one() -> None:
     low, high = wilson_interval(2_000, 2_000)
     assert high == 1.0
     assert 0.998 < low < 0.9982
+
+
+def test_nothing_read_where_nothing_is_says_nothing_about_characters() -> None:
+    spec = CaptchaSpec(charset="ab", length=4, min_length=1, width=20, height=16)
+    labels = np.array([[0, 2, 2, 2], [1, 1, 2, 2]], np.int32)  # "a", "bb"
+    images = np.zeros((2, 16, 20), np.uint8)
+    images[1] = 1
+
+    def recognise(images: np.ndarray) -> np.ndarray:
+        rows = np.array([[1, 2, 2, 2], [1, 0, 2, 2]])  # "b", "ba"
+        return np.eye(3, dtype=np.float32)[rows[images[:, 0, 0]]]
+
+    result = evaluate(recognise, Split(images, labels, (("own", 2),)), spec)
+    assert (result.correct, result.characters) == (0, 3)
+    assert result.character_accuracy == 1 / 3
+    assert result.by_origin == {"own": (0, 2)}
+    assert result.most_confused(spec, 5) == [("b", "a", 1), ("a", "b", 1)]

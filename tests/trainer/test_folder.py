@@ -63,7 +63,9 @@ def test_another_pixel_or_label_is_another_fingerprint(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own")
     first = read_folder(folder, None).fingerprint
     assert read_folder(folder, None).fingerprint == first
-    (folder / "ab_0.png").rename(folder / "ba_0.png")
+    (folder / "ab_0.png").rename(folder / "ab_zzz.png")
+    assert read_folder(folder, None).fingerprint == first
+    (folder / "ab_zzz.png").rename(folder / "ba_0.png")
     assert read_folder(folder, None).fingerprint != first
 
 
@@ -99,6 +101,24 @@ def test_names_that_make_no_labels_are_told(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own")
     Image.new("L", (40, 20)).save(folder / "a b_1.png")
     with pytest.raises(FolderError, match="make no labels: charset holds ' '"):
+        read_folder(folder, None)
+
+
+def test_copies_of_a_few_captchas_are_too_few(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own", count=100)
+    for path in list(folder.iterdir())[4:]:
+        path.unlink()
+    for path in list(folder.iterdir()):
+        for i in range(40):
+            (folder / f"{path.stem}copy{i}.png").write_bytes(path.read_bytes())
+    with pytest.raises(FolderError, match="holds 4 different pictures, at least 100"):
+        read_folder(folder, None)
+
+
+def test_a_name_without_a_label_is_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own")
+    Image.new("L", (40, 20)).save(folder / "_1.png")
+    with pytest.raises(FolderError, match=r"_1\.png: there is no label before the _"):
         read_folder(folder, None)
 
 

@@ -150,3 +150,14 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     counts = [dict(s.origins)["own"] for s in (splits.train, splits.validation, splits.test)]
     assert sum(counts) == 200
     assert counts[0] > 130
+
+
+def test_a_target_is_not_met_by_luck_on_the_few_that_a_folder_leaves(
+    tmp_path: Path, folder: Path
+) -> None:
+    config = dataclasses.replace(
+        TINY, captchas=0, folder=str(folder), target_accuracy=0.9, validation_captchas=5_000
+    )
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+    with pytest.raises(GateError, match=r"needs 5000 captchas .* the folder leaves \d+"):
+        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,21 @@ def test_what_answers_stays_and_verifies(models: Path, tmp_path: Path) -> None:
 
 
 def test_what_was_there_goes(models: Path, tmp_path: Path) -> None:
-    (tmp_path / "old").touch()
-    pack(models / "1", tmp_path)
-    assert not (tmp_path / "old").exists()
+    target = tmp_path / "0"
+    pack(models / "1", target)
+    (target / "old").touch()
+    pack(models / "1", target)
+    assert not (target / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+def test_only_an_older_version_is_ever_replaced(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "1", tmp_path / "models" / "1")
+    with pytest.raises(ArtifactError):
+        pack(tmp_path / "models" / "1", tmp_path / "models")
+    verify(tmp_path / "models" / "1")
+    pack(tmp_path / "models" / "1", tmp_path / "models" / "1")  # onto itself: only smaller
+    verify(tmp_path / "models" / "1")
 
 
 def test_a_version_that_does_not_verify_is_not_packed(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_an_explosion_goes_back_and_lowers_the_rate() -> None:
     assert "exploded" in move.reason
 
 
+def test_falling_back_to_chance_is_an_explosion_too() -> None:
+    (move,) = feed(Watchful(0.001), [*fall(2.35, 0.05, 40), *[2.3] * 3])[:1]
+    assert move.restores
+
+
+def test_one_high_loss_at_the_very_start_is_not_taken_for_learning() -> None:
+    moves = feed(Watchful(0.001), [2.4, 2.303, 2.303, *[2.303] * 10])
+    assert "flat at the start" in moves[0].reason
+
+
 def test_a_plateau_after_a_fast_drop_lowers_the_rate() -> None:
     moves = feed(Watchful(0.001), [*fall(2.3, 0.2, 30), *[0.2] * 60])
     assert [move.rate for move in moves] == [0.0005]
@@ -72,7 +82,7 @@ def test_a_plateau_after_a_fast_drop_lowers_the_rate() -> None:
 
 
 def test_a_plateau_without_a_drop_is_not_one() -> None:
-    moves = feed(Watchful(0.001), [*fall(2.3, 2.0, 10), *[2.0] * 60])
+    moves = feed(Watchful(0.001), [*fall(2.3, 1.8, 6), *[1.8] * 60])
     assert moves == []
 
 
