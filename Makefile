@@ -33,7 +33,7 @@ $(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
 bench-serving: $(BENCHMARKS)  ## measure the inference service beside others, on Linux, 8 minutes
 	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
-bench-training: $(INSTALLED)  ## measure drawing and training beside the library and the course's recipe, on Linux, 20 minutes
+bench-training: $(INSTALLED)  ## measure drawing and training beside the library and the course's recipe, on Linux, 12 minutes
 	$(BIN)/python -m tests.benchmarks.training $(ARGS)
 
 lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
