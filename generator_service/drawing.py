@@ -200,8 +200,8 @@ def draw_text(spec: CaptchaSpec, seed: int, index: int) -> str:
     """The text of captcha `index` of `seed`: every length and every character equally likely."""
     numbers = _source.restart("text", seed, index)
     length = spec.length
-    if spec.min_length is not None and spec.is_variable:
-        length = spec.min_length + _source.randbelow(spec.length - spec.min_length + 1)
+    if spec.is_variable:  # else no number is drawn: seeds must stay good
+        length = spec.shortest + _source.randbelow(spec.length - spec.shortest + 1)
     return "".join(numbers.choices(spec.charset, k=length))
 
 

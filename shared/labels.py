@@ -52,8 +52,7 @@ def best_indices(
     said = logs[:, :, :end].max(axis=2).cumsum(axis=1)  # (N, length): the first 1, 2, ... read
     ended = logs[:, ::-1, end].cumsum(axis=1)[:, ::-1]  # nothing from position 0, 1, ... on
     after = np.pad(ended[:, 1:], ((0, 0), (0, 1)))
-    fewest = spec.length if spec.min_length is None else spec.min_length
-    lengths = (said + after)[:, fewest - 1 :].argmax(axis=1) + fewest
+    lengths = (said + after)[:, spec.shortest - 1 :].argmax(axis=1) + spec.shortest
     over = np.arange(spec.length) >= lengths[:, np.newaxis]
     return np.where(over, end, characters)
 

@@ -72,6 +72,16 @@ class CaptchaSpec:
             raise SpecError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
 
     @property
+    def shortest(self) -> int:
+        """The fewest characters; `min_length` without the None that only a caller may give."""
+        return self.length if self.min_length is None else self.min_length
+
+    @property
+    def lengths(self) -> str:
+        """How many characters there can be, for people: "4", or "4 to 6"."""
+        return f"{self.shortest} to {self.length}" if self.is_variable else str(self.length)
+
+    @property
     def is_variable(self) -> bool:
         """Whether captchas differ in length."""
         return self.min_length != self.length
@@ -112,10 +122,8 @@ class CaptchaSpec:
 
     def check_text(self, text: str) -> None:
         """Raises SpecError if no captcha of this spec can show `text`."""
-        fewest = self.length if self.min_length is None else self.min_length
-        if not fewest <= len(text) <= self.length:
-            lengths = f"{fewest} to {self.length}" if self.is_variable else str(self.length)
-            raise SpecError(f"text has {len(text)} characters, a captcha here has {lengths}")
+        if not self.shortest <= len(text) <= self.length:
+            raise SpecError(f"text has {len(text)} characters, a captcha here has {self.lengths}")
         foreign = sorted(set(text) - set(self.charset))
         if foreign:
             raise SpecError(

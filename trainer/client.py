@@ -131,7 +131,7 @@ class GeneratorClient:
 
     def fetch(self, source: Source, seed: int, count: int, start: int = 0) -> Iterator[Dataset]:
         """Captchas start..start+count-1 of a seed, in order, in parts. Raises GeneratorError."""
-        directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
+        directory = self._directory(source)
         _clear_abandoned(directory)
         for part in self._parts(source, seed, count, start):
             path = directory / part.name
@@ -139,9 +139,12 @@ class GeneratorClient:
 
     def count_missing_bytes(self, source: Source, seed: int, count: int, start: int = 0) -> int:
         """Bytes that `fetch` with the same arguments would still bring onto the disk."""
-        directory = self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
+        directory = self._directory(source)
         parts = self._parts(source, seed, count, start)
         return sum(part.most_bytes for part in parts if not (directory / part.name).exists())
+
+    def _directory(self, source: Source) -> Path:
+        return self._cache / f"{source.spec.fingerprint}-{source.drawing_fingerprint}"
 
     def _parts(self, source: Source, seed: int, count: int, start: int) -> Iterator[_Part]:
         for begin in range(start, start + count, self._per_request):

@@ -90,8 +90,13 @@ class Evaluation:
         np.fill_diagonal(wrong, 0)
         order = np.argsort(wrong, axis=None, kind="stable")[::-1][:limit]
         pairs = [divmod(int(flat), spec.classes) for flat in order]
-        symbols = [*spec.charset, NOTHING]
+        symbols = list_symbols(spec)
         return [(symbols[t], symbols[r], int(wrong[t, r])) for t, r in pairs if wrong[t, r]]
+
+
+def list_symbols(spec: CaptchaSpec) -> list[str]:
+    """What stands for each class, for people."""
+    return [*spec.charset, NOTHING] if spec.is_variable else [*spec.charset]
 
 
 def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluation:

@@ -21,9 +21,7 @@ from trainer.feed import count_steps, feed_in_order, feed_pass
 from trainer.rates import WATCHFUL, RatePolicy, build_policy
 from trainer.rollback import Rollback, State
 from trainer.stopping import Stopping
-from trainer.watch import TrainingError, Watch
-
-__all__ = ["TrainingError", "fit"]
+from trainer.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +157,6 @@ class Loop:
 
     def save(self) -> None:
         """Keeps where the training stands."""
-        self.course.elapsed_s = self.elapsed_s
         state = {
             "course": self.course.to_dict(),
             "stopping": self.stopping.to_dict(),

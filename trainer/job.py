@@ -73,10 +73,9 @@ def find_captchas(
         source = client.wait_ready(wait_s)
         return source, read_folder(folder, source.spec) if folder else None
     own = read_folder(folder, None)
-    lengths = f"{own.spec.min_length} to {own.spec.length}" if own.spec.is_variable else ""
     log.info(
         "%d captchas of %dx%d, %s characters out of %r",
-        len(own.texts), own.spec.width, own.spec.height, lengths or own.spec.length,
+        len(own.texts), own.spec.width, own.spec.height, own.spec.lengths,
         own.spec.charset,
     )  # fmt: skip
     return Source(own.spec, {"folder": own.fingerprint}, ""), own
@@ -97,7 +96,7 @@ def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
 
 def describe(spec: CaptchaSpec) -> str:
     """A name for captchas of a spec that people recognise and every file system takes."""
-    lengths = f"{spec.min_length}to{spec.length}" if spec.is_variable else str(spec.length)
+    lengths = spec.lengths.replace(" ", "")
     return f"{lengths}of{len(spec.charset)}-{spec.width}x{spec.height}"
 
 
@@ -207,8 +206,8 @@ def train_and_publish(
 ) -> tuple[int, str]:
     """The new version, and what it was measured to read. Raises GateError if that is too little."""
     from trainer.checkpoints import Checkpoints  # noqa: PLC0415 - after the other thread's import
-    from trainer.evaluation import wilson_interval  # noqa: PLC0415
-    from trainer.training import TrainingError, train_and_evaluate  # noqa: PLC0415
+    from trainer.training import train_and_evaluate  # noqa: PLC0415
+    from trainer.watch import TrainingError  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="training-") as workdir:
         try:
@@ -228,7 +227,8 @@ def train_and_publish(
             raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
         for origin, (correct, n) in artifact.evaluation.by_origin.items():
             # A few of one's own must not be outvoted by thousands that were drawn.
-            if wilson_interval(correct, n)[1] < config.min_accuracy:
+            _, high = artifact.draft.metrics["by_origin"][origin]["accuracy_interval_95"]
+            if high < config.min_accuracy:
                 raise GateError(
                     f"of {origin}, {correct} of {n} were read right: surely less than the"
                     f" {config.min_accuracy:.2%} asked for"

@@ -15,7 +15,7 @@ from shared.labels import decode
 from shared.spec import CaptchaSpec
 from trainer.course import Course, Look
 from trainer.dataset import Split
-from trainer.evaluation import NOTHING, Evaluation
+from trainer.evaluation import Evaluation, list_symbols
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def plot_confusions(evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> 
     """How often a character was read as another; the right ones are left out."""
     wrong = evaluation.confusions.copy()
     np.fill_diagonal(wrong, 0)
-    symbols = [*spec.charset, *([NOTHING] if spec.is_variable else [])]
+    symbols = list_symbols(spec)
     side = max(4.0, 0.32 * len(symbols) + 1.5)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()

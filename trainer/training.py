@@ -22,10 +22,8 @@ from trainer.config import TrainingConfig, fingerprint_recipe
 from trainer.dataset import Splits
 from trainer.evaluation import Evaluation, evaluate
 from trainer.export import choose_golden, export, load_exported
-from trainer.fitting import TrainingError, fit
+from trainer.fitting import fit
 from trainer.networks import NETWORKS, build_recogniser
-
-__all__ = ["Artifact", "TrainingError", "train_and_evaluate"]
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from trainer import fitting
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Split, Splits
-from trainer.fitting import TrainingError, fit
+from trainer.fitting import fit
 from trainer.networks import build_recogniser
-from trainer.watch import Watch
+from trainer.watch import TrainingError, Watch
 
 SHORT = dataclasses.replace(SMALL, captchas=1_000, epochs=3, variation=0.5)
 

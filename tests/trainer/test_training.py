@@ -24,7 +24,8 @@ from trainer.evaluation import evaluate
 from trainer.export import load_exported
 from trainer.networks import NETWORKS
 from trainer.presets import COURSE
-from trainer.training import TrainingError, train_and_evaluate
+from trainer.training import train_and_evaluate
+from trainer.watch import TrainingError
 
 
 def test_a_short_training_reads_most_captchas(models: Path) -> None:
