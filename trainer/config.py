@@ -13,7 +13,7 @@ from shared.fingerprint import fingerprint
 from shared.spec import DRAWINGS, MIN_SIDE_PX
 from trainer.presets import DEFAULT_PRESET, PRESETS
 
-NETWORKS = ("compact", "course")
+NETWORKS = ("compact", "wide", "course")
 LOSSES = ("categorical_crossentropy", "binary_crossentropy")
 OPTIMIZERS = ("adamw", "adam")
 SCHEDULES = ("cosine", "constant", "watchful")

@@ -13,9 +13,6 @@ from keras import layers
 
 from shared.spec import CaptchaSpec
 
-# Pixels per side of the blocks that the compact network cuts the image into.
-_BLOCK = 4
-
 
 def build_course(spec: CaptchaSpec) -> keras.Model:
     """The course's CNN, layer by layer: 1,292,744 parameters for 4 digits at 160x60.
@@ -42,37 +39,38 @@ def build_course(spec: CaptchaSpec) -> keras.Model:
 
 
 def build_compact(spec: CaptchaSpec) -> keras.Model:
-    """Reads every position with one shared classifier, looking where an attention map points.
+    """Enough for digits: blocks of 4x4 pixels become channels, four convolutions columns.
 
-    Blocks of 4x4 pixels become channels, a few convolutions turn them into columns of
-    features, each position weighs the columns, and one classifier reads them all. What a
-    character looks like is so learnt once instead of once per position, which is worth more
-    than any size (docs/experiments.md). Answers (length, classes).
+    Answers (length, classes).
     """
     inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
-    x = _to_blocks(inputs)
+    x = _to_blocks(inputs, 4)
     x = _convolve(x, 16, "stem")
     x = _convolve(x, 32, "halve", strides=2)
     x = layers.Add(name="join")([x, _convolve(x, 32, "refine")])
     # Half the rows at twice the width: a third of the multiply-adds, and reads no worse.
     x = _convolve(x, 64, "widen", strides=(2, 1))
-    rows, columns, channels = x.shape[1:]
-    x = layers.Permute((2, 1, 3), name="columns_first")(x)
-    x = layers.Reshape((columns, rows * channels), name="columns")(x)
-    features = _normalise(layers.Dense(128, use_bias=False, name="features")(x), "features")
-    # Where position i lies depends on the whole picture: all columns decide together.
-    x = _normalise(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
-    x = layers.Dense(spec.length * columns, name="where")(layers.Flatten(name="flat")(x))
-    x = layers.Reshape((spec.length, columns), name="maps")(x)
-    attention = layers.Softmax(axis=-1, name="attention")(x)
-    glimpses = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
-    x = layers.Dense(128, activation="relu", name="hidden")(glimpses)
-    outputs = layers.Dense(spec.classes, activation="softmax", name="characters")(x)
-    return keras.Model(inputs, outputs, name="compact")
+    return keras.Model(inputs, _read(x, spec, 128), name="compact")
+
+
+def build_wide(spec: CaptchaSpec) -> keras.Model:
+    """For letters, which differ in less than digits do: blocks of 2x2 pixels, and more channels.
+
+    Takes four times as long and needs half as many captchas to read as well
+    (docs/experiments.md). Answers (length, classes).
+    """
+    inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
+    x = _to_blocks(inputs, 2)
+    x = _convolve(x, 24, "stem")
+    x = _convolve(x, 48, "halve", strides=2)
+    x = _convolve(x, 96, "widen", strides=2)
+    x = layers.Add(name="join")([x, _convolve(x, 96, "refine")])
+    return keras.Model(inputs, _read(x, spec, 192), name="wide")
 
 
 NETWORKS: dict[str, Callable[[CaptchaSpec], keras.Model]] = {
     "compact": build_compact,
+    "wide": build_wide,
     "course": build_course,
 }
 
@@ -92,16 +90,40 @@ def build_recogniser(network: str, spec: CaptchaSpec) -> keras.Model:
     return keras.Model(images, x, name="recogniser")
 
 
-def _to_blocks(x: keras.KerasTensor) -> keras.KerasTensor:
-    """(height, width, 1) -> (height / 4, width / 4, 16): the cheapest way to see pixels apart."""
+def _read(x: keras.KerasTensor, spec: CaptchaSpec, width: int) -> keras.KerasTensor:
+    """(rows, columns, channels) -> (length, classes), by one classifier for all positions.
+
+    It looks where an attention map points: columns become `width` features each, every position
+    weighs the columns. What a character looks like is so learnt once instead of once per
+    position, which is worth more than any size (docs/experiments.md).
+    """
+    rows, columns, channels = x.shape[1:]
+    x = layers.Permute((2, 1, 3), name="columns_first")(x)
+    x = layers.Reshape((columns, rows * channels), name="columns")(x)
+    features = _normalise(layers.Dense(width, use_bias=False, name="features")(x), "features")
+    # Where position i lies depends on the whole picture: all columns decide together.
+    x = _normalise(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
+    x = layers.Dense(spec.length * columns, name="where")(layers.Flatten(name="flat")(x))
+    x = layers.Reshape((spec.length, columns), name="maps")(x)
+    attention = layers.Softmax(axis=-1, name="attention")(x)
+    glimpses = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
+    x = layers.Dense(128, activation="relu", name="hidden")(glimpses)
+    return layers.Dense(spec.classes, activation="softmax", name="characters")(x)
+
+
+def _to_blocks(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
+    """(height, width, 1) -> (height / side, width / side, side * side).
+
+    The cheapest way to see pixels apart.
+    """
     height, width, channels = x.shape[1:]
-    bottom, right = -height % _BLOCK, -width % _BLOCK
+    bottom, right = -height % side, -width % side
     if bottom or right:
         x = layers.ZeroPadding2D(((0, bottom), (0, right)), name="pad")(x)
-    rows, columns = (height + bottom) // _BLOCK, (width + right) // _BLOCK
-    x = layers.Reshape((rows, _BLOCK, columns, _BLOCK * channels), name="cut")(x)
+    rows, columns = (height + bottom) // side, (width + right) // side
+    x = layers.Reshape((rows, side, columns, side * channels), name="cut")(x)
     x = layers.Permute((1, 3, 2, 4), name="gather")(x)
-    return layers.Reshape((rows, columns, _BLOCK * _BLOCK * channels), name="blocks")(x)
+    return layers.Reshape((rows, columns, side * side * channels), name="blocks")(x)
 
 
 def _convolve(

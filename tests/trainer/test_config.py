@@ -44,7 +44,7 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_EPOCHS": "many"}, "TRAIN_EPOCHS must be a whole number, not 'many'"),
         ({"TRAIN_EPOCHS": "0"}, "epochs must be at least 1, not 0"),
         ({"TRAIN_EPOCH": "3"}, "TRAIN_EPOCH is no setting; there are TRAIN_NETWORK"),
-        ({"TRAIN_NETWORK": "vgg"}, "network must be one of compact, course, not 'vgg'"),
+        ({"TRAIN_NETWORK": "vgg"}, "network must be one of compact, wide, course, not 'vgg'"),
         ({"TRAIN_PRESET": "slow"}, "TRAIN_PRESET must be one of quick, best, course, not 'slow'"),
         ({"TRAIN_LEARNING_RATE": "-1"}, "learning_rate must be above 0"),
         ({"TRAIN_LEARNING_RATE": "nan"}, "learning_rate must be above 0"),
