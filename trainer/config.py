@@ -60,6 +60,10 @@ class TrainingConfig:
     variation: float = _described(
         0.3, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
     )
+    focus: float = _described(
+        0.0,
+        "share of the captchas chosen by which characters are misread, after 40 % of the training",
+    )
     target_accuracy: float = _described(
         0.0, "stop when so many validation captchas are read right; 0 for never"
     )
@@ -79,7 +83,7 @@ class TrainingConfig:
         self._require("captchas", self.captchas >= (0 if self.folder else 1), "at least 1")
         for name in ("patience", "max_minutes"):
             self._require(name, getattr(self, name) >= 0, "at least 0")
-        for name in ("variation", "target_accuracy", "min_accuracy"):
+        for name in ("variation", "focus", "target_accuracy", "min_accuracy"):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         known = set(self.drawing_names) <= set(DRAWINGS)
         unique = len(set(self.drawing_names)) == len(self.drawing_names)

@@ -11,17 +11,31 @@ from shared.spec import CaptchaSpec
 from trainer.augmentation import move, vary
 from trainer.config import TrainingConfig
 from trainer.dataset import OWN, Split, count_repeats
+from trainer.focus import Shares, choose
 
 _VALIDATION_BATCH = 500
+_PLAIN_BATCHES = 50
 
 
-def feed_pass(split: Split, spec: CaptchaSpec, config: TrainingConfig, number: int) -> Any:
+def feed_pass(
+    split: Split,
+    spec: CaptchaSpec,
+    config: TrainingConfig,
+    number: int,
+    misread: Shares | None = None,
+) -> Any:
     """Batches (uint8 (B, height, width), one-hot float32 (B, length, classes)) of one pass.
 
-    Order and variation depend on the seed, the number of the pass and that of the batch alone:
-    a training that goes on after a break sees what it would have seen.
+    misread: what to look at more often. Order and variation depend on it, the seed, the number of
+    the pass and that of the batch alone: a training that goes on after a break sees what it would
+    have seen.
     """
-    rows = np.random.default_rng((config.seed, number)).permutation(_rows_of_a_pass(split))
+    numbers = np.random.default_rng((config.seed, number))
+    rows = _rows_of_a_pass(split)
+    if misread is None:
+        rows = numbers.permutation(rows)
+    else:
+        rows = choose(rows, split.labels, misread, config.focus, numbers)
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
     gather = _gatherer(split, spec)
 
@@ -37,6 +51,15 @@ def feed_pass(split: Split, spec: CaptchaSpec, config: TrainingConfig, number: i
         return tf.ensure_shape(fed, images.shape), one_hot
 
     return batches.map(prepare).prefetch(4)
+
+
+def feed_plain(split: Split, spec: CaptchaSpec, config: TrainingConfig) -> Any:
+    """A few batches uint8 (B, height, width) of what is trained on, shuffled, as they are."""
+    rows = np.random.default_rng(config.seed).permutation(_rows_of_a_pass(split))
+    few = rows[: _PLAIN_BATCHES * config.batch_size]
+    batches = tf.data.Dataset.from_tensor_slices(few).batch(config.batch_size)
+    gather = _gatherer(split, spec)
+    return batches.map(lambda chosen: gather(chosen)[0]).prefetch(4)
 
 
 def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:

@@ -12,12 +12,14 @@ import keras
 import tensorflow as tf
 
 from shared.spec import CaptchaSpec
+from trainer.batchnorm import measure_statistics
 from trainer.board import Board
 from trainer.checkpoints import Checkpoint, Checkpoints
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Splits
-from trainer.feed import count_steps, feed_in_order, feed_pass
+from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain
+from trainer.focus import Shares, measure_misread
 from trainer.rates import WATCHFUL, RatePolicy, build_policy
 from trainer.rollback import Rollback, State
 from trainer.stopping import Stopping
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # Steps that TensorFlow runs on its own before Python looks again: 15 % faster on a small network.
 _STEPS_PER_EXECUTION = 25
+# Share of the training that is done before any character is looked at more often than others.
+_FOCUSED_FROM = 0.4
 
 
 def fit(
@@ -173,18 +177,24 @@ class Loop:
         """
         watch = Watch(self)
         history = self.recogniser.fit(
-            feed_pass(self.splits.train, self.spec, self.config, self.number),
-            validation_data=feed_in_order(self.splits.validation, self.spec),
+            feed_pass(
+                self.splits.train, self.spec, self.config, self.number, self._look_for_misread()
+            ),
             initial_epoch=self.number,
             epochs=self.number + 1,
             shuffle=False,  # the feed has done it
             verbose=0,
             callbacks=[watch],
         ).history
+        measure_statistics(self.recogniser, feed_plain(self.splits.train, self.spec, self.config))
+        validation = self.recogniser.evaluate(
+            feed_in_order(self.splits.validation, self.spec), verbose=0, return_dict=True
+        )
         is_whole = watch.steps >= self.pass_steps
         done = self.number + (1 if is_whole else round(watch.steps / self.pass_steps, 2))
         row: dict[str, float] = {"pass": done}
         row |= {name: values[-1] for name, values in history.items()}
+        row |= {f"val_{name}": value for name, value in validation.items()}
         row["loss"] = watch.mean_loss
         row["learning_rate"] = float(self.recogniser.optimizer.learning_rate.numpy())
         row["elapsed_s"] = round(self.elapsed_s, 1)
@@ -204,6 +214,14 @@ class Loop:
             self.number += 1
             self.save()
         self._look_for_end()
+
+    def _look_for_misread(self) -> Shares | None:
+        """What the pass that begins looks at more often: known when most is read."""
+        if not self.config.focus or self.progress(0) < _FOCUSED_FROM:
+            return None
+        validation = self.splits.validation
+        batches = feed_in_order(validation, self.spec)
+        return measure_misread(self.recogniser, batches, validation)
 
     def progress(self, step: int) -> float:
         """Share of the training that is done; a limit in minutes may end it before the passes."""

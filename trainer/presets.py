@@ -33,5 +33,21 @@ BEST: dict[str, Any] = {
     "min_accuracy": 0.99,
 }
 
-PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": BEST, "course": COURSE}
+# What digits need is not enough for letters: finer blocks, wider layers, more captchas.
+LETTERS: dict[str, Any] = {
+    "network": "wide",
+    "captchas": 400_000,
+    "validation_captchas": 10_000,
+    "test_captchas": 25_600,
+    "epochs": 9,
+    "variation": 0.1,
+    "focus": 0.7,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {},
+    "best": BEST,
+    "letters": LETTERS,
+    "course": COURSE,
+}
 DEFAULT_PRESET = "quick"

@@ -45,7 +45,10 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_EPOCHS": "0"}, "epochs must be at least 1, not 0"),
         ({"TRAIN_EPOCH": "3"}, "TRAIN_EPOCH is no setting; there are TRAIN_NETWORK"),
         ({"TRAIN_NETWORK": "vgg"}, "network must be one of compact, wide, course, not 'vgg'"),
-        ({"TRAIN_PRESET": "slow"}, "TRAIN_PRESET must be one of quick, best, course, not 'slow'"),
+        (
+            {"TRAIN_PRESET": "slow"},
+            "TRAIN_PRESET must be one of quick, best, letters, course, not 'slow'",
+        ),
         ({"TRAIN_LEARNING_RATE": "-1"}, "learning_rate must be above 0"),
         ({"TRAIN_LEARNING_RATE": "nan"}, "learning_rate must be above 0"),
         ({"TRAIN_MIN_ACCURACY": "99"}, "min_accuracy must be from 0 to 1, not 99"),

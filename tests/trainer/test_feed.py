@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.conftest import SMALL, SPEC
 from trainer.dataset import Split, Splits, count_repeats
-from trainer.feed import count_steps, feed_in_order, feed_pass
+from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain
 
 
 def read(batches: Any) -> list[tuple[bytes, list[int]]]:
@@ -43,6 +43,19 @@ def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
 
 def test_in_order_nothing_is_moved(splits: Splits) -> None:
     assert read(feed_in_order(splits.test, SPEC)) == rows_of(splits.test)
+
+
+def test_the_plain_ones_are_a_few_of_all_in_any_order_and_not_varied(splits: Splits) -> None:
+    config = dataclasses.replace(STILL, batch_size=2, shift=4, variation=1.0)
+    fed = [
+        image.tobytes()
+        for images in feed_plain(splits.train, SPEC, config)
+        for image in images.numpy()
+    ]
+    rows = [image.tobytes() for image in splits.train.images]
+    assert len(fed) == len(set(fed)) == 100
+    assert set(fed) < set(rows)
+    assert max(rows.index(image) for image in fed) > len(rows) / 2
 
 
 def test_a_share_of_the_batches_is_varied(splits: Splits) -> None:

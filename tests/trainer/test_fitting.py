@@ -69,7 +69,9 @@ def test_a_broken_training_ends_where_an_unbroken_one_does(
     few = dataclasses.replace(
         few, train=Split(few.train.images[:captchas], few.train.labels[:captchas])
     )
-    config = dataclasses.replace(SHORT, schedule="watchful", learning_rate=0.002, batch_size=25)
+    config = dataclasses.replace(
+        SHORT, schedule="watchful", learning_rate=0.002, batch_size=25, focus=0.5
+    )
     whole, expected = train(config, few, tmp_path / "whole", network)
     with pytest.MonkeyPatch.context() as patch:
         break_at(patch, pass_number=2, step=5)
@@ -86,6 +88,26 @@ def test_a_broken_training_ends_where_an_unbroken_one_does(
     assert untimed[0] == untimed[1]
     assert len(whole.passes) == 3
     assert whole.reason == "all 3 passes are done"
+
+
+def test_the_focus_comes_with_the_second_part_of_the_training(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed = []
+
+    def feed_pass(*arguments: Any) -> Any:
+        *_, number, misread = arguments
+        fed.append((number, misread is not None))
+        return original(*arguments)
+
+    original = fitting.feed_pass
+    monkeypatch.setattr(fitting, "feed_pass", feed_pass)
+    config = dataclasses.replace(SHORT, epochs=5, focus=0.5)
+    train(config, few, tmp_path / "focused")
+    assert fed == [(0, False), (1, False), (2, True), (3, True), (4, True)]
+    fed.clear()
+    train(dataclasses.replace(config, focus=0.0), few, tmp_path / "not")
+    assert not any(focused for _, focused in fed)
 
 
 def test_a_training_that_ended_is_not_begun_again(tmp_path: Path, few: Splits) -> None:
@@ -189,7 +211,7 @@ def test_an_explosion_at_the_very_end_of_a_pass_is_undone(tmp_path: Path, few: S
         original(self, batch, logs)
         if self._loop.number == 3 and batch + 1 == self._loop.pass_steps:
             for variable in self._loop.recogniser.trainable_variables[-2:]:
-                variable.assign(variable * 1e4)
+                variable.assign(variable * -1e4)  # a sign: or it reads as before
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Watch, "on_train_batch_end", exploding)
