@@ -62,7 +62,7 @@ class TrainingConfig:
     )
     focus: float = _described(
         0.0,
-        "share of the captchas chosen by which characters are misread, after 40 % of the training",
+        "share of the captchas chosen by what is misread, after two fifths of the training",
     )
     target_accuracy: float = _described(
         0.0, "stop when so many validation captchas are read right; 0 for never"

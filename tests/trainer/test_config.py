@@ -111,3 +111,11 @@ def test_every_preset_is_a_config(preset: str) -> None:
     config = read_config({"TRAIN_PRESET": preset}, [])
     assert config == TrainingConfig(**PRESETS[preset])
     assert config == read_config({"TRAIN_PRESET": "quick"}, ["--preset", preset])
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read_config({}, ["--help"])
+    assert end.value.code == 0
+    output = capsys.readouterr().out
+    assert all(f"--{name.replace('_', '-')}" in output for name in TrainingConfig().to_dict())
