@@ -56,8 +56,8 @@ def build_compact(spec: CaptchaSpec) -> keras.Model:
 def build_wide(spec: CaptchaSpec) -> keras.Model:
     """For letters, which differ in less than digits do: blocks of 2x2 pixels, and more channels.
 
-    Takes four times as long and needs half as many captchas to read as well
-    (docs/experiments.md). Answers (length, classes).
+    A step takes three to four times as long as the compact one's (docs/experiments.md). Answers
+    (length, classes).
     """
     inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
     x = _to_blocks(inputs, 2)

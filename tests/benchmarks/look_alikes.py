@@ -20,7 +20,6 @@ import numpy.typing as npt
 from generator_service.drawing import draw_text, stack_grey
 from inference_service.engines import LOADERS
 from inference_service.models import load_version
-from shared.artifacts import verify
 from shared.labels import encode
 from shared.spec import CaptchaSpec
 from trainer.dataset import Split
@@ -136,8 +135,8 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("--drawing", help="default: the first that the version was trained on")
     options = parser.parse_args(arguments)
     version = options.version.resolve()
-    trained_on = str(verify(version).config["drawings"]).split(",")
     model = load_version(version, partial(LOADERS["openvino"], threads=1))
+    trained_on = str(model.manifest.config["drawings"]).split(",")
     spec = replace(model.spec, drawing=options.drawing or trained_on[0])
     split = draw(spec, options.captchas, options.seed)
     evaluation = evaluate(model.engine.predict, split, spec)
