@@ -68,19 +68,17 @@ def vary(images: Any, seed: Any, shift: int) -> Any:
     return tf.cast(tf.clip_by_value(paper + offset - contrast * ink, 0, 255), tf.uint8)
 
 
-def move(images: Any, seed: Any, shift: int) -> Any:
-    """The whole batch moved by up to `shift` pixels; what comes in mirrors what was there.
+def move(images: Any, seed: Any, across: int, down: int) -> Any:
+    """The whole batch moved by up to so many pixels; what comes in mirrors what was there.
 
     One move for all costs nothing, and over a training it does what one for each would: strokes
     fall differently on the grid of blocks every time.
     """
     height, width = images.shape[1:]
-    down, right = tf.unstack(
-        tf.random.stateless_uniform((2,), seed, 0, 2 * shift + 1, dtype=tf.int32)
-    )
-    edge = (shift, shift)
-    padded = tf.pad(images, ((0, 0), edge, edge), "SYMMETRIC")
-    moved = padded[:, down : down + height, right : right + width]
+    room = tf.constant([2 * down + 1, 2 * across + 1], tf.float32)
+    top, left = tf.unstack(tf.cast(tf.random.stateless_uniform((2,), seed) * room, tf.int32))
+    padded = tf.pad(images, ((0, 0), (down, down), (across, across)), "SYMMETRIC")
+    moved = padded[:, top : top + height, left : left + width]
     return tf.ensure_shape(moved, (None, height, width))
 
 

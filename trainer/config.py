@@ -22,6 +22,8 @@ ENVIRONMENT_PREFIX = "TRAIN_"
 MIN_EVALUATED = 100
 # A target that is met by luck stops too early: with so many the chance of half a point is small.
 MIN_TARGET_EVALUATED = 5_000
+# Each moves a captcha further aside, and takes as long as an answer from one.
+MAX_LOOKS = 9
 
 
 class ConfigError(ValueError):
@@ -56,13 +58,17 @@ class TrainingConfig:
         SCHEDULES,
     )
     weight_decay: float = _described(0.01, "of adamw")
-    shift: int = _described(4, "pixels by which captchas are moved at most while training")
+    shift: int = _described(4, "pixels by which captchas are moved across at most while training")
+    shift_down: int = _described(4, "the same, up and down")
     variation: float = _described(
         0.3, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
     )
     focus: float = _described(
         0.0,
-        "share of the captchas chosen by what is misread, after two fifths of the training",
+        "share of the captchas chosen by what is misread, after a fifth of the training",
+    )
+    looks: int = _described(
+        1, "looks at a captcha, each moved aside, whose mean is the published model's answer"
     )
     target_accuracy: float = _described(
         0.0, "stop when so many validation captchas are read right; 0 for never"
@@ -85,6 +91,7 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 0, "at least 0")
         for name in ("variation", "focus", "target_accuracy", "min_accuracy"):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        self._require("looks", 1 <= self.looks <= MAX_LOOKS, f"from 1 to {MAX_LOOKS}")
         known = set(self.drawing_names) <= set(DRAWINGS)
         unique = len(set(self.drawing_names)) == len(self.drawing_names)
         self._require("drawings", known and unique, f"some of {','.join(DRAWINGS)}, each once")
@@ -100,7 +107,9 @@ class TrainingConfig:
         self._require("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647")
         self._require("learning_rate", 0 < self.learning_rate <= 10, "above 0 and at most 10")
         self._require("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1")
-        self._require("shift", 0 <= self.shift < MIN_SIDE_PX, f"from 0 to {MIN_SIDE_PX - 1}")
+        for name in ("shift", "shift_down"):
+            value = getattr(self, name)
+            self._require(name, 0 <= value < MIN_SIDE_PX, f"from 0 to {MIN_SIDE_PX - 1}")
 
     def _require(self, name: str, holds: bool, must: str) -> None:
         if not holds:
@@ -136,9 +145,10 @@ def fingerprint_run(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
     """16 hex digits: equal when one training can go on where the other stopped.
 
     What decides when to stop does not count, so that one that ran out of time goes on when it is
-    given more. (Minutes also stretch the plan of the learning rate: it then follows the new one.)
+    given more; nor does how often the published model looks. (Minutes also stretch the plan of the
+    learning rate: it then follows the new one.)
     """
-    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=0.0)
+    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=0.0, looks=1)
     return fingerprint_recipe(endless, captchas)
 
 

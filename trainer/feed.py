@@ -46,7 +46,7 @@ def feed_pass(
         fed = tf.cond(
             varied,
             lambda: vary(images, seed, config.shift),
-            lambda: move(images, seed, config.shift),
+            lambda: move(images, seed, config.shift, config.shift_down),
         )
         return tf.ensure_shape(fed, images.shape), one_hot
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # Steps that TensorFlow runs on its own before Python looks again: 15 % faster on a small network.
 _STEPS_PER_EXECUTION = 25
 # Share of the training that is done before any character is looked at more often than others.
-_FOCUSED_FROM = 0.4
+_FOCUSED_FROM = 0.2
 
 
 def fit(

@@ -54,18 +54,21 @@ def build_compact(spec: CaptchaSpec) -> keras.Model:
 
 
 def build_wide(spec: CaptchaSpec) -> keras.Model:
-    """For letters, which differ in less than digits do: blocks of 2x2 pixels, and more channels.
+    """For letters, which differ in less than digits do: blocks of 2x2 pixels, and more layers.
 
-    A step takes three to four times as long as the compact one's (docs/experiments.md). Answers
+    A step takes six to eight times as long as the compact one's (docs/experiments.md). Answers
     (length, classes).
     """
     inputs = layers.Input((spec.height, spec.width, 1), name="inputs")
     x = _to_blocks(inputs, 2)
     x = _convolve(x, 24, "stem")
     x = _convolve(x, 48, "halve", strides=2)
+    # Letters differ by parts of a pixel: more is to be seen before pixels are summed up.
+    for name in ("sharpen", "compare"):
+        x = layers.Add(name=f"{name}_join")([x, _convolve(x, 48, name)])
     x = _convolve(x, 96, "widen", strides=2)
     x = layers.Add(name="join")([x, _convolve(x, 96, "refine")])
-    return keras.Model(inputs, _read(x, spec, 192), name="wide")
+    return keras.Model(inputs, _read(x, spec, 192, glances=2, neighbours=True), name="wide")
 
 
 NETWORKS: dict[str, Callable[[CaptchaSpec], keras.Model]] = {
@@ -90,24 +93,40 @@ def build_recogniser(network: str, spec: CaptchaSpec) -> keras.Model:
     return keras.Model(images, x, name="recogniser")
 
 
-def _read(x: keras.KerasTensor, spec: CaptchaSpec, width: int) -> keras.KerasTensor:
+def _read(
+    x: keras.KerasTensor,
+    spec: CaptchaSpec,
+    width: int,
+    *,
+    glances: int = 1,
+    neighbours: bool = False,
+) -> keras.KerasTensor:
     """(rows, columns, channels) -> (length, classes), by one classifier for all positions.
 
     It looks where an attention map points: columns become `width` features each, every position
     weighs the columns. What a character looks like is so learnt once instead of once per
     position, which is worth more than any size (docs/experiments.md).
+
+    glances: attention maps for each position, so that sides of a character can be told apart.
+    neighbours: a column's features are seen together with those of the columns beside it.
     """
     rows, columns, channels = x.shape[1:]
     x = layers.Permute((2, 1, 3), name="columns_first")(x)
     x = layers.Reshape((columns, rows * channels), name="columns")(x)
     features = _normalise(layers.Dense(width, use_bias=False, name="features")(x), "features")
+    if neighbours:
+        x = layers.Conv1D(width, 3, padding="same", use_bias=False, name="beside_conv")(features)
+        features = layers.Add(name="beside_join")([features, _normalise(x, "beside")])
     # Where position i lies depends on the whole picture: all columns decide together.
     x = _normalise(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
-    x = layers.Dense(spec.length * columns, name="where")(layers.Flatten(name="flat")(x))
-    x = layers.Reshape((spec.length, columns), name="maps")(x)
+    maps = spec.length * glances
+    x = layers.Dense(maps * columns, name="where")(layers.Flatten(name="flat")(x))
+    x = layers.Reshape((maps, columns), name="maps")(x)
     attention = layers.Softmax(axis=-1, name="attention")(x)
-    glimpses = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
-    x = layers.Dense(128, activation="relu", name="hidden")(glimpses)
+    x = layers.Dot(axes=(2, 1), name="glimpses")([attention, features])
+    if glances > 1:
+        x = layers.Reshape((spec.length, glances * width), name="together")(x)
+    x = layers.Dense(128, activation="relu", name="hidden")(x)
     return layers.Dense(spec.classes, activation="softmax", name="characters")(x)
 
 

@@ -18,6 +18,7 @@ COURSE: dict[str, Any] = {
     "learning_rate": 0.001,
     "schedule": "constant",
     "shift": 0,
+    "shift_down": 0,
     "variation": 0.0,
     "min_accuracy": 0.0,
 }
@@ -40,8 +41,11 @@ LETTERS: dict[str, Any] = {
     "validation_captchas": 10_000,
     "test_captchas": 25_600,
     "epochs": 9,
+    # How high a character stands tells the size of its font, and the size tells 0 from O.
+    "shift_down": 0,
     "variation": 0.1,
-    "focus": 0.7,
+    "focus": 0.9,
+    "looks": 2,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -23,6 +23,7 @@ from trainer.dataset import Splits
 from trainer.evaluation import Evaluation, evaluate
 from trainer.export import choose_golden, export, load_exported
 from trainer.fitting import fit
+from trainer.looks import look_again
 from trainer.networks import NETWORKS, build_recogniser
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def train_and_evaluate(
     recogniser = build_recogniser(config.network, spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
     course = fit(recogniser, config, splits, spec, run, stream)
-    export(recogniser, spec, workdir)
+    export(look_again(recogniser, config.looks), spec, workdir)
     recognise = load_exported(workdir)
     evaluation = evaluate(recognise, splits.test, spec)
     course.write_csv(workdir / "history.csv")

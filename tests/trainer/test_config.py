@@ -58,6 +58,8 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_CAPTCHAS": "0"}, "captchas must be at least 1, not 0"),
         ({"TRAIN_DRAWINGS": "old"}, "drawings must be some of current,classic, each once"),
         ({"TRAIN_DRAWINGS": "classic,classic"}, "drawings must be some of current,classic"),
+        ({"TRAIN_LOOKS": "0"}, "looks must be from 1 to 9, not 0"),
+        ({"TRAIN_SHIFT_DOWN": "16"}, "shift_down must be from 0 to 15, not 16"),
         ({"TRAIN_PATIENCE": "-1"}, "patience must be at least 0, not -1"),
         ({"TRAIN_MAX_MINUTES": "nan"}, "max_minutes must be at least 0, not nan"),
         ({"TRAIN_TARGET_ACCURACY": "99"}, "target_accuracy must be from 0 to 1, not 99"),
@@ -92,17 +94,19 @@ def test_the_recipe_changes_with_all_that_changes_the_model_and_not_with_the_gat
         fingerprint_recipe(TrainingConfig(seed=2), captchas),
         fingerprint_recipe(TrainingConfig(epochs=7), captchas),
         fingerprint_recipe(TrainingConfig(max_minutes=7), captchas),
+        fingerprint_recipe(TrainingConfig(looks=2), captchas),
         fingerprint_recipe(TrainingConfig(), captchas | {"spec": "other"}),
         fingerprint_recipe(TrainingConfig(), captchas | {"drawing": "other"}),
         fingerprint_recipe(TrainingConfig(), captchas | {"own": "other"}),
     }
-    assert len(others | {base}) == 7
+    assert len(others | {base}) == 8
 
 
-def test_a_run_is_the_same_whenever_it_is_to_stop() -> None:
+def test_a_run_is_the_same_whenever_it_is_to_stop_and_whatever_is_done_with_it() -> None:
     base = fingerprint_run(TrainingConfig(), {})
     assert fingerprint_run(TrainingConfig(max_minutes=5, patience=2), {}) == base
     assert fingerprint_run(TrainingConfig(target_accuracy=0.5), {}) == base
+    assert fingerprint_run(TrainingConfig(looks=3), {}) == base
     assert fingerprint_run(TrainingConfig(learning_rate=0.1), {}) != base
 
 

@@ -22,7 +22,7 @@ def rows_of(split: Split) -> list[tuple[bytes, list[int]]]:
     return [(i.tobytes(), y.tolist()) for i, y in zip(split.images, split.labels, strict=True)]
 
 
-STILL = dataclasses.replace(SMALL, batch_size=64, shift=0)
+STILL = dataclasses.replace(SMALL, batch_size=64, shift=0, shift_down=0)
 
 
 def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
@@ -33,7 +33,7 @@ def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
 
 
 def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
-    config = dataclasses.replace(STILL, shift=4, variation=0.5)
+    config = dataclasses.replace(STILL, shift=4, shift_down=4, variation=0.5)
     first = read(feed_pass(splits.validation, SPEC, config, 3))
     assert read(feed_pass(splits.validation, SPEC, config, 3)) == first
     assert read(feed_pass(splits.validation, SPEC, config, 4)) != first
@@ -46,7 +46,7 @@ def test_in_order_nothing_is_moved(splits: Splits) -> None:
 
 
 def test_the_plain_ones_are_a_few_of_all_in_any_order_and_not_varied(splits: Splits) -> None:
-    config = dataclasses.replace(STILL, batch_size=2, shift=4, variation=1.0)
+    config = dataclasses.replace(STILL, batch_size=2, shift=4, shift_down=4, variation=1.0)
     fed = [
         image.tobytes()
         for images in feed_plain(splits.train, SPEC, config)

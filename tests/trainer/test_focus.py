@@ -67,7 +67,7 @@ def test_with_nothing_misread_each_row_comes_once() -> None:
 
 @pytest.mark.parametrize("focus", [0.0, 0.9])
 def test_a_pass_feeds_what_is_misread_more_often(splits: Splits, focus: float) -> None:
-    config = dataclasses.replace(SMALL, shift=0, variation=0.0, focus=focus)
+    config = dataclasses.replace(SMALL, shift=0, shift_down=0, variation=0.0, focus=focus)
     misread = np.zeros(SPEC.classes)
     misread[7] = 0.1
 
