@@ -16,17 +16,23 @@ import numpy.typing as npt
 from trainer.dataset import Split
 
 Shares = npt.NDArray[np.float64]
-"""Of each class, how much is misread: float64 (classes,), 0 to 1."""
+"""Of each class, how much is misread or read where another one stands: float64 (classes,)."""
 
 
 def measure_misread(recogniser: keras.Model, batches: Any, split: Split) -> Shares:
-    """What `recogniser` misreads of a split. batches: its images, in order."""
+    """What `recogniser` misreads of a split. batches: its images, in order.
+
+    Both sides of a mistake count: if only what was missed did, of two look-alikes the one misread
+    more often would be shown more often, and after the next pass it would be the other one.
+    """
     answers = recogniser.predict(batches.map(lambda images, _: images), verbose=0)
     count = answers.shape[-1]
-    wrong = answers.argmax(axis=-1) != split.labels
+    read = answers.argmax(axis=-1)
+    wrong = read != split.labels
     totals = np.bincount(split.labels.ravel(), minlength=count)
-    misread = np.bincount(split.labels[wrong], minlength=count)
-    return misread / np.maximum(totals, 1)
+    mistakes = np.bincount(split.labels[wrong], minlength=count)
+    mistakes += np.bincount(read[wrong], minlength=count)
+    return mistakes / (2 * np.maximum(totals, 1))
 
 
 def choose(

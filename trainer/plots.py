@@ -120,9 +120,22 @@ def plot_confusions(evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> 
 
 
 def draw_network(network: keras.Model, target: Path) -> None:
-    """The layers with their shapes, by pydot and graphviz; without graphviz, a line in the log."""
+    """The layers with their shapes, by pydot and graphviz.
+
+    If they cannot, a line in the log: the picture is not worth an hour of training.
+    """
     plot_model: Any = keras.utils.plot_model
     try:
-        plot_model(network, to_file=str(target), show_shapes=True, show_layer_names=True, dpi=80)
-    except ImportError as error:
-        log.warning("no drawing of the network: %s", str(error).split(".", maxsplit=1)[0])
+        plot_model(
+            network,
+            to_file=str(target),
+            show_shapes=True,
+            show_layer_names=True,
+            dpi=80,
+            # Right angles, Keras' own choice, abort graphviz 2.43 on some networks of ours.
+            splines="polyline",
+        )
+    # ImportError: not installed. AssertionError is pydot's for a graphviz that failed.
+    except (ImportError, AssertionError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+        log.warning("no drawing of the network: %s", reason)

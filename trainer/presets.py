@@ -44,7 +44,7 @@ LETTERS: dict[str, Any] = {
     # How high a character stands tells the size of its font, and the size tells 0 from O.
     "shift_down": 0,
     "variation": 0.1,
-    "focus": 0.9,
+    "focus": 0.7,
     "looks": 2,
 }
 
