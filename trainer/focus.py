@@ -32,7 +32,8 @@ def measure_misread(recogniser: keras.Model, batches: Any, split: Split) -> Shar
     totals = np.bincount(split.labels.ravel(), minlength=count)
     mistakes = np.bincount(split.labels[wrong], minlength=count)
     mistakes += np.bincount(read[wrong], minlength=count)
-    return mistakes / (2 * np.maximum(totals, 1))
+    shares: Shares = mistakes / (2 * np.maximum(totals, 1))
+    return shares
 
 
 def choose(
