@@ -8,6 +8,7 @@ Neural Networks" (2012), does the same.
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 # Odd, so that blocks of 2x2 and of 4x4 pixels are cut elsewhere (docs/experiments.md).
@@ -36,10 +37,5 @@ def look_again(recogniser: keras.Model, looks: int) -> keras.Model:
 
 def _move(images: keras.KerasTensor, left: int) -> keras.KerasTensor:
     """Moved to the left; the column at the edge is repeated, for that is mostly paper."""
-    if left == 0:
-        return images
-    if left > 0:
-        edge = ops.repeat(images[:, :, -1:], left, axis=2)
-        return ops.concatenate([images[:, :, left:], edge], axis=2)
-    edge = ops.repeat(images[:, :, :1], -left, axis=2)
-    return ops.concatenate([edge, images[:, :, :left]], axis=2)
+    width = images.shape[2]
+    return ops.take(images, np.clip(np.arange(width) + left, 0, width - 1), axis=2)
