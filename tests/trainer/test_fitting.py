@@ -221,7 +221,8 @@ def test_an_explosion_at_the_very_end_of_a_pass_is_undone(tmp_path: Path, few: S
     assert course.passes[3]["val_loss"] > 10 * course.passes[2]["val_loss"]
     assert course.passes[4]["val_loss"] < 1.5 * course.passes[2]["val_loss"]
     assert math.isfinite(course.passes[4]["loss"])
-    assert max(np.abs(array).max() for array in weights) < 100
+    # Those that exploded; a variance of batch normalisation is in the thousands anyway.
+    assert max(np.abs(array).max() for array in weights[-2:]) < 100
 
 
 def test_tensorboard_finds_event_files(tmp_path: Path, few: Splits) -> None:
