@@ -34,6 +34,11 @@ Drawing = Annotated[
     Query(description="How the library draws: as 0.7.1, or with the stronger warp before it."),
 ]
 
+Charset = Annotated[
+    str | None,
+    Query(description="Some of the characters that this generator draws, and no others."),
+]
+
 log = logging.getLogger(__name__)
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -130,6 +135,15 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
     def redraw(drawing: str | None) -> CaptchaSpec:
         return replace(renderer.spec, drawing=drawing) if drawing else renderer.spec
 
+    def restrict(spec: CaptchaSpec, charset: str | None) -> CaptchaSpec:
+        if charset is None:
+            return spec
+        if foreign := sorted(set(charset) - set(spec.charset)):
+            raise SpecError(
+                f"charset holds {''.join(foreign)!r}; this generator draws {spec.charset!r}"
+            )
+        return replace(spec, charset=charset)
+
     @app.get("/captcha")
     async def captcha_json(
         text: Text = None, seed: Seed = None, drawing: Drawing = None
@@ -167,9 +181,11 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
         start: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
         kind: Annotated[Literal["zip", "npz"], Query(alias="format")] = "zip",
         drawing: Drawing = None,
+        charset: Charset = None,
     ) -> StreamingResponse:
         """Captchas start..start+count-1 of a seed, streamed while they are drawn."""
         nonlocal streams
+        spec = restrict(redraw(drawing), charset)
         if streams >= MAX_STREAMS:
             raise HTTPException(503, f"{streams} datasets are being drawn", {"Retry-After": "10"})
         chosen = renderer.new_seed() if seed is None else seed
@@ -179,9 +195,7 @@ def create_app(settings: Settings, renderer: Renderer) -> FastAPI:
             streams += 1
             try:
                 body = {"zip": _stream_zip, "npz": _stream_npz}[kind]
-                async with aclosing(
-                    body(renderer, redraw(drawing), chosen, start, count)
-                ) as stream:
+                async with aclosing(body(renderer, spec, chosen, start, count)) as stream:
                     async for part in stream:
                         yield part
                 metrics.rendered.labels(kind).inc(count)
@@ -246,7 +260,8 @@ async def _stream_npz(
             async for pixels in chunks:
                 yield writer.add(pixels)
         # Drawn from the seed again rather than kept: memory must not grow with count.
-        for part in writer.finish(renderer.text_of(seed, i) for i in range(start, start + count)):
+        indices = range(start, start + count)
+        for part in writer.finish(renderer.text_of(seed, i, spec) for i in indices):
             yield part
             await asyncio.sleep(0)  # a fast reader never makes this wait: others must get a turn
     finally:

@@ -63,9 +63,9 @@ class Renderer:
         """A seed nobody can foresee, 0 to MAX_SEED."""
         return secrets.randbelow(MAX_SEED + 1)
 
-    def text_of(self, seed: int, index: int = 0) -> str:
+    def text_of(self, seed: int, index: int = 0, spec: CaptchaSpec | None = None) -> str:
         """The text of captcha `index` of `seed`, however it is drawn; takes microseconds."""
-        return drawing.draw_text(self.spec, seed, index)
+        return drawing.draw_text(spec or self.spec, seed, index)
 
     async def png(self, text: str, seed: int, spec: CaptchaSpec | None = None) -> bytes:
         """The picture of `text` as PNG. Raises SpecError if the text cannot be."""

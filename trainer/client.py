@@ -43,9 +43,9 @@ class Source:
     """Libraries and fonts."""
     drawing_fingerprint: str
 
-    def drawn_as(self, drawing: str) -> Source:
-        """The same generator, asked for another drawing."""
-        return replace(self, spec=replace(self.spec, drawing=drawing))
+    def asked_for(self, drawing: str, charset: str) -> Source:
+        """The same generator, asked for another drawing and for some characters alone."""
+        return replace(self, spec=replace(self.spec, drawing=drawing, charset=charset))
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class _Part:
             "start": self.start,
             "format": "npz",
             "drawing": self.source.spec.drawing,
+            "charset": self.source.spec.charset,
         }
 
     @property

@@ -67,6 +67,12 @@ class TrainingConfig:
         0.0,
         "share of the captchas chosen by what is misread, after a fifth of the training",
     )
+    look_alike_captchas: int = _described(
+        0, "captchas of look-alikes alone to train on as well, an equal share of each set"
+    )
+    look_alikes: str = _described(
+        "0O,Vv,Xx,Zz", "sets of characters hard to tell apart; those not to be read do not count"
+    )
     looks: int = _described(
         1, "looks at a captcha, each moved aside, whose mean is the published model's answer"
     )
@@ -91,6 +97,13 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 0, "at least 0")
         for name in ("variation", "focus", "target_accuracy", "min_accuracy"):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        some = self.look_alike_captchas == 0 or (self.look_alike_captchas > 0 < self.captchas)
+        self._require("look_alike_captchas", some, "0, or more than 0 as captchas are")
+        self._require(
+            "look_alikes",
+            all(len(set(one)) == len(one) > 1 for one in self.look_alikes.split(",")),
+            "sets of two or more different characters with commas between them",
+        )
         self._require("looks", 1 <= self.looks <= MAX_LOOKS, f"from 1 to {MAX_LOOKS}")
         known = set(self.drawing_names) <= set(DRAWINGS)
         unique = len(set(self.drawing_names)) == len(self.drawing_names)
@@ -123,6 +136,10 @@ class TrainingConfig:
     def drawing_names(self) -> tuple[str, ...]:
         """How the generator is to draw."""
         return tuple(self.drawings.split(","))
+
+    def list_look_alikes(self, charset: str) -> tuple[str, ...]:
+        """The sets all of which can stand in captchas of a charset."""
+        return tuple(one for one in self.look_alikes.split(",") if set(one) <= set(charset))
 
     @property
     def split_seeds(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from shared.spec import CaptchaSpec
 from trainer.folder import Folder
 
 OWN = "own"
+LOOK_ALIKES = "look-alikes"
 # A small folder beside many drawn captchas would hardly be noticed: its captchas are repeated
 # until they are a quarter of all, but not so often that they are learnt by heart.
 _OWN_SHARE = 0.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import itertools
 import logging
 import os
 import shutil
@@ -20,7 +21,7 @@ from shared.datasets import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
 from trainer.config import MIN_TARGET_EVALUATED, TrainingConfig, fingerprint_recipe, fingerprint_run
-from trainer.dataset import Split, Splits, collect
+from trainer.dataset import LOOK_ALIKES, Split, Splits, collect
 from trainer.folder import Folder, read_folder
 from trainer.progress import Progress
 
@@ -71,6 +72,11 @@ def find_captchas(
     folder = Path(config.folder) if config.folder else None
     if folder is None or config.captchas:
         source = client.wait_ready(wait_s)
+        if config.look_alike_captchas and not config.list_look_alikes(source.spec.charset):
+            log.warning(
+                "no set of the look-alikes %s is in %r: none are added",
+                config.look_alikes, source.spec.charset,
+            )  # fmt: skip
         return source, read_folder(folder, source.spec) if folder else None
     own = read_folder(folder, None)
     log.info(
@@ -130,21 +136,23 @@ def list_shares(config: TrainingConfig, source: Source) -> Iterator[tuple[str, S
     """(split, drawn by, first, count) of all that the generator is to be asked for.
 
     Each drawing has captchas of its own: one index drawn twice would be one captcha twice, with
-    the same text, colours and angles.
+    the same text, colours and angles. So have look-alikes, which come after the others.
     """
-    counts = {
-        "train": config.captchas,
-        "validation": config.validation_captchas,
-        "test": config.test_captchas,
-    }
-    drawings = config.drawing_names
-    for split, count in counts.items():
-        start = 0
-        for i, drawing in enumerate(drawings):
-            share = count // len(drawings) + (i < count % len(drawings))
+    everything = (source.spec.charset,)
+    wanted = (
+        ("train", config.captchas, everything),
+        ("train", config.look_alike_captchas, config.list_look_alikes(source.spec.charset)),
+        ("validation", config.validation_captchas, everything),
+        ("test", config.test_captchas, everything),
+    )
+    starts = dict.fromkeys(config.split_seeds, 0)
+    for split, count, charsets in wanted:
+        kinds = list(itertools.product(charsets, config.drawing_names))
+        for i, (charset, drawing) in enumerate(kinds):
+            share = count // len(kinds) + (i < count % len(kinds))
             if share:
-                yield split, source.drawn_as(drawing), start, share
-            start += share
+                yield split, source.asked_for(drawing, charset), starts[split], share
+            starts[split] += share
 
 
 def require_space(
@@ -179,7 +187,8 @@ def gather_splits(
         def parts() -> Iterator[tuple[str, Dataset]]:
             for _, drawn, start, share in wanted:
                 for part in client.fetch(drawn, config.split_seeds[name], share, start):
-                    yield drawn.spec.drawing, part
+                    is_whole = drawn.spec.charset == source.spec.charset
+                    yield drawn.spec.drawing if is_whole else LOOK_ALIKES, part
 
         return collect(parts(), source.spec, count, progress.update, own, rows.get(name, ()))
 

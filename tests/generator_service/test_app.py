@@ -118,6 +118,23 @@ def test_a_part_of_a_dataset_is_that_part(generator: httpx.Client, tmp_path: Pat
     assert fetch(0, 20) == fetch(0, 7) + fetch(7, 13)
 
 
+def test_a_dataset_can_be_of_some_characters_alone(generator: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "dataset.npz"
+    query = {"count": 50, "seed": 4, "charset": "17"}
+    path.write_bytes(generator.get("/dataset", params=query | {"format": "npz"}).content)
+    dataset = read_npz(path)
+    assert set("".join(dataset.texts)) == {"1", "7"}
+    assert dataset.spec == replace(SPEC, charset="17")
+    zipped = generator.get("/dataset", params=query).content
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        names = archive.namelist()
+        assert names == [f"{text}_{index}.png" for index, text in enumerate(dataset.texts)]
+        # What is written under a picture is what it shows.
+        text = dataset.texts[9]
+        assert decode_image(archive.read(names[9]), SPEC).tolist() == dataset.images[9].tolist()
+        assert set(text) <= {"1", "7"}
+
+
 def test_the_documented_drawings_are_all_there_are(generator: httpx.Client) -> None:
     parameters = generator.get("/captcha/openapi.json").json()["paths"]["/dataset"]["get"][
         "parameters"
@@ -158,6 +175,9 @@ def test_the_drawing_is_chosen_per_request(generator: httpx.Client, tmp_path: Pa
         ("/dataset?count=1&format=tar", "format: Input should be 'zip' or 'npz', not 'tar'"),
         ("/dataset?count=1&start=-1", "start: Input should be greater than"),
         ("/dataset?count=1&drawing=cubist", "drawing: Input should be 'current' or 'classic'"),
+        ("/dataset?count=1&charset=1aO", "charset holds 'Oa'; this generator draws '0123456789'"),
+        ("/dataset?count=1&charset=11", "charset repeats '1'"),
+        ("/dataset?count=1&charset=", "charset must hold at least one character"),
         ("/captcha.png?drawing=", "drawing: Input should be 'current' or 'classic'"),
         ("/captcha?seed=-1", "seed: Input should be greater than or equal to 0"),
         ("/captcha?seed=9007199254740992", "seed: Input should be less than"),

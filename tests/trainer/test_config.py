@@ -58,6 +58,14 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_CAPTCHAS": "0"}, "captchas must be at least 1, not 0"),
         ({"TRAIN_DRAWINGS": "old"}, "drawings must be some of current,classic, each once"),
         ({"TRAIN_DRAWINGS": "classic,classic"}, "drawings must be some of current,classic"),
+        (
+            {"TRAIN_LOOK_ALIKES": "17,00"},
+            "look_alikes must be sets of two or more different characters with commas between",
+        ),
+        (
+            {"TRAIN_LOOK_ALIKE_CAPTCHAS": "-9"},
+            "look_alike_captchas must be 0, or more than 0 as captchas are, not -9",
+        ),
         ({"TRAIN_LOOKS": "0"}, "looks must be from 1 to 9, not 0"),
         ({"TRAIN_SHIFT_DOWN": "16"}, "shift_down must be from 0 to 15, not 16"),
         ({"TRAIN_PATIENCE": "-1"}, "patience must be at least 0, not -1"),

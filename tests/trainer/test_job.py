@@ -52,6 +52,48 @@ def test_each_drawing_has_captchas_of_its_own() -> None:
     ]
 
 
+def test_look_alikes_are_added_to_what_is_trained_on_and_to_nothing_else() -> None:
+    config = dataclasses.replace(TINY, look_alikes="17,38", look_alike_captchas=41)
+    shares = [
+        (drawn.spec.charset, drawn.spec.drawing, start, count)
+        for split, drawn, start, count in list_shares(config, SOURCE)
+        if split == "train"
+    ]
+    assert shares == [
+        (SPEC.charset, "current", 0, 151),
+        (SPEC.charset, "classic", 151, 150),
+        ("17", "current", 301, 11),
+        ("17", "classic", 312, 10),
+        ("38", "current", 322, 10),
+        ("38", "classic", 332, 10),
+    ]
+    others = [share for share in list_shares(config, SOURCE) if share[0] != "train"]
+    assert others == [share for share in list_shares(TINY, SOURCE) if share[0] != "train"]
+
+
+def test_look_alikes_are_labelled_as_characters_of_the_whole_charset(
+    tmp_path: Path, generator: httpx.Client, source: Source
+) -> None:
+    config = dataclasses.replace(TINY, look_alikes="17", look_alike_captchas=40)
+    train = gather_splits(config, GeneratorClient(generator, tmp_path), source, None).train
+    assert train.origins == (("current", 151), ("classic", 150), ("look-alikes", 40))
+    assert set(train.labels[-40:].ravel()) == {1, 7}
+    assert set(train.labels[:-40].ravel()) == set(range(10))
+
+
+def test_look_alikes_that_no_captcha_holds_are_left_out(
+    tmp_path: Path, generator: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = dataclasses.replace(TINY, look_alikes="0O,17", look_alike_captchas=40)
+    added = [share for share in list_shares(config, SOURCE) if share[1].spec.charset == "17"]
+    assert sum(count for *_, count in added) == 40
+    assert not caplog.text
+    none = dataclasses.replace(config, look_alikes="0O,Il")
+    source, _ = find_captchas(none, GeneratorClient(generator, tmp_path), 10)
+    assert "no set of the look-alikes 0O,Il is in '0123456789': none are added" in caplog.text
+    assert list(list_shares(none, source)) == list(list_shares(TINY, source))
+
+
 def test_splits_hold_every_share_with_its_origin(
     tmp_path: Path, generator: httpx.Client, source: Source
 ) -> None:
