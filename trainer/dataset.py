@@ -35,6 +35,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def rows_of(self, origin: str) -> range:
+        """Where the captchas of an origin lie."""
+        start = 0
+        for name, count in self.origins:
+            if name == origin:
+                return range(start, start + count)
+            start += count
+        return range(0)
+
 
 @dataclass(frozen=True)
 class Splits:

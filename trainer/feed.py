@@ -10,7 +10,7 @@ import tensorflow as tf
 from shared.spec import CaptchaSpec
 from trainer.augmentation import move, vary
 from trainer.config import TrainingConfig
-from trainer.dataset import OWN, Split, count_repeats
+from trainer.dataset import LOOK_ALIKES, OWN, Split, count_repeats
 from trainer.focus import Shares, choose
 
 _VALIDATION_BATCH = 500
@@ -31,11 +31,11 @@ def feed_pass(
     have seen.
     """
     numbers = np.random.default_rng((config.seed, number))
-    rows = _rows_of_a_pass(split)
-    if misread is None:
-        rows = numbers.permutation(rows)
-    else:
+    rows, look_alikes = _rows_to_read(split), np.array(split.rows_of(LOOK_ALIKES), np.int64)
+    if misread is not None:
+        # Of look-alikes alone it would choose little else: they hold what is misread four times.
         rows = choose(rows, split.labels, misread, config.focus, numbers)
+    rows = numbers.permutation(np.concatenate([rows, look_alikes]))
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
     gather = _gatherer(split, spec)
 
@@ -54,8 +54,8 @@ def feed_pass(
 
 
 def feed_plain(split: Split, spec: CaptchaSpec, config: TrainingConfig) -> Any:
-    """A few batches uint8 (B, height, width) of what is trained on, shuffled, as they are."""
-    rows = np.random.default_rng(config.seed).permutation(_rows_of_a_pass(split))
+    """A few batches uint8 (B, height, width) of what is to be read, shuffled, as they are."""
+    rows = np.random.default_rng(config.seed).permutation(_rows_to_read(split))
     few = rows[: _PLAIN_BATCHES * config.batch_size]
     batches = tf.data.Dataset.from_tensor_slices(few).batch(config.batch_size)
     gather = _gatherer(split, spec)
@@ -70,16 +70,21 @@ def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:
 
 def count_steps(split: Split, config: TrainingConfig) -> int:
     """Batches in one pass."""
-    return -(-len(_rows_of_a_pass(split)) // config.batch_size)
+    rows = len(_rows_to_read(split)) + len(split.rows_of(LOOK_ALIKES))
+    return -(-rows // config.batch_size)
 
 
-def _rows_of_a_pass(split: Split) -> Any:
-    """All rows, one's own as often as they are repeated."""
+def _rows_to_read(split: Split) -> Any:
+    """Rows of captchas as they are to be read, one's own as often as they are repeated."""
     repeats = np.ones(len(split), np.int64)
-    own = dict(split.origins).get(OWN, 0)
-    if own:  # they are the last
-        repeats[-own:] = count_repeats(own, len(split) - own)
+    own, alike = split.rows_of(OWN), split.rows_of(LOOK_ALIKES)
+    repeats[_slice(own)] = count_repeats(len(own), len(split) - len(own))
+    repeats[_slice(alike)] = 0
     return np.repeat(np.arange(len(split)), repeats)
+
+
+def _slice(rows: range) -> slice:
+    return slice(rows.start, rows.stop)
 
 
 def _gatherer(split: Split, spec: CaptchaSpec) -> Any:

@@ -32,7 +32,8 @@ def measure_misread(recogniser: keras.Model, batches: Any, split: Split) -> Shar
     totals = np.bincount(split.labels.ravel(), minlength=count)
     mistakes = np.bincount(split.labels[wrong], minlength=count)
     mistakes += np.bincount(read[wrong], minlength=count)
-    shares: Shares = mistakes / (2 * np.maximum(totals, 1))
+    # What hardly occurs can be read more often than it is there.
+    shares: Shares = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
     return shares
 
 
@@ -43,15 +44,15 @@ def choose(
     share: float,
     numbers: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """As many rows in random order: `share` of them chosen by what they hold, the others by chance.
+    """As many rows: first `share` of them chosen by what they hold, then others by chance.
 
     rows: (N,), each to be used once. labels: (all captchas, length). A captcha is the more likely
     chosen the more of its characters are misread; one can be chosen several times.
     """
     weights = misread[labels[rows]].sum(axis=1)
     if not weights.any():
-        return numbers.permutation(rows)
+        return rows
     chosen = round(share * len(rows))
     hard = numbers.choice(rows, chosen, p=weights / weights.sum())
     others = numbers.permutation(rows)[chosen:]
-    return numbers.permutation(np.concatenate([hard, others]))
+    return np.concatenate([hard, others])

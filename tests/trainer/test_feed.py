@@ -4,10 +4,12 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.conftest import SMALL, SPEC
 from trainer.dataset import Split, Splits, count_repeats
 from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain
+from trainer.focus import Shares
 
 
 def read(batches: Any) -> list[tuple[bytes, list[int]]]:
@@ -75,6 +77,26 @@ def test_the_few_of_ones_own_are_fed_more_often() -> None:
     fed = [image[0] for image, _ in read(feed_pass(split, SPEC, STILL, 0))]
     assert [fed.count(number) for number in (0, 99, 100, 109)] == [1, 1, 3, 3]
     assert count_steps(split, STILL) == 3
+
+
+@pytest.mark.parametrize("misread", [None, np.eye(SPEC.classes)[1]])
+def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: Shares | None) -> None:
+    images = np.arange(130, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
+    labels = np.array(
+        [[0, 0, 0, 1]] * 5 + [[2, 3, 4, 5]] * 95 + [[0, 1, 0, 1]] * 20 + [[6] * 4] * 10
+    )
+    origins = (("current", 100), ("look-alikes", 20), ("own", 10))
+    split = Split(images, labels.astype(np.int32), origins)
+    config = dataclasses.replace(STILL, focus=0.5)
+    fed = [image[0] for image, _ in read(feed_pass(split, SPEC, config, 0, misread))]
+    assert [fed.count(number) for number in range(100, 120)] == [1] * 20
+    focused = sum(fed.count(number) for number in range(5))
+    assert focused == 5 if misread is None else focused > 50
+    assert count_steps(split, STILL) == -(-len(fed) // 64)
+    # And what the statistics are measured on are captchas as they are to be read.
+    plain = [int(image[0, 0]) for images in feed_plain(split, SPEC, STILL) for image in images]
+    assert not set(plain) & set(range(100, 120))
+    assert {*range(100), *range(120, 130)} == set(plain)
 
 
 def test_own_ones_are_a_quarter_but_not_repeated_for_ever() -> None:

@@ -43,6 +43,18 @@ def test_a_class_that_never_occurs_is_not_misread(splits: Splits) -> None:
     assert misread[7] == 0.0
 
 
+def test_what_hardly_occurs_is_misread_at_most_whole() -> None:
+    class Blind(Reader):
+        def __init__(self, labels: np.ndarray) -> None:
+            super().__init__(np.zeros_like(labels))
+
+    labels = np.full((50, 4), 3, np.int32)
+    labels[0, 0] = 1
+    split = Split(np.zeros((50, SPEC.height, SPEC.width), np.uint8), labels)
+    misread = measure_misread(Blind(labels), feed_in_order(split, SPEC), split)
+    assert misread[:4].tolist() == [0.0, 1.0, 0.0, 0.5]  # a blind one reads 1
+
+
 def test_half_of_the_rows_are_chosen_by_what_they_hold_the_others_by_chance() -> None:
     labels = np.array([[0, 0]] * 10 + [[0, 1]] * 10 + [[1, 2]] * 980, np.int32)
     rows = np.arange(len(labels))
@@ -56,14 +68,12 @@ def test_half_of_the_rows_are_chosen_by_what_they_hold_the_others_by_chance() ->
     # The half that is left is drawn without doubles.
     rest = [row for row in chosen if row >= 20]
     assert len(set(rest)) == len(rest) >= 480
-    assert chosen.tolist() != sorted(chosen.tolist())
 
 
 def test_with_nothing_misread_each_row_comes_once() -> None:
     labels = np.zeros((50, 2), np.int32)
     chosen = choose(np.arange(50), labels, np.zeros(CLASSES), 0.7, np.random.default_rng(1))
     assert sorted(chosen) == list(range(50))
-    assert chosen.tolist() != sorted(chosen.tolist())
 
 
 @pytest.mark.parametrize("focus", [0.0, 0.9])
