@@ -23,6 +23,10 @@ from trainer.dataset import Split, Splits, collect
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SPEC = CaptchaSpec()
+# Enough to see where captchas come from.
+TINY = TrainingConfig(
+    captchas=301, validation_captchas=100, test_captchas=101, epochs=1, min_accuracy=0.0
+)
 # Enough to read most captchas, little enough to train in seconds.
 SMALL = TrainingConfig(
     captchas=6_000,

@@ -10,6 +10,7 @@ from pathlib import Path
 from generator_service.settings import Settings as GeneratorSettings
 from inference_service.settings import Settings as InferenceSettings
 from trainer.config import ENVIRONMENT_PREFIX, TrainingConfig
+from trainer.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,6 +62,21 @@ def test_the_documented_defaults_of_the_training_are_the_real_ones() -> None:
         assert table[f"{ENVIRONMENT_PREFIX}{field.name.upper()}"] == (
             f"`{field.default}`" if field.default != "" else "none"
         )
+
+
+def test_the_documented_presets_are_the_real_ones() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$", page, re.MULTILINE)
+    assert {name for name, *_ in rows} == {name for preset in PRESETS.values() for name in preset}
+    defaults = dataclasses.asdict(TrainingConfig())
+    for name, *cells in rows:
+        assert cells[0] == show(defaults[name])
+        for preset, cell in zip(("best", "letters", "course"), cells[1:], strict=True):
+            assert cell == show(PRESETS[preset].get(name, "")), (preset, name)
+
+
+def show(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def test_compose_hands_every_setting_on() -> None:

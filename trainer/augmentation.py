@@ -20,11 +20,11 @@ _DARKER, _LIGHTER = 10.0, 5.0  # grey levels
 _PAPER_BLOCK_PX = 8
 
 
-def vary(images: Any, seed: Any, shift: int) -> Any:
+def vary(images: Any, seed: Any, across: int, down: int) -> Any:
     """uint8 (B, height, width), each image varied on its own; what comes in is empty paper.
 
-    seed: int64 (2,); the same one varies alike. shift: pixels that a captcha moves beside what
-    its scale makes room for.
+    seed: int64 (2,); the same one varies alike. across, down: pixels that a captcha moves beside
+    what its scale makes room for.
     """
     height, width = images.shape[1:]
     seeds = tf.random.experimental.stateless_split(seed, 8)
@@ -35,15 +35,15 @@ def vary(images: Any, seed: Any, shift: int) -> Any:
     grey = tf.cast(images, tf.float32)
     paper = _find_paper(grey)
     # The transformation goes from the new pixel to the old one: below 1 enlarges.
-    across, down = draw(0, 1 / _WIDEST, 1 / _NARROWEST), draw(1, 1 / _HIGHEST, 1 / _LOWEST)
+    scale_x, scale_y = draw(0, 1 / _WIDEST, 1 / _NARROWEST), draw(1, 1 / _HIGHEST, 1 / _LOWEST)
     shear_x, shear_y = draw(2, -_SHEAR, _SHEAR), draw(3, -_SHEAR, _SHEAR)
     # Without the blanks that came with 0.3, the text stands a dozen pixels further left.
-    room_x = 3 * shift + tf.maximum(across - 1, 0) * width / 2
-    room_y = shift + tf.maximum(down - 1, 0) * height / 2
-    left = width / 2 * (1 - across) - height / 2 * shear_x + draw(4, -1, 1) * room_x
-    top = height / 2 * (1 - down) - width / 2 * shear_y + draw(5, -1, 1) * room_y
-    none = tf.zeros_like(across)
-    transforms = tf.stack([across, shear_x, left, shear_y, down, top, none, none], axis=1)
+    room_x = 3 * across + tf.maximum(scale_x - 1, 0) * width / 2
+    room_y = down + tf.maximum(scale_y - 1, 0) * height / 2
+    left = width / 2 * (1 - scale_x) - height / 2 * shear_x + draw(4, -1, 1) * room_x
+    top = height / 2 * (1 - scale_y) - width / 2 * shear_y + draw(5, -1, 1) * room_y
+    none = tf.zeros_like(scale_x)
+    transforms = tf.stack([scale_x, shear_x, left, shear_y, scale_y, top, none, none], axis=1)
 
     def transform(interpolation: str) -> Any:
         return tf.raw_ops.ImageProjectiveTransformV3(

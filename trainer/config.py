@@ -22,8 +22,8 @@ ENVIRONMENT_PREFIX = "TRAIN_"
 MIN_EVALUATED = 100
 # A target that is met by luck stops too early: with so many the chance of half a point is small.
 MIN_TARGET_EVALUATED = 5_000
-# Each moves a captcha further aside, and takes as long as an answer from one.
-MAX_LOOKS = 9
+# Each takes as long as an answer from one; more would look from further aside than is trained.
+MAX_LOOKS = 3
 
 
 class ConfigError(ValueError):
@@ -97,12 +97,16 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 0, "at least 0")
         for name in ("variation", "focus", "target_accuracy", "min_accuracy"):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
-        some = self.look_alike_captchas == 0 or (self.look_alike_captchas > 0 < self.captchas)
-        self._require("look_alike_captchas", some, "0, or more than 0 as captchas are")
+        self._require("look_alike_captchas", self.look_alike_captchas >= 0, "at least 0")
+        if not self.captchas:
+            self._require("look_alike_captchas", not self.look_alike_captchas, "0, as captchas are")
+        sets = self.look_alikes.split(",")
         self._require(
             "look_alikes",
-            all(len(set(one)) == len(one) > 1 for one in self.look_alikes.split(",")),
-            "sets of two or more different characters with commas between them",
+            " " not in self.look_alikes
+            and all(len(set(one)) == len(one) > 1 for one in sets)
+            and len(set(sets)) == len(sets),
+            "sets of two or more different characters, each once, with nothing but commas between",
         )
         self._require("looks", 1 <= self.looks <= MAX_LOOKS, f"from 1 to {MAX_LOOKS}")
         known = set(self.drawing_names) <= set(DRAWINGS)
@@ -155,6 +159,8 @@ def fingerprint_recipe(config: TrainingConfig, captchas: Mapping[str, str]) -> s
     """
     values = config.to_dict() | dict(captchas)
     del values["min_accuracy"], values["folder"]
+    if not config.look_alike_captchas:
+        del values["look_alikes"]
     return fingerprint(values)
 
 
@@ -176,6 +182,7 @@ def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> Tra
     """
     parser = argparse.ArgumentParser(
         prog="python -m trainer",
+        allow_abbrev=False,
         description="Trains a recogniser on captchas from the generator and publishes it.",
         epilog=f"Each option can also be set as {ENVIRONMENT_PREFIX}<NAME> in the environment.",
     )

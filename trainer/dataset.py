@@ -19,6 +19,8 @@ LOOK_ALIKES = "look-alikes"
 # until they are a quarter of all, but not so often that they are learnt by heart.
 _OWN_SHARE = 0.25
 _MOST_REPEATS = 20
+# A pass over a folder alone is not over after a few steps.
+_LEAST_ALONE = 20_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def collect(
 
 def count_repeats(own: int, drawn: int) -> int:
     """How often each of `own` captchas is fed in a pass beside `drawn` ones."""
-    if not own or not drawn:
+    if not own:
         return 1
-    wanted = drawn * _OWN_SHARE / (1 - _OWN_SHARE) / own
+    wanted = (drawn * _OWN_SHARE / (1 - _OWN_SHARE) if drawn else _LEAST_ALONE) / own
     return min(_MOST_REPEATS, max(1, round(wanted)))

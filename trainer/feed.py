@@ -45,7 +45,7 @@ def feed_pass(
         varied = tf.random.stateless_uniform((), seed + 1) < config.variation
         fed = tf.cond(
             varied,
-            lambda: vary(images, seed, config.shift),
+            lambda: vary(images, seed, config.shift, config.shift_down),
             lambda: move(images, seed, config.shift, config.shift_down),
         )
         return tf.ensure_shape(fed, images.shape), one_hot
@@ -57,7 +57,9 @@ def feed_plain(split: Split, spec: CaptchaSpec, config: TrainingConfig) -> Any:
     """A few batches uint8 (B, height, width) of what is to be read, shuffled, as they are."""
     rows = np.random.default_rng(config.seed).permutation(_rows_to_read(split))
     few = rows[: _PLAIN_BATCHES * config.batch_size]
-    batches = tf.data.Dataset.from_tensor_slices(few).batch(config.batch_size)
+    # Each counts alike: not one with a rest of captchas.
+    whole = len(few) >= config.batch_size
+    batches = tf.data.Dataset.from_tensor_slices(few).batch(config.batch_size, drop_remainder=whole)
     gather = _gatherer(split, spec)
     return batches.map(lambda chosen: gather(chosen)[0]).prefetch(4)
 

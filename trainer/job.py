@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import importlib
-import itertools
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,22 +19,17 @@ from shared.datasets import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
 from trainer.config import MIN_TARGET_EVALUATED, TrainingConfig, fingerprint_recipe, fingerprint_run
-from trainer.dataset import LOOK_ALIKES, Split, Splits, collect
+from trainer.dataset import Split, Splits, collect
 from trainer.folder import Folder, read_folder
 from trainer.progress import Progress
+from trainer.resources import require_disk, require_memory
+from trainer.shares import Share, list_shares
 
 log = logging.getLogger(__name__)
 
-# For checkpoints and the version, beside the captchas.
-_SPARE_BYTES = 200_000_000
-
 
 class GateError(RuntimeError):
-    """A model not good enough to be published."""
-
-
-class SpaceError(RuntimeError):
-    """A disk too full to begin."""
+    """A training that comes to nothing, or a model not good enough to be published."""
 
 
 def run(
@@ -56,9 +49,11 @@ def run(
         return
     name = f"{describe(source.spec)}-{config.network}-{fingerprint_run(config, captchas)}"
     with claim(data / "runs" / name) as directory:
-        require_space(config, source, client, data)
+        shares = list(list_shares(config, source))
+        require_disk(config, shares, client, data)
+        require_memory(shares, len(own.texts) if own else 0, source.spec)
         with importing("trainer.training"):
-            splits = gather_splits(config, client, source, own)
+            splits = gather_splits(config, client, shares, source.spec, own)
         require_target_size(config, splits)
         log.info("captchas ready after %.0f s", time.monotonic() - began)
         version, measured = train_and_publish(config, source, captchas, splits, directory, models)
@@ -132,65 +127,31 @@ def importing(module: str) -> Iterator[None]:
         thread.join()  # an interpreter that ends amid an import may crash
 
 
-def list_shares(config: TrainingConfig, source: Source) -> Iterator[tuple[str, Source, int, int]]:
-    """(split, drawn by, first, count) of all that the generator is to be asked for.
-
-    Each drawing has captchas of its own: one index drawn twice would be one captcha twice, with
-    the same text, colours and angles. So have look-alikes, which come after the others.
-    """
-    everything = (source.spec.charset,)
-    wanted = (
-        ("train", config.captchas, everything),
-        ("train", config.look_alike_captchas, config.list_look_alikes(source.spec.charset)),
-        ("validation", config.validation_captchas, everything),
-        ("test", config.test_captchas, everything),
-    )
-    starts = dict.fromkeys(config.split_seeds, 0)
-    for split, count, charsets in wanted:
-        kinds = list(itertools.product(charsets, config.drawing_names))
-        for i, (charset, drawing) in enumerate(kinds):
-            share = count // len(kinds) + (i < count % len(kinds))
-            if share:
-                yield split, source.asked_for(drawing, charset), starts[split], share
-            starts[split] += share
-
-
-def require_space(
-    config: TrainingConfig, source: Source, client: GeneratorClient, data: Path
-) -> None:
-    """Raises SpaceError if the captchas will not fit: better now than in an hour."""
-    missing = _SPARE_BYTES
-    if config.captchas:
-        missing += sum(
-            client.count_missing_bytes(drawn, config.split_seeds[split], count, start)
-            for split, drawn, start, count in list_shares(config, source)
-        )
-    free = shutil.disk_usage(data).free
-    if free < missing:
-        raise SpaceError(
-            f"{data} has {free / 1e6:,.0f} MB free, and this training needs {missing / 1e6:,.0f} MB"
-        )
-
-
 def gather_splits(
-    config: TrainingConfig, client: GeneratorClient, source: Source, own: Folder | None
+    config: TrainingConfig,
+    client: GeneratorClient,
+    shares: Sequence[Share],
+    spec: CaptchaSpec,
+    own: Folder | None,
 ) -> Splits:
-    """The three splits: from three seeds of the generator, and from one's own captchas."""
-    shares = list(list_shares(config, source)) if config.captchas else []
+    """The three splits: from three seeds of the generator, and from one's own captchas.
+
+    spec: of all of them; look-alikes have fewer characters.
+    """
     rows = own.split() if own else {}
 
     def gather(name: str) -> Split:
-        wanted = [share for share in shares if share[0] == name]
-        count = sum(share[3] for share in wanted)
+        wanted = [share for share in shares if share.split == name]
+        count = sum(share.count for share in wanted)
         progress = Progress(sys.stderr, f"{name} captchas", count)
 
         def parts() -> Iterator[tuple[str, Dataset]]:
-            for _, drawn, start, share in wanted:
-                for part in client.fetch(drawn, config.split_seeds[name], share, start):
-                    is_whole = drawn.spec.charset == source.spec.charset
-                    yield drawn.spec.drawing if is_whole else LOOK_ALIKES, part
+            for share in wanted:
+                seed = config.split_seeds[name]
+                for part in client.fetch(share.source, seed, share.count, share.start):
+                    yield share.origin, part
 
-        return collect(parts(), source.spec, count, progress.update, own, rows.get(name, ()))
+        return collect(parts(), spec, count, progress.update, own, rows.get(name, ()))
 
     return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
 

@@ -40,10 +40,11 @@ LETTERS: dict[str, Any] = {
     "captchas": 400_000,
     "validation_captchas": 10_000,
     "test_captchas": 25_600,
-    "epochs": 9,
+    "look_alike_captchas": 300_000,
+    "epochs": 5,
     # How high a character stands tells the size of its font, and the size tells 0 from O.
     "shift_down": 0,
-    "variation": 0.1,
+    "variation": 0.05,
     "focus": 0.7,
     "looks": 2,
 }

@@ -30,7 +30,7 @@ def test_a_shift_of_nothing_moves_nothing(splits: Splits) -> None:
 def test_each_captcha_is_varied_on_its_own_and_stays_one(splits: Splits) -> None:
     same = np.repeat(splits.test.images[:1], 200, axis=0)
     varied = np.concatenate(
-        [vary(tf.constant(same), seed(number), 4).numpy() for number in range(4)]
+        [vary(tf.constant(same), seed(number), 4, 4).numpy() for number in range(4)]
     )
     assert varied.dtype == np.uint8
     assert varied.shape == (800, 60, 160)
@@ -49,6 +49,6 @@ def test_each_captcha_is_varied_on_its_own_and_stays_one(splits: Splits) -> None
 
 def test_the_same_seed_varies_alike(splits: Splits) -> None:
     images = tf.constant(splits.test.images[:20])
-    first = vary(images, seed(1), 4).numpy()
-    assert np.array_equal(vary(images, seed(1), 4).numpy(), first)
-    assert not np.array_equal(vary(images, seed(2), 4).numpy(), first)
+    first = vary(images, seed(1), 4, 4).numpy()
+    assert np.array_equal(vary(images, seed(1), 4, 4).numpy(), first)
+    assert not np.array_equal(vary(images, seed(2), 4, 4).numpy(), first)

@@ -60,13 +60,17 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_DRAWINGS": "classic,classic"}, "drawings must be some of current,classic"),
         (
             {"TRAIN_LOOK_ALIKES": "17,00"},
-            "look_alikes must be sets of two or more different characters with commas between",
+            "look_alikes must be sets of two or more different characters, each once, with nothing"
+            " but commas between, not '17,00'",
         ),
+        ({"TRAIN_LOOK_ALIKES": "17, 38"}, "but commas between, not '17, 38'"),
+        ({"TRAIN_LOOK_ALIKES": "17,17"}, "each once, with nothing but commas between, not '17,17'"),
+        ({"TRAIN_LOOK_ALIKE_CAPTCHAS": "-9"}, "look_alike_captchas must be at least 0, not -9"),
         (
-            {"TRAIN_LOOK_ALIKE_CAPTCHAS": "-9"},
-            "look_alike_captchas must be 0, or more than 0 as captchas are, not -9",
+            {"TRAIN_LOOK_ALIKE_CAPTCHAS": "9", "TRAIN_CAPTCHAS": "0", "TRAIN_FOLDER": "own"},
+            "look_alike_captchas must be 0, as captchas are, not 9",
         ),
-        ({"TRAIN_LOOKS": "0"}, "looks must be from 1 to 9, not 0"),
+        ({"TRAIN_LOOKS": "0"}, "looks must be from 1 to 3, not 0"),
         ({"TRAIN_SHIFT_DOWN": "16"}, "shift_down must be from 0 to 15, not 16"),
         ({"TRAIN_PATIENCE": "-1"}, "patience must be at least 0, not -1"),
         ({"TRAIN_MAX_MINUTES": "nan"}, "max_minutes must be at least 0, not nan"),
@@ -82,9 +86,10 @@ def test_nonsense_is_refused_with_its_name(environment: dict[str, str], sentence
         read_config(environment, [])
 
 
-def test_an_unknown_option_is_refused() -> None:
+@pytest.mark.parametrize("option", ["--epoch-count", "--epoch", "--look"])
+def test_an_unknown_option_is_refused(option: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        read_config({}, ["--epoch-count", "3"])
+        read_config({}, [option, "3"])
     assert caught.value.code == 2
 
 
@@ -103,11 +108,15 @@ def test_the_recipe_changes_with_all_that_changes_the_model_and_not_with_the_gat
         fingerprint_recipe(TrainingConfig(epochs=7), captchas),
         fingerprint_recipe(TrainingConfig(max_minutes=7), captchas),
         fingerprint_recipe(TrainingConfig(looks=2), captchas),
+        fingerprint_recipe(TrainingConfig(look_alike_captchas=2), captchas),
+        fingerprint_recipe(TrainingConfig(look_alike_captchas=2, look_alikes="17"), captchas),
         fingerprint_recipe(TrainingConfig(), captchas | {"spec": "other"}),
         fingerprint_recipe(TrainingConfig(), captchas | {"drawing": "other"}),
         fingerprint_recipe(TrainingConfig(), captchas | {"own": "other"}),
     }
-    assert len(others | {base}) == 8
+    assert len(others | {base}) == 10
+    # Look-alikes of which no captcha is drawn.
+    assert fingerprint_recipe(TrainingConfig(look_alikes="17"), captchas) == base
 
 
 def test_a_run_is_the_same_whenever_it_is_to_stop_and_whatever_is_done_with_it() -> None:

@@ -103,4 +103,10 @@ def test_own_ones_are_a_quarter_but_not_repeated_for_ever() -> None:
     assert count_repeats(own=1_000, drawn=30_000) == 10
     assert count_repeats(own=100, drawn=30_000) == 20
     assert count_repeats(own=50_000, drawn=30_000) == 1
-    assert count_repeats(own=100, drawn=0) == count_repeats(own=0, drawn=100) == 1
+    assert count_repeats(own=0, drawn=100) == 1
+
+
+def test_own_ones_alone_make_a_pass_of_some_length() -> None:
+    assert count_repeats(own=100, drawn=0) == 20
+    assert count_repeats(own=5_000, drawn=0) == 4
+    assert count_repeats(own=50_000, drawn=0) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import string
-from collections import namedtuple
 from pathlib import Path
 
 import httpx
@@ -16,115 +15,58 @@ from PIL import Image
 from generator_service.drawing import list_pngs
 from shared.artifacts import list_versions, verify
 from shared.spec import CaptchaSpec
-from tests.conftest import SPEC
+from tests.conftest import SPEC, TINY
 from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
+from trainer.dataset import Splits
+from trainer.folder import Folder
 from trainer.job import (
     GateError,
-    SpaceError,
     claim,
     describe,
     find_captchas,
     gather_splits,
-    list_shares,
-    require_space,
     run,
 )  # fmt: skip
-
-SOURCE = Source(SPEC, {}, "libraries")
-TINY = TrainingConfig(
-    captchas=301, validation_captchas=100, test_captchas=101, epochs=1, min_accuracy=0.0
-)
+from trainer.shares import list_shares
 
 
-def test_each_drawing_has_captchas_of_its_own() -> None:
-    shares = [
-        (split, drawn.spec.drawing, start, count)
-        for split, drawn, start, count in list_shares(TINY, SOURCE)
-    ]
-    assert shares == [
-        ("train", "current", 0, 151),
-        ("train", "classic", 151, 150),
-        ("validation", "current", 0, 50),
-        ("validation", "classic", 50, 50),
-        ("test", "current", 0, 51),
-        ("test", "classic", 51, 50),
-    ]
-
-
-def test_look_alikes_are_added_to_what_is_trained_on_and_to_nothing_else() -> None:
-    config = dataclasses.replace(TINY, look_alikes="17,38", look_alike_captchas=41)
-    shares = [
-        (drawn.spec.charset, drawn.spec.drawing, start, count)
-        for split, drawn, start, count in list_shares(config, SOURCE)
-        if split == "train"
-    ]
-    assert shares == [
-        (SPEC.charset, "current", 0, 151),
-        (SPEC.charset, "classic", 151, 150),
-        ("17", "current", 301, 11),
-        ("17", "classic", 312, 10),
-        ("38", "current", 322, 10),
-        ("38", "classic", 332, 10),
-    ]
-    others = [share for share in list_shares(config, SOURCE) if share[0] != "train"]
-    assert others == [share for share in list_shares(TINY, SOURCE) if share[0] != "train"]
+def gather(
+    config: TrainingConfig, client: GeneratorClient, source: Source, own: Folder | None = None
+) -> Splits:
+    return gather_splits(config, client, list(list_shares(config, source)), source.spec, own)
 
 
 def test_look_alikes_are_labelled_as_characters_of_the_whole_charset(
     tmp_path: Path, generator: httpx.Client, source: Source
 ) -> None:
     config = dataclasses.replace(TINY, look_alikes="17", look_alike_captchas=40)
-    train = gather_splits(config, GeneratorClient(generator, tmp_path), source, None).train
+    train = gather(config, GeneratorClient(generator, tmp_path), source).train
     assert train.origins == (("current", 151), ("classic", 150), ("look-alikes", 40))
     assert set(train.labels[-40:].ravel()) == {1, 7}
     assert set(train.labels[:-40].ravel()) == set(range(10))
 
 
-def test_look_alikes_that_no_captcha_holds_are_left_out(
+def test_look_alikes_that_no_captcha_holds_are_told(
     tmp_path: Path, generator: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
+    client = GeneratorClient(generator, tmp_path)
     config = dataclasses.replace(TINY, look_alikes="0O,17", look_alike_captchas=40)
-    added = [share for share in list_shares(config, SOURCE) if share[1].spec.charset == "17"]
-    assert sum(count for *_, count in added) == 40
+    find_captchas(config, client, 10)
     assert not caplog.text
-    none = dataclasses.replace(config, look_alikes="0O,Il")
-    source, _ = find_captchas(none, GeneratorClient(generator, tmp_path), 10)
+    find_captchas(dataclasses.replace(config, look_alikes="0O,Il"), client, 10)
     assert "no set of the look-alikes 0O,Il is in '0123456789': none are added" in caplog.text
-    assert list(list_shares(none, source)) == list(list_shares(TINY, source))
 
 
 def test_splits_hold_every_share_with_its_origin(
     tmp_path: Path, generator: httpx.Client, source: Source
 ) -> None:
     client = GeneratorClient(generator, tmp_path)
-    splits = gather_splits(TINY, client, source, None)
+    splits = gather(TINY, client, source)
     assert splits.train.origins == (("current", 151), ("classic", 150))
     assert splits.test.origins == (("current", 51), ("classic", 50))
     images = np.concatenate([splits.train.images, splits.validation.images, splits.test.images])
     assert len({image.tobytes() for image in images}) == 502
-
-
-def test_a_disk_too_full_is_told_before_anything_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = namedtuple("usage", "total used free")
-    client = GeneratorClient(httpx.Client(), tmp_path)
-    large = dataclasses.replace(TINY, captchas=100_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2e9, 1e9, 1e9))
-    with pytest.raises(SpaceError, match=r"has 1,000 MB free, and this training needs 1,1\d\d MB"):
-        require_space(large, SOURCE, client, tmp_path)
-    require_space(dataclasses.replace(TINY, captchas=70_000), SOURCE, client, tmp_path)
-
-
-def test_what_is_on_the_disk_already_needs_no_space(
-    tmp_path: Path, generator: httpx.Client, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = GeneratorClient(generator, tmp_path)
-    gather_splits(TINY, client, source, None)
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2e9, 1e9, 200_000_000))
-    require_space(TINY, source, client, tmp_path)
 
 
 def test_a_training_runs_once_at_a_time(tmp_path: Path) -> None:
@@ -187,7 +129,7 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     client = GeneratorClient(generator, tmp_path)
     found, own = find_captchas(config, client, 5.0)
     assert found == source
-    splits = gather_splits(config, client, source, own)
+    splits = gather(config, client, source, own)
     assert [name for name, _ in splits.train.origins] == ["current", "classic", "own"]
     counts = [dict(s.origins)["own"] for s in (splits.train, splits.validation, splits.test)]
     assert sum(counts) == 200
