@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from generator_service.app import MAX_STREAMS, create_app
+from generator_service.drawing import draw_grey
 from generator_service.renderer import Renderer
 from generator_service.settings import Settings
 from shared.datasets import read_npz
@@ -129,10 +130,16 @@ def test_a_dataset_can_be_of_some_characters_alone(generator: httpx.Client, tmp_
     with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
         names = archive.namelist()
         assert names == [f"{text}_{index}.png" for index, text in enumerate(dataset.texts)]
-        # What is written under a picture is what it shows.
-        text = dataset.texts[9]
         assert decode_image(archive.read(names[9]), SPEC).tolist() == dataset.images[9].tolist()
-        assert set(text) <= {"1", "7"}
+    # With all else that can be asked for.
+    query |= {"start": 9, "count": 2, "drawing": "classic", "format": "npz"}
+    path.write_bytes(generator.get("/dataset", params=query).content)
+    part = read_npz(path)
+    assert part.spec == replace(SPEC, charset="17", drawing="classic")
+    assert part.texts == dataset.texts[9:11]
+    assert part.images[0].tolist() != dataset.images[9].tolist()
+    # What is written under a picture is what it shows.
+    assert part.images[0].tolist() == draw_grey(part.spec, (), part.texts[0], 4, 9).tolist()
 
 
 def test_the_documented_drawings_are_all_there_are(generator: httpx.Client) -> None:

@@ -19,7 +19,7 @@ from shared.spec import CaptchaSpec
 from tests.conftest import CAPTCHAS, SMALL, SPEC
 from trainer.client import Source
 from trainer.config import TrainingConfig
-from trainer.dataset import Splits
+from trainer.dataset import Split, Splits
 from trainer.evaluation import evaluate
 from trainer.export import load_exported
 from trainer.networks import NETWORKS
@@ -93,6 +93,26 @@ def test_the_course_recipe_is_trained_published_and_read_alike_by_both_engines(
     answers = [engine.predict(splits.test.images[:20]) for engine in engines]
     assert answers[0].shape == (20, 4, 10)
     assert np.abs(answers[0] - answers[1]).max() < 1e-4
+
+
+def test_what_is_published_looks_as_often_as_asked(
+    source: Source, splits: Splits, tmp_path: Path
+) -> None:
+    few = Splits(*(Split(s.images[:200], s.labels[:200]) for s in vars(splits).values()))
+    config = dataclasses.replace(SMALL, captchas=200, epochs=1, looks=2)
+    answers = []
+    for looks in (2, 1):  # the second goes on from the end of the first: the same weights
+        (workdir := tmp_path / str(looks)).mkdir()
+        looking = dataclasses.replace(config, looks=looks)
+        train_and_evaluate(looking, source, CAPTCHAS, few, tmp_path / "run", workdir, io.StringIO())
+        answers.append(load_exported(workdir))
+    twice, once = answers
+    images = splits.test.images[:20]
+    moved = np.concatenate([images[:, :, 3:], images[:, :, -1:].repeat(3, axis=2)], axis=2)
+    mean = np.sqrt(once(images) * once(moved))
+    mean /= mean.sum(axis=-1, keepdims=True)
+    assert np.abs(twice(images) - mean).max() < 1e-4
+    assert np.abs(twice(images) - once(images)).max() > 1e-3
 
 
 def build_divided_by_zero(spec: CaptchaSpec) -> keras.Model:
