@@ -15,7 +15,8 @@ from shared.environment import read_float, read_text
 from trainer.client import TIMEOUT, GeneratorClient, GeneratorError
 from trainer.config import read_config
 from trainer.folder import FolderError
-from trainer.job import GateError, run
+from trainer.gate import GateError
+from trainer.job import run
 from trainer.resources import SpaceError
 
 log = logging.getLogger("trainer")

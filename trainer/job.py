@@ -21,15 +21,12 @@ from trainer.client import GeneratorClient, Source
 from trainer.config import MIN_TARGET_EVALUATED, TrainingConfig, fingerprint_recipe, fingerprint_run
 from trainer.dataset import Split, Splits, collect
 from trainer.folder import Folder, read_folder
+from trainer.gate import GateError, describe_accuracy, find_shortfall
 from trainer.progress import Progress
 from trainer.resources import require_disk, require_memory
 from trainer.shares import Share, list_shares
 
 log = logging.getLogger(__name__)
-
-
-class GateError(RuntimeError):
-    """A training that comes to nothing, or a model not good enough to be published."""
 
 
 def run(
@@ -90,8 +87,9 @@ def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
         except ArtifactError as error:
             log.warning("version %d does not count: %s", version, error)
             continue
-        good_enough = (manifest.metrics.get("accuracy") or 0.0) >= min_accuracy
-        return version if manifest.recipe == recipe and good_enough else None
+        if manifest.recipe != recipe or find_shortfall(manifest.metrics, min_accuracy):
+            return None
+        return version
     return None
 
 
@@ -186,24 +184,12 @@ def train_and_publish(
             )
         except TrainingError as error:
             raise GateError(str(error)) from error
-        low, high = artifact.draft.metrics["accuracy_interval_95"]
-        measured = (
-            f"{artifact.evaluation.accuracy:.2%} of {artifact.evaluation.n:,} captchas never"
-            f" trained on were read right (95 % interval {low:.2%} to {high:.2%})"
-        )
-        for origin, (correct, n) in artifact.evaluation.by_origin.items():
-            log.info("%s: %.2f %% of %s", origin, 100 * correct / n, f"{n:,}")
-        if artifact.evaluation.accuracy < config.min_accuracy:
-            raise GateError(f"{measured}, less than the {config.min_accuracy:.2%} asked for")
-        for origin, (correct, n) in artifact.evaluation.by_origin.items():
-            # A few of one's own must not be outvoted by thousands that were drawn.
-            _, high = artifact.draft.metrics["by_origin"][origin]["accuracy_interval_95"]
-            if high < config.min_accuracy:
-                raise GateError(
-                    f"of {origin}, {correct} of {n} were read right: surely less than the"
-                    f" {config.min_accuracy:.2%} asked for"
-                )
+        metrics = artifact.draft.metrics
+        for origin, figures in metrics["by_origin"].items():
+            log.info("%s: %.2f %% of %s", origin, 100 * figures["accuracy"], f"{figures['n']:,}")
+        if shortfall := find_shortfall(metrics, config.min_accuracy):
+            raise GateError(shortfall)
         version = publish(artifact.directory, models, artifact.draft)
     if artifact.finished:
         Checkpoints(directory).clear()
-    return version, measured
+    return version, describe_accuracy(metrics)

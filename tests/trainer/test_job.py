@@ -6,8 +6,6 @@ import dataclasses
 import shutil
 import string
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import numpy as np
@@ -18,20 +16,17 @@ from generator_service.drawing import list_pngs
 from shared.artifacts import list_versions, verify
 from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
-from trainer import job
 from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
 from trainer.dataset import Splits
-from trainer.evaluation import wilson_interval
 from trainer.folder import Folder
+from trainer.gate import GateError
 from trainer.job import (
-    GateError,
     claim,
     describe,
     find_captchas,
     gather_splits,
     run,
-    train_and_publish,
 )  # fmt: skip
 from trainer.shares import list_shares
 
@@ -139,37 +134,6 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     counts = [dict(s.origins)["own"] for s in (splits.train, splits.validation, splits.test)]
     assert sum(counts) == 200
     assert counts[0] > 130
-
-
-def test_thousands_that_were_drawn_do_not_outvote_a_few_of_ones_own(
-    tmp_path: Path, source: Source, splits: Splits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from trainer import training
-
-    def measured(own: tuple[int, int]) -> SimpleNamespace:
-        right, n = 9_900 + own[0], 10_000 + own[1]
-        metrics: dict[str, Any] = {"accuracy_interval_95": wilson_interval(right, n)}
-        metrics["by_origin"] = {
-            origin: {"accuracy_interval_95": wilson_interval(*figures)}
-            for origin, figures in (("current", (9_900, 10_000)), ("own", own))
-        }
-        evaluation = SimpleNamespace(
-            accuracy=right / n, n=n, by_origin={"current": (9_900, 10_000), "own": own}
-        )
-        return SimpleNamespace(
-            directory=tmp_path, draft=SimpleNamespace(metrics=metrics),
-            evaluation=evaluation, finished=False,
-        )  # fmt: skip
-
-    config = dataclasses.replace(TINY, min_accuracy=0.98)
-    rest = (config, source, {}, splits, tmp_path, tmp_path / "models")
-    monkeypatch.setattr(training, "train_and_evaluate", lambda *_: measured((80, 100)))
-    with pytest.raises(GateError, match=r"of own, 80 of 100 were read right: surely less than the"):
-        train_and_publish(*rest)
-    # Three wrong of a hundred may be by chance.
-    monkeypatch.setattr(training, "train_and_evaluate", lambda *_: measured((97, 100)))
-    monkeypatch.setattr(job, "publish", lambda *_: 7)
-    assert train_and_publish(*rest)[0] == 7
 
 
 def test_a_target_is_not_met_by_luck_on_the_few_that_a_folder_leaves(
