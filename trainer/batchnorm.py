@@ -1,9 +1,10 @@
-"""Batch normalisation's statistics, measured for the captchas that are to be read.
+"""Batch normalisation's statistics, measured on what a pass was trained on.
 
 While training, a layer keeps running averages over the last few batches. Whichever of these were
 varied then decide how a plain captcha is normalised: with a tenth of the batches varied, a network
-that read 94 % read 49 % (docs/experiments.md). So they are measured anew, on plain captchas, as
-Wu and Johnson propose ("Rethinking Batch in BatchNorm", 2021).
+that read 94 % read 49 % (docs/experiments.md). So they are measured anew, as Wu and Johnson propose
+("Rethinking Batch in BatchNorm", 2021): on captchas that are not varied, but with as many of each
+kind as were trained on, since each was normalised among those (of 98 % read, 91 % were left).
 """
 
 from __future__ import annotations

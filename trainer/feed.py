@@ -30,12 +30,7 @@ def feed_pass(
     the pass and that of the batch alone: a training that goes on after a break sees what it would
     have seen.
     """
-    numbers = np.random.default_rng((config.seed, number))
-    rows, look_alikes = _rows_to_read(split), np.array(split.rows_of(LOOK_ALIKES), np.int64)
-    if misread is not None:
-        # Of look-alikes alone it would choose little else: they hold what is misread four times.
-        rows = choose(rows, split.labels, misread, config.focus, numbers)
-    rows = numbers.permutation(np.concatenate([rows, look_alikes]))
+    rows = _rows_of_a_pass(split, config, number, misread)
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
     gather = _gatherer(split, spec)
 
@@ -53,9 +48,15 @@ def feed_pass(
     return batches.map(prepare).prefetch(4)
 
 
-def feed_plain(split: Split, spec: CaptchaSpec, config: TrainingConfig) -> Any:
-    """A few batches uint8 (B, height, width) of what is to be read, shuffled, as they are."""
-    rows = np.random.default_rng(config.seed).permutation(_rows_to_read(split))
+def feed_plain(
+    split: Split,
+    spec: CaptchaSpec,
+    config: TrainingConfig,
+    number: int,
+    misread: Shares | None = None,
+) -> Any:
+    """A few batches uint8 (B, height, width) of those of a pass, as they are."""
+    rows = _rows_of_a_pass(split, config, number, misread)
     few = rows[: _PLAIN_BATCHES * config.batch_size]
     # Each counts alike: not one with a rest of captchas.
     whole = len(few) >= config.batch_size
@@ -74,6 +75,18 @@ def count_steps(split: Split, config: TrainingConfig) -> int:
     """Batches in one pass."""
     rows = len(_rows_to_read(split)) + len(split.rows_of(LOOK_ALIKES))
     return -(-rows // config.batch_size)
+
+
+def _rows_of_a_pass(
+    split: Split, config: TrainingConfig, number: int, misread: Shares | None
+) -> Any:
+    """In the order in which they are fed."""
+    numbers = np.random.default_rng((config.seed, number))
+    rows, look_alikes = _rows_to_read(split), np.array(split.rows_of(LOOK_ALIKES), np.int64)
+    if misread is not None:
+        # Of look-alikes alone it would choose little else: they hold what is misread four times.
+        rows = choose(rows, split.labels, misread, config.focus, numbers)
+    return numbers.permutation(np.concatenate([rows, look_alikes]))
 
 
 def _rows_to_read(split: Split) -> Any:

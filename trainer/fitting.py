@@ -176,17 +176,16 @@ class Loop:
         that is given more time does it again, whole.
         """
         watch = Watch(self)
+        fed = (self.splits.train, self.spec, self.config, self.number, self._look_for_misread())
         history = self.recogniser.fit(
-            feed_pass(
-                self.splits.train, self.spec, self.config, self.number, self._look_for_misread()
-            ),
+            feed_pass(*fed),
             initial_epoch=self.number,
             epochs=self.number + 1,
             shuffle=False,  # the feed has done it
             verbose=0,
             callbacks=[watch],
         ).history
-        measure_statistics(self.recogniser, feed_plain(self.splits.train, self.spec, self.config))
+        measure_statistics(self.recogniser, feed_plain(*fed))
         validation = self.recogniser.evaluate(
             feed_in_order(self.splits.validation, self.spec), verbose=0, return_dict=True
         )
