@@ -94,7 +94,8 @@ def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: Shares 
     assert focused == 5 if misread is None else focused > 50
     assert count_steps(split, STILL) == -(-len(fed) // 64)
     # And the statistics are measured on the same.
-    plain = [image[0, 0] for images in feed_plain(split, SPEC, config, 0, misread) for image in images.numpy()]
+    batches = feed_plain(split, SPEC, config, 0, misread)
+    plain = [image[0, 0] for images in batches for image in images.numpy()]
     assert plain == fed[: len(plain)]
     assert len(plain) == len(fed) // 64 * 64
 
