@@ -109,11 +109,9 @@ def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluati
     confusions = np.zeros((spec.classes,) * 2, np.int64)
     np.add.at(confusions, (split.labels.ravel(), predictions.ravel()), 1)
     right = (predictions == split.labels).all(axis=1)
-    by_origin = {}
-    start = 0
-    for origin, count in split.origins:
-        by_origin[origin] = (int(right[start : start + count].sum()), count)
-        start += count
+    by_origin = {
+        origin: (int(right[split.rows_of(origin)].sum()), count) for origin, count in split.origins
+    }
     end = len(spec.charset) if spec.is_variable else None
     return Evaluation(int(right.sum()), predictions, confusions, by_origin, end)
 

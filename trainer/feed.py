@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from shared.spec import CaptchaSpec
@@ -16,21 +17,34 @@ from trainer.focus import Shares, choose
 _VALIDATION_BATCH = 500
 _PLAIN_BATCHES = 50
 
+Rows = npt.NDArray[np.int64]
+"""Which captchas of a split, some of them several times: int64 (N,)."""
+
+
+def list_rows(
+    split: Split, config: TrainingConfig, number: int, misread: Shares | None = None
+) -> Rows:
+    """What one pass feeds, in its order.
+
+    misread: what to look at more often. Rows and order depend on it, the seed and the number of
+    the pass alone: a training that goes on after a break sees what it would have seen.
+    """
+    numbers = np.random.default_rng((config.seed, number))
+    rows, look_alikes = _rows_to_read(split), np.array(split.rows_of(LOOK_ALIKES), np.int64)
+    if misread is not None:
+        # Of look-alikes alone it would choose little else: they hold what is misread four times.
+        rows = choose(rows, split.labels, misread, config.focus, numbers)
+    return numbers.permutation(np.concatenate([rows, look_alikes]))
+
 
 def feed_pass(
-    split: Split,
-    spec: CaptchaSpec,
-    config: TrainingConfig,
-    number: int,
-    misread: Shares | None = None,
+    split: Split, spec: CaptchaSpec, config: TrainingConfig, number: int, rows: Rows
 ) -> Any:
     """Batches (uint8 (B, height, width), one-hot float32 (B, length, classes)) of one pass.
 
-    misread: what to look at more often. Order and variation depend on it, the seed, the number of
-    the pass and that of the batch alone: a training that goes on after a break sees what it would
-    have seen.
+    How they are moved and varied depends on the seed, the number of the pass and that of the batch
+    alone.
     """
-    rows = _rows_of_a_pass(split, config, number, misread)
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
     gather = _gatherer(split, spec)
 
@@ -48,19 +62,12 @@ def feed_pass(
     return batches.map(prepare).prefetch(4)
 
 
-def feed_plain(
-    split: Split,
-    spec: CaptchaSpec,
-    config: TrainingConfig,
-    number: int,
-    misread: Shares | None = None,
-) -> Any:
-    """A few batches uint8 (B, height, width) of those of a pass, as they are."""
-    rows = _rows_of_a_pass(split, config, number, misread)
-    few = rows[: _PLAIN_BATCHES * config.batch_size]
+def feed_plain(split: Split, spec: CaptchaSpec, batch_size: int, rows: Rows) -> Any:
+    """Batches uint8 (B, height, width) of the first few rows, as they are."""
+    few = rows[: _PLAIN_BATCHES * batch_size]
     # Each counts alike: not one with a rest of captchas.
-    whole = len(few) >= config.batch_size
-    batches = tf.data.Dataset.from_tensor_slices(few).batch(config.batch_size, drop_remainder=whole)
+    whole = len(few) >= batch_size
+    batches = tf.data.Dataset.from_tensor_slices(few).batch(batch_size, drop_remainder=whole)
     gather = _gatherer(split, spec)
     return batches.map(lambda chosen: gather(chosen)[0]).prefetch(4)
 
@@ -77,19 +84,7 @@ def count_steps(split: Split, config: TrainingConfig) -> int:
     return -(-rows // config.batch_size)
 
 
-def _rows_of_a_pass(
-    split: Split, config: TrainingConfig, number: int, misread: Shares | None
-) -> Any:
-    """In the order in which they are fed."""
-    numbers = np.random.default_rng((config.seed, number))
-    rows, look_alikes = _rows_to_read(split), np.array(split.rows_of(LOOK_ALIKES), np.int64)
-    if misread is not None:
-        # Of look-alikes alone it would choose little else: they hold what is misread four times.
-        rows = choose(rows, split.labels, misread, config.focus, numbers)
-    return numbers.permutation(np.concatenate([rows, look_alikes]))
-
-
-def _rows_to_read(split: Split) -> Any:
+def _rows_to_read(split: Split) -> Rows:
     """Rows of captchas as they are to be read, one's own as often as they are repeated."""
     repeats = np.ones(len(split), np.int64)
     own, alike = split.rows_of(OWN), split.rows_of(LOOK_ALIKES)

@@ -18,7 +18,7 @@ from trainer.checkpoints import Checkpoint, Checkpoints
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Splits
-from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain
+from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
 from trainer.focus import Shares, measure_misread
 from trainer.rates import WATCHFUL, RatePolicy, build_policy
 from trainer.rollback import Rollback, State
@@ -176,16 +176,17 @@ class Loop:
         that is given more time does it again, whole.
         """
         watch = Watch(self)
-        fed = (self.splits.train, self.spec, self.config, self.number, self._look_for_misread())
+        split, spec, config = self.splits.train, self.spec, self.config
+        rows = list_rows(split, config, self.number, self._look_for_misread())
         history = self.recogniser.fit(
-            feed_pass(*fed),
+            feed_pass(split, spec, config, self.number, rows),
             initial_epoch=self.number,
             epochs=self.number + 1,
             shuffle=False,  # the feed has done it
             verbose=0,
             callbacks=[watch],
         ).history
-        measure_statistics(self.recogniser, feed_plain(*fed))
+        measure_statistics(self.recogniser, feed_plain(split, spec, config.batch_size, rows))
         validation = self.recogniser.evaluate(
             feed_in_order(self.splits.validation, self.spec), verbose=0, return_dict=True
         )

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import SMALL, SPEC
+from trainer.config import TrainingConfig
 from trainer.dataset import Split, Splits, count_repeats
-from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain
+from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
 from trainer.focus import Shares
 
 
@@ -20,6 +21,10 @@ def read(batches: Any) -> list[tuple[bytes, list[int]]]:
     ]
 
 
+def feed(split: Split, config: TrainingConfig, number: int, misread: Shares | None = None) -> Any:
+    return feed_pass(split, SPEC, config, number, list_rows(split, config, number, misread))
+
+
 def rows_of(split: Split) -> list[tuple[bytes, list[int]]]:
     return [(i.tobytes(), y.tolist()) for i, y in zip(split.images, split.labels, strict=True)]
 
@@ -28,7 +33,7 @@ STILL = dataclasses.replace(SMALL, batch_size=64, shift=0, shift_down=0)
 
 
 def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
-    seen = read(feed_pass(splits.validation, SPEC, STILL, 0))
+    seen = read(feed(splits.validation, STILL, 0))
     assert seen != rows_of(splits.validation)
     assert sorted(seen) == sorted(rows_of(splits.validation))
     assert count_steps(splits.validation, STILL) == 4
@@ -36,11 +41,11 @@ def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
 
 def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
     config = dataclasses.replace(STILL, shift=4, shift_down=4, variation=0.5)
-    first = read(feed_pass(splits.validation, SPEC, config, 3))
-    assert read(feed_pass(splits.validation, SPEC, config, 3)) == first
-    assert read(feed_pass(splits.validation, SPEC, config, 4)) != first
+    first = read(feed(splits.validation, config, 3))
+    assert read(feed(splits.validation, config, 3)) == first
+    assert read(feed(splits.validation, config, 4)) != first
     other = dataclasses.replace(config, seed=2)
-    assert read(feed_pass(splits.validation, SPEC, other, 3)) != first
+    assert read(feed(splits.validation, other, 3)) != first
 
 
 def test_in_order_nothing_is_moved(splits: Splits) -> None:
@@ -51,7 +56,7 @@ def test_the_plain_ones_are_a_few_of_all_in_any_order_and_not_varied(splits: Spl
     config = dataclasses.replace(STILL, batch_size=2, shift=4, shift_down=4, variation=1.0)
     fed = [
         image.tobytes()
-        for images in feed_plain(splits.train, SPEC, config, 0)
+        for images in feed_plain(splits.train, SPEC, 2, list_rows(splits.train, config, 0))
         for image in images.numpy()
     ]
     rows = [image.tobytes() for image in splits.train.images]
@@ -64,7 +69,7 @@ def test_a_share_of_the_batches_is_varied(splits: Splits) -> None:
     def count(share: float) -> int:
         config = dataclasses.replace(STILL, batch_size=5, variation=share)
         still = {image for image, _ in rows_of(splits.validation)}
-        batches = feed_pass(splits.validation, SPEC, config, 0)
+        batches = feed(splits.validation, config, 0)
         return sum(images.numpy()[0].tobytes() not in still for images, _ in batches)
 
     assert (count(0.0), count(1.0)) == (0, 40)
@@ -74,7 +79,7 @@ def test_a_share_of_the_batches_is_varied(splits: Splits) -> None:
 def test_the_few_of_ones_own_are_fed_more_often() -> None:
     images = np.arange(110, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
     split = Split(images, np.zeros((110, 4), np.int32), (("current", 100), ("own", 10)))
-    fed = [image[0] for image, _ in read(feed_pass(split, SPEC, STILL, 0))]
+    fed = [image[0] for image, _ in read(feed(split, STILL, 0))]
     assert [fed.count(number) for number in (0, 99, 100, 109)] == [1, 1, 3, 3]
     assert count_steps(split, STILL) == 3
 
@@ -88,13 +93,14 @@ def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: Shares 
     origins = (("current", 100), ("look-alikes", 20), ("own", 10))
     split = Split(images, labels.astype(np.int32), origins)
     config = dataclasses.replace(STILL, focus=0.5)
-    fed = [image[0] for image, _ in read(feed_pass(split, SPEC, config, 0, misread))]
+    fed = [image[0] for image, _ in read(feed(split, config, 0, misread))]
     assert [fed.count(number) for number in range(100, 120)] == [1] * 20
     focused = sum(fed.count(number) for number in range(5))
     assert focused == 5 if misread is None else focused > 50
     assert count_steps(split, STILL) == -(-len(fed) // 64)
     # And the statistics are measured on the same.
-    batches = feed_plain(split, SPEC, config, 0, misread)
+    rows = list_rows(split, config, 0, misread)
+    batches = feed_plain(split, SPEC, config.batch_size, rows)
     plain = [image[0, 0] for images in batches for image in images.numpy()]
     assert plain == fed[: len(plain)]
     assert len(plain) == len(fed) // 64 * 64

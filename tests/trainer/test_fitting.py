@@ -95,13 +95,13 @@ def test_the_focus_comes_after_a_fifth_of_the_training(
 ) -> None:
     fed = []
 
-    def feed_pass(*arguments: Any) -> Any:
+    def list_rows(*arguments: Any) -> Any:
         *_, number, misread = arguments
         fed.append((number, misread is not None))
         return original(*arguments)
 
-    original = fitting.feed_pass
-    monkeypatch.setattr(fitting, "feed_pass", feed_pass)
+    original = fitting.list_rows
+    monkeypatch.setattr(fitting, "list_rows", list_rows)
     config = dataclasses.replace(SHORT, epochs=5, focus=0.5)
     train(config, few, tmp_path / "focused")
     assert fed == [(0, False), (1, True), (2, True), (3, True), (4, True)]
