@@ -9,7 +9,7 @@ BENCHMARKS := $(VENV)/installed-benchmarks
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test train box fuzz bench-serving bench-training audit lint format e2e local lock clean help
+.PHONY: test train box fuzz bench-serving bench-training bench-releases audit lint format e2e local lock clean help
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ bench-serving: $(BENCHMARKS)  ## measure the inference service beside others, on
 
 bench-training: $(INSTALLED)  ## measure drawing and training beside the library and the course's recipe, on Linux, 12 minutes
 	$(BIN)/python -m tests.benchmarks.training $(ARGS)
+
+bench-releases: $(INSTALLED)  ## read captchas that older releases draw, VERSION=models/captcha/1, with PyPI, 3 minutes
+	$(BIN)/python -m tests.benchmarks.releases $(or $(VERSION),inference_service/box/0) $(ARGS)
 
 lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
 	$(BIN)/ruff check .

@@ -33,33 +33,12 @@ _STEPS_PER_EXECUTION = 25
 _FOCUSED_FROM = 0.2
 
 
-def fit(
-    recogniser: keras.Model,
-    config: TrainingConfig,
-    splits: Splits,
-    spec: CaptchaSpec,
-    run: Path,
-    stream: TextIO,
-) -> Course:
-    """Trains `recogniser`, leaves the weights of its best pass in it, and tells what happened.
+class Loop:
+    """One training as it goes.
 
     run: directory of this training. What an earlier process left there is gone on with; it is
-    the caller who clears it, once the result is safe. Raises TrainingError.
+    the caller who clears it, once the result is safe.
     """
-    loop = Loop(recogniser, config, splits, spec, run, stream)
-    loop.resume()
-    while not loop.course.reason:
-        loop.do_pass()
-    loop.recogniser.set_weights(loop.best)
-    last = loop.course.passes[-1]["pass"]
-    log.info("training ends after pass %g: %s", last, loop.course.reason)
-    if loop.stopping.best_pass != last:
-        log.info("the weights are those of pass %g", loop.stopping.best_pass)
-    return loop.course
-
-
-class Loop:
-    """One training as it goes."""
 
     def __init__(
         self,
@@ -88,6 +67,21 @@ class Loop:
         self.rollback = (
             Rollback(self.snapshot(), self.snapshot()) if config.schedule == WATCHFUL else None
         )
+
+    def run(self) -> Course:
+        """Trains, leaves the weights of the best pass in the recogniser, tells what happened.
+
+        Raises TrainingError.
+        """
+        self.resume()
+        while not self.course.reason:
+            self.do_pass()
+        self.recogniser.set_weights(self.best)
+        last = self.course.passes[-1]["pass"]
+        log.info("training ends after pass %g: %s", last, self.course.reason)
+        if self.stopping.best_pass != last:
+            log.info("the weights are those of pass %g", self.stopping.best_pass)
+        return self.course
 
     def _compile(self) -> None:
         kinds = {

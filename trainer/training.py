@@ -22,7 +22,7 @@ from trainer.config import TrainingConfig, fingerprint_recipe
 from trainer.dataset import Splits
 from trainer.evaluation import Evaluation, evaluate
 from trainer.export import choose_golden, export, load_exported
-from trainer.fitting import fit
+from trainer.fitting import Loop
 from trainer.looks import look_again
 from trainer.networks import NETWORKS, build_recogniser
 
@@ -58,7 +58,7 @@ def train_and_evaluate(
     spec = source.spec
     recogniser = build_recogniser(config.network, spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
-    course = fit(recogniser, config, splits, spec, run, stream)
+    course = Loop(recogniser, config, splits, spec, run, stream).run()
     export(look_again(recogniser, config.looks), spec, workdir)
     recognise = load_exported(workdir)
     evaluation = evaluate(recognise, splits.test, spec)

@@ -18,7 +18,7 @@ from trainer import fitting
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Split, Splits
-from trainer.fitting import fit
+from trainer.fitting import Loop
 from trainer.networks import build_recogniser
 from trainer.watch import TrainingError, Watch
 
@@ -38,7 +38,7 @@ def train(
 ) -> tuple[Course, list[np.ndarray]]:
     keras.utils.set_random_seed(config.seed)
     recogniser = build_recogniser(network, SPEC)
-    course = fit(recogniser, config, splits, SPEC, run, io.StringIO())
+    course = Loop(recogniser, config, splits, SPEC, run, io.StringIO()).run()
     return course, recogniser.get_weights()
 
 
@@ -150,7 +150,7 @@ def test_the_weights_are_those_of_the_best_pass(
     monkeypatch.setattr(fitting.Stopping, "is_best", is_best)
     recogniser = build_recogniser("compact", SPEC)
     with caplog.at_level(logging.INFO):
-        fit(recogniser, SHORT, few, SPEC, tmp_path, io.StringIO())
+        Loop(recogniser, SHORT, few, SPEC, tmp_path, io.StringIO()).run()
     assert len(seen) == 3
     now = recogniser.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(now, seen[1], strict=True))
