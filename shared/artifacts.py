@@ -137,6 +137,13 @@ def verify(version_dir: Path) -> Manifest:
     return manifest
 
 
+def require_writable(root: Path) -> None:
+    """Raises OSError if nothing could be published there: better known before than after."""
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root):
+        pass
+
+
 def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
     """Copies `source` (a SavedModel and what belongs to it) to the next version number.
 

@@ -12,7 +12,7 @@ import httpx
 
 from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.environment import read_float, read_text
-from trainer.client import TIMEOUT, GeneratorClient, GeneratorError
+from trainer.client import TIMEOUT, GeneratorClient, GeneratorError, check_url
 from trainer.config import read_config
 from trainer.folder import FolderError
 from trainer.gate import GateError
@@ -31,7 +31,7 @@ def main() -> None:
         config = read_config(os.environ, sys.argv[1:])
         models = Path(read_text(os.environ, "MODELS_DIR", "models")) / MODEL_NAME
         data = Path(read_text(os.environ, "DATA_DIR", "data"))
-        url = read_text(os.environ, "GENERATOR_URL", "http://127.0.0.1:8000")
+        url = check_url(read_text(os.environ, "GENERATOR_URL", "http://127.0.0.1:8000"))
         wait_s = read_float(os.environ, "GENERATOR_WAIT_S", 120.0, low=0.0, high=86_400.0)
     except ValueError as error:
         log.error("%s", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Board:
 
     def show_pass(self, row: Mapping[str, float]) -> None:
         """The figures after a pass."""
-        with self._writer.as_default(step=int(row["pass"])):
+        # A pass that was cut off comes after the last whole one.
+        with self._writer.as_default(step=math.ceil(row["pass"])):
             for name, value in row.items():
                 tf.summary.scalar(f"passes/{name}", value)
         self._writer.flush()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 2  # the last, and one before it in case the last is damaged
 _PATTERN = "pass-*.npz"
 
@@ -70,7 +70,7 @@ class Checkpoints:
                 aside = path.with_suffix(".damaged")
                 path.replace(aside)
                 log.warning(
-                    "%s is damaged (%s): set aside as %s; going on from what is before it",
+                    "%s cannot be used (%s): set aside as %s; going on from what is before it",
                     path, error, aside.name,
                 )  # fmt: skip
         return None

@@ -13,6 +13,7 @@ from typing import TypeVar
 import httpx
 
 from shared.datasets import Dataset, DatasetError, read_npz
+from shared.environment import SettingsError
 from shared.spec import CaptchaSpec
 from shared.wire import SpecBody
 
@@ -86,6 +87,17 @@ class _Part:
         ):  # fmt: skip
             raise DatasetError(f"{path.name} is of another dataset: {got}")
         return dataset
+
+
+def check_url(text: str) -> str:
+    """The address of a generator, as it was given. Raises SettingsError if it cannot be one."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise SettingsError(f"GENERATOR_URL is no address ({error}): {text!r}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise SettingsError(f"GENERATOR_URL must be as http://host:port, not {text!r}")
+    return text
 
 
 class GeneratorClient:

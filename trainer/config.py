@@ -24,6 +24,8 @@ MIN_EVALUATED = 100
 MIN_TARGET_EVALUATED = 5_000
 # Each takes as long as an answer from one; more would look from further aside than is trained.
 MAX_LOOKS = 3
+# Larger steps learn no better, and what the layers make of them are gigabytes.
+MAX_BATCH = 1_024
 
 
 class ConfigError(ValueError):
@@ -90,8 +92,8 @@ class TrainingConfig:
             choices = type(self).__dataclass_fields__[name].metadata["choices"]
             if choices and value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        for name in ("epochs", "batch_size"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("epochs", self.epochs >= 1, "at least 1")
+        self._require("batch_size", 1 <= self.batch_size <= MAX_BATCH, f"from 1 to {MAX_BATCH}")
         self._require("captchas", self.captchas >= (0 if self.folder else 1), "at least 1")
         for name in ("patience", "max_minutes"):
             self._require(name, getattr(self, name) >= 0, "at least 0")
@@ -112,7 +114,12 @@ class TrainingConfig:
         known = set(self.drawing_names) <= set(DRAWINGS)
         unique = len(set(self.drawing_names)) == len(self.drawing_names)
         self._require("drawings", known and unique, f"some of {','.join(DRAWINGS)}, each once")
-        if self.target_accuracy > 0 and self.validation_captchas < MIN_TARGET_EVALUATED:
+        # A folder alone has no captchas of the generator to validate with: the job looks there.
+        if (
+            self.captchas
+            and self.target_accuracy > 0
+            and self.validation_captchas < MIN_TARGET_EVALUATED
+        ):
             raise ConfigError(
                 f"target_accuracy needs at least {MIN_TARGET_EVALUATED} validation_captchas,"
                 f" not {self.validation_captchas}"
@@ -168,10 +175,11 @@ def fingerprint_run(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
     """16 hex digits: equal when one training can go on where the other stopped.
 
     What decides when to stop does not count, so that one that ran out of time goes on when it is
-    given more; nor does how often the published model looks. (Minutes also stretch the plan of the
-    learning rate: it then follows the new one.)
+    given more minutes. Whether there is a limit of time does: the plan of the learning rate then
+    follows the clock, and what comes out is not what the passes alone would have made.
     """
-    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=0.0, looks=1)
+    timed = float(config.max_minutes > 0)
+    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=timed)
     return fingerprint_recipe(endless, captchas)
 
 
@@ -208,7 +216,11 @@ def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> Tra
     preset = given.pop("preset", None) or in_environment
     if preset not in PRESETS:
         raise ConfigError(f"TRAIN_PRESET must be one of {', '.join(PRESETS)}, not {preset!r}")
-    return TrainingConfig(**{**PRESETS[preset], **from_environment, **given})
+    chosen = from_environment | given
+    wanted = PRESETS[preset] | chosen
+    if wanted.get("captchas") == 0 and "look_alike_captchas" not in chosen:
+        wanted |= {"look_alike_captchas": 0}  # the preset's come from the generator too
+    return TrainingConfig(**wanted)
 
 
 def _read_environment(environment: Mapping[str, str], kinds: Mapping[str, type]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Course:
     pass_steps: int = 1
     """In a whole pass."""
     steps: int = 0
-    """That were really made, passes that were cut off and done again included."""
+    """That made these weights: a pass that was broken off and done again counts once."""
     elapsed_s: float = 0.0
     """Time in training and validation, all parts of an interrupted training together."""
     reason: str = ""

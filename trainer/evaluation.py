@@ -101,11 +101,13 @@ def list_symbols(spec: CaptchaSpec) -> list[str]:
 
 def evaluate(recognise: Recogniser, split: Split, spec: CaptchaSpec) -> Evaluation:
     """Reads every captcha of a split."""
-    answers = [
-        best_indices(recognise(split.images[i : i + _BATCH]), spec)
-        for i in range(0, len(split), _BATCH)
-    ]
-    predictions = np.concatenate(answers)
+    answers = [recognise(split.images[i : i + _BATCH]) for i in range(0, len(split), _BATCH)]
+    return score(np.concatenate(answers), split, spec)
+
+
+def score(probabilities: npt.NDArray[np.float32], split: Split, spec: CaptchaSpec) -> Evaluation:
+    """What the probabilities (N, length, classes) for a split read, and how much of it is right."""
+    predictions = best_indices(probabilities, spec)
     confusions = np.zeros((spec.classes,) * 2, np.int64)
     np.add.at(confusions, (split.labels.ravel(), predictions.ravel()), 1)
     right = (predictions == split.labels).all(axis=1)

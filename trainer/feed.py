@@ -73,9 +73,10 @@ def feed_plain(split: Split, spec: CaptchaSpec, batch_size: int, rows: Rows) -> 
 
 
 def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:
-    """Batches of all captchas of a split, as they are."""
+    """Batches uint8 (B, height, width) of all captchas of a split, as they are."""
     rows = tf.data.Dataset.range(len(split)).batch(_VALIDATION_BATCH)
-    return rows.map(_gatherer(split, spec)).prefetch(4)
+    gather = _gatherer(split, spec)
+    return rows.map(lambda chosen: gather(chosen)[0]).prefetch(4)
 
 
 def count_steps(split: Split, config: TrainingConfig) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from shared.spec import CaptchaSpec
@@ -18,8 +19,10 @@ from trainer.checkpoints import Checkpoint, Checkpoints
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Splits
+from trainer.evaluation import score
 from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
 from trainer.focus import Shares, measure_misread
+from trainer.looks import look_again
 from trainer.rates import WATCHFUL, RatePolicy, build_policy
 from trainer.rollback import Rollback, State
 from trainer.stopping import Stopping
@@ -55,6 +58,9 @@ class Loop:
         self.board = Board(run)
         self.course = Course()
         self.stopping = Stopping()
+        self.misread: Shares = np.zeros(spec.classes)
+        # A pass is as good as what would be published of it reads.
+        self.reader = look_again(recogniser, config.looks)
         self.policy: RatePolicy = build_policy(config.schedule, config.learning_rate, {})
         self.number = 0
         self.pass_steps = count_steps(splits.train, config)
@@ -130,6 +136,7 @@ class Loop:
         self.course = Course.from_dict(state["course"])
         self.stopping = Stopping(**state["stopping"])
         self.policy = build_policy(self.config.schedule, self.config.learning_rate, state["policy"])
+        self.misread = np.array(state["misread"])
         self.number = checkpoint.number
         count = len(self._variables)
         self.restore(arrays[:count])
@@ -159,6 +166,7 @@ class Loop:
             "course": self.course.to_dict(),
             "stopping": self.stopping.to_dict(),
             "policy": self.policy.to_dict(),
+            "misread": self.misread.tolist(),
             "rollback": self.rollback.counts if self.rollback else {},
         }
         self.checkpoints.save(Checkpoint(self.number, self._arrays(), state))
@@ -171,7 +179,8 @@ class Loop:
         """
         watch = Watch(self)
         split, spec, config = self.splits.train, self.spec, self.config
-        rows = list_rows(split, config, self.number, self._look_for_misread())
+        focused = config.focus and self.progress(0) >= _FOCUSED_FROM
+        rows = list_rows(split, config, self.number, self.misread if focused else None)
         history = self.recogniser.fit(
             feed_pass(split, spec, config, self.number, rows),
             initial_epoch=self.number,
@@ -181,9 +190,7 @@ class Loop:
             callbacks=[watch],
         ).history
         measure_statistics(self.recogniser, feed_plain(split, spec, config.batch_size, rows))
-        validation = self.recogniser.evaluate(
-            feed_in_order(self.splits.validation, self.spec), verbose=0, return_dict=True
-        )
+        validation = self.validate()
         is_whole = watch.steps >= self.pass_steps
         done = self.number + (1 if is_whole else round(watch.steps / self.pass_steps, 2))
         row: dict[str, float] = {"pass": done}
@@ -209,13 +216,19 @@ class Loop:
             self.save()
         self._look_for_end()
 
-    def _look_for_misread(self) -> Shares | None:
-        """What the pass that begins looks at more often: known when most is read."""
-        if not self.config.focus or self.progress(0) < _FOCUSED_FROM:
-            return None
-        validation = self.splits.validation
-        batches = feed_in_order(validation, self.spec)
-        return measure_misread(self.recogniser, batches, validation)
+    def validate(self) -> dict[str, float]:
+        """How the validation captchas are read now; what is misread of them is kept."""
+        split, spec = self.splits.validation, self.spec
+        probabilities = self.reader.predict(feed_in_order(split, spec), verbose=0)
+        evaluation = score(probabilities, split, spec)
+        self.misread = measure_misread(evaluation.confusions)
+        one_hot = np.eye(spec.classes, dtype=np.float32)[split.labels]
+        losses = keras.losses.get(self.config.loss)(one_hot, probabilities)
+        return {
+            "captcha_accuracy": evaluation.accuracy,
+            "character_accuracy": evaluation.character_accuracy,
+            "loss": float(np.mean(losses)),
+        }
 
     def progress(self, step: int) -> float:
         """Share of the training that is done; a limit in minutes may end it before the passes."""

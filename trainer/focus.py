@@ -7,31 +7,22 @@ captchas. Choosing by what is still wrong spends the steps where they count; com
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
 import numpy as np
 import numpy.typing as npt
-
-from trainer.dataset import Split
 
 Shares = npt.NDArray[np.float64]
 """Of each class, how much is misread or read where another one stands: float64 (classes,)."""
 
 
-def measure_misread(recogniser: keras.Model, batches: Any, split: Split) -> Shares:
-    """What `recogniser` misreads of a split. batches: its images, in order.
+def measure_misread(confusions: npt.NDArray[np.int64]) -> Shares:
+    """What was misread. confusions: (classes, classes), how often row was read as column.
 
     Both sides of a mistake count: if only what was missed did, of two look-alikes the one misread
     more often would be shown more often, and after the next pass it would be the other one.
     """
-    answers = recogniser.predict(batches.map(lambda images, _: images), verbose=0)
-    count = answers.shape[-1]
-    read = answers.argmax(axis=-1)
-    wrong = read != split.labels
-    totals = np.bincount(split.labels.ravel(), minlength=count)
-    mistakes = np.bincount(split.labels[wrong], minlength=count)
-    mistakes += np.bincount(read[wrong], minlength=count)
+    right = confusions.diagonal()
+    totals = confusions.sum(axis=1)
+    mistakes = totals - right + confusions.sum(axis=0) - right
     # What hardly occurs can be read more often than it is there.
     shares: Shares = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
     return shares

@@ -102,14 +102,15 @@ def _find_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec
             height=height,
         )
     except SpecError as error:
-        raise FolderError(f"the file names in {folder} make no labels: {error}") from None
+        raise FolderError(f"the pictures in {folder} make no captchas: {error}") from None
 
 
 def _size(file: Path) -> tuple[int, int]:
     try:
         with Image.open(file) as image:  # its header only
             return image.size
-    except OSError as error:
+    except Exception as error:
+        # A header can promise more than any memory holds, or be broken in a dozen ways of Pillow's.
         raise FolderError(f"{file.name}: this is not a picture: {error}") from None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.artifacts import ArtifactError, list_versions, publish, verify
+from shared.artifacts import ArtifactError, list_versions, publish, require_writable, verify
 from shared.datasets import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
@@ -44,14 +44,16 @@ def run(
     if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
         log.info("version %d was trained from exactly these settings: nothing to do", version)
         return
+    if own and not config.captchas:
+        require_target_size(config, own)
+    require_writable(models)
     name = f"{describe(source.spec)}-{config.network}-{fingerprint_run(config, captchas)}"
     with claim(data / "runs" / name) as directory:
         shares = list(list_shares(config, source))
-        require_disk(config, shares, client, data)
         require_memory(shares, len(own.texts) if own else 0, source.spec)
+        require_disk(config, shares, client, data)
         with importing("trainer.training"):
             splits = gather_splits(config, client, shares, source.spec, own)
-        require_target_size(config, splits)
         log.info("captchas ready after %.0f s", time.monotonic() - began)
         version, measured = train_and_publish(config, source, captchas, splits, directory, models)
     log.info("version %d published after %.0f s: %s", version, time.monotonic() - began, measured)
@@ -80,15 +82,20 @@ def find_captchas(
 
 
 def find_trained(models: Path, recipe: str, min_accuracy: float) -> int | None:
-    """The newest version that verifies, if it comes from this recipe and passes the gate."""
+    """The newest version that verifies, if it comes from this recipe.
+
+    Raises GateError if it does not pass a gate that was raised since: it would come out again.
+    """
     for version in reversed(list_versions(models)):
         try:
             manifest = verify(models / str(version))
         except ArtifactError as error:
             log.warning("version %d does not count: %s", version, error)
             continue
-        if manifest.recipe != recipe or find_shortfall(manifest.metrics, min_accuracy):
+        if manifest.recipe != recipe:
             return None
+        if shortfall := find_shortfall(manifest.metrics, min_accuracy):
+            raise GateError(f"version {version} came out of exactly these settings: {shortfall}")
         return version
     return None
 
@@ -154,9 +161,9 @@ def gather_splits(
     return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
 
 
-def require_target_size(config: TrainingConfig, splits: Splits) -> None:
+def require_target_size(config: TrainingConfig, own: Folder) -> None:
     """Raises GateError if a target would be met by luck: a folder alone leaves few to try it on."""
-    count = len(splits.validation)
+    count = len(own.split()["validation"])
     if config.target_accuracy and count < MIN_TARGET_EVALUATED:
         raise GateError(
             f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"

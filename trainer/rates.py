@@ -85,6 +85,7 @@ _EXPLODED, _BACK_TO_START = 3.0, 0.8  # times the lowest smoothed loss, and the 
 _OSCILLATION_TURNS = 0.75  # share of observations at which the loss turns round
 _OSCILLATION_SIZE = 0.5  # standard deviation over mean
 _RAISE, _LOWER, _RECOVER = 3.0, 0.5, 0.3
+_SAFE_SHARE = 0.5  # of a rate that led astray: no higher afterwards
 _HIGHEST_SHARE, _LOWEST_SHARE = 16.0, 1e-3  # of the rate it began with
 
 
@@ -99,7 +100,9 @@ class Watchful:
     first_losses: list[float] = field(default_factory=list)
     """Of the first few observations."""
     lowest: float = math.inf
-    """The lowest smoothed loss so far."""
+    """The lowest smoothed loss of the network as it is: what was gone back from does not count."""
+    too_high: float = math.inf
+    """The lowest rate that led astray."""
     quiet: int = 0
     """Observations since it was last lower."""
 
@@ -140,6 +143,8 @@ class Watchful:
             return None
         if self.current >= self.first_rate * _HIGHEST_SHARE:
             return None
+        if self.current * _RAISE > _SAFE_SHARE * self.too_high:
+            return None
         why = f"flat at the start: {recent:.3g} after {self.first_loss:.3g}"
         return self._move(step, _RAISE, why)
 
@@ -162,6 +167,9 @@ class Watchful:
         return None
 
     def _move(self, step: int, factor: float, reason: str, restores: bool = False) -> Move:
+        if restores:
+            # What comes back has a loss of its own, early on that of an untrained network.
+            self.lowest, self.too_high = math.inf, min(self.current, self.too_high)
         lowest, highest = self.first_rate * _LOWEST_SHARE, self.first_rate * _HIGHEST_SHARE
         self.current = min(max(self.current * factor, lowest * _RECOVER), highest)
         self.losses.clear()

@@ -20,7 +20,7 @@ from trainer import plots
 from trainer.client import Source
 from trainer.config import TrainingConfig, fingerprint_recipe
 from trainer.dataset import Splits
-from trainer.evaluation import Evaluation, evaluate
+from trainer.evaluation import evaluate
 from trainer.export import choose_golden, export, load_exported
 from trainer.fitting import Loop
 from trainer.looks import look_again
@@ -35,7 +35,6 @@ class Artifact:
 
     directory: Path
     draft: ManifestDraft
-    evaluation: Evaluation
     finished: bool
     """Whether it would end here however long it may take: not if only the time was over."""
 
@@ -71,7 +70,7 @@ def train_and_evaluate(
         "parameters": recogniser.count_params(),
         "train_s": round(course.elapsed_s, 1),
         "images_per_s": round(course.steps * config.batch_size / course.elapsed_s, 1),
-        "passes": len(course.passes),
+        "passes": course.passes[-1]["pass"],
         "ended_because": course.reason,
     }
     draft = ManifestDraft(
@@ -84,7 +83,7 @@ def train_and_evaluate(
         libraries=_library_versions(),
         golden=choose_golden(recognise, splits.test, spec),
     )
-    return Artifact(workdir, draft, evaluation, finished=not course.out_of_time)
+    return Artifact(workdir, draft, finished=not course.out_of_time)
 
 
 def _library_versions() -> dict[str, str]:

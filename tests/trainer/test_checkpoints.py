@@ -58,7 +58,7 @@ def test_a_damaged_one_is_set_aside_with_a_message(
     )
     with caplog.at_level(logging.WARNING):
         assert same(checkpoints.load(SHAPES), checkpoint(1))
-    assert "pass-00002.npz is damaged" in caplog.text
+    assert "pass-00002.npz cannot be used" in caplog.text
     assert "set aside as pass-00002.damaged" in caplog.text
     assert (tmp_path / "pass-00002.damaged").exists()
 

@@ -53,7 +53,8 @@ def test_the_course_recipe_is_what_the_course_did() -> None:
         ({"TRAIN_LEARNING_RATE": "nan"}, "learning_rate must be above 0"),
         ({"TRAIN_MIN_ACCURACY": "99"}, "min_accuracy must be from 0 to 1, not 99"),
         ({"TRAIN_TEST_CAPTCHAS": "5"}, "test_captchas must be at least 100, not 5"),
-        ({"TRAIN_BATCH_SIZE": "100000"}, "batch_size must be at most captchas"),
+        ({"TRAIN_BATCH_SIZE": "100000"}, "batch_size must be from 1 to 1024, not 100000"),
+        ({"TRAIN_BATCH_SIZE": "64", "TRAIN_CAPTCHAS": "10"}, "batch_size must be at most captchas"),
         ({"TRAIN_SEED": "-1"}, "seed must be from 0"),
         ({"TRAIN_CAPTCHAS": "0"}, "captchas must be at least 1, not 0"),
         ({"TRAIN_DRAWINGS": "old"}, "drawings must be some of current,classic, each once"),
@@ -119,12 +120,31 @@ def test_the_recipe_changes_with_all_that_changes_the_model_and_not_with_the_gat
     assert fingerprint_recipe(TrainingConfig(look_alikes="17"), captchas) == base
 
 
-def test_a_run_is_the_same_whenever_it_is_to_stop_and_whatever_is_done_with_it() -> None:
+def test_a_run_is_the_same_whenever_it_is_to_stop() -> None:
     base = fingerprint_run(TrainingConfig(), {})
-    assert fingerprint_run(TrainingConfig(max_minutes=5, patience=2), {}) == base
-    assert fingerprint_run(TrainingConfig(target_accuracy=0.5), {}) == base
-    assert fingerprint_run(TrainingConfig(looks=3), {}) == base
+    assert fingerprint_run(TrainingConfig(target_accuracy=0.5, patience=2), {}) == base
     assert fingerprint_run(TrainingConfig(learning_rate=0.1), {}) != base
+
+
+def test_more_minutes_are_the_same_run_and_a_limit_at_all_is_another() -> None:
+    timed = fingerprint_run(TrainingConfig(max_minutes=5), {})
+    assert fingerprint_run(TrainingConfig(max_minutes=0.5), {}) == timed
+    assert fingerprint_run(TrainingConfig(), {}) != timed
+
+
+def test_a_folder_alone_takes_a_preset_whose_look_alikes_the_generator_would_draw() -> None:
+    config = read_config({"TRAIN_PRESET": "letters"}, ["--captchas", "0", "--folder", "own"])
+    assert (config.captchas, config.look_alike_captchas, config.network) == (0, 0, "wide")
+    with pytest.raises(ConfigError, match="look_alike_captchas must be 0, as captchas are, not 7"):
+        read_config({}, ["--captchas", "0", "--folder", "own", "--look-alike-captchas", "7"])
+
+
+def test_a_target_for_a_folder_alone_does_not_ask_for_captchas_of_the_generator() -> None:
+    config = read_config(
+        {"TRAIN_PRESET": "course"},
+        ["--captchas", "0", "--folder", "own", "--target-accuracy", "0.9"],
+    )
+    assert config.target_accuracy == 0.9
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

@@ -13,12 +13,18 @@ import keras
 import numpy as np
 import pytest
 
+from shared.labels import encode
+from shared.spec import CaptchaSpec
 from tests.conftest import SMALL, SPEC
 from trainer import fitting
+from trainer.board import Board
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Split, Splits
+from trainer.evaluation import evaluate
 from trainer.fitting import Loop
+from trainer.focus import measure_misread
+from trainer.looks import look_again
 from trainer.networks import build_recogniser
 from trainer.watch import TrainingError, Watch
 
@@ -218,19 +224,63 @@ def test_an_explosion_at_the_very_end_of_a_pass_is_undone(tmp_path: Path, few: S
         course, weights = train(config, few, tmp_path)
     (move,) = [move for move in course.moves if move.restores]
     assert 1_000 < move.step <= 1_100  # in the pass after
-    assert course.passes[3]["val_loss"] > 10 * course.passes[2]["val_loss"]
+    assert course.passes[3]["val_loss"] > 5 * course.passes[2]["val_loss"]
     assert course.passes[4]["val_loss"] < 1.5 * course.passes[2]["val_loss"]
     assert math.isfinite(course.passes[4]["loss"])
     # Those that exploded; a variance of batch normalisation is in the thousands anyway.
     assert max(np.abs(array).max() for array in weights[-2:]) < 100
 
 
-def test_tensorboard_finds_event_files(tmp_path: Path, few: Splits) -> None:
+def test_the_validation_reads_as_what_is_published_does(tmp_path: Path) -> None:
+    spec = CaptchaSpec("ab", 2, 60, 40, min_length=1)
+    split = Split(np.zeros((8, 40, 60), np.uint8), encode(["a"] * 8, spec))
+    config = dataclasses.replace(SMALL, captchas=8, batch_size=8)
+    recogniser = build_recogniser("compact", spec)
+    loop = Loop(recogniser, config, Splits(split, split, split), spec, tmp_path, io.StringIO())
+
+    class Reader:
+        def predict(self, batches: Any, verbose: int) -> np.ndarray:
+            images = np.concatenate([batch.numpy() for batch in batches])
+            assert np.array_equal(images, split.images)
+            # Likeliest in the first place is the end, but no text of this spec is empty.
+            return np.tile(np.array([[0.4, 0.1, 0.5], [0.05, 0.05, 0.9]], np.float32), (8, 1, 1))
+
+    loop.reader = Reader()
+    figures = loop.validate()
+    assert (figures["captcha_accuracy"], figures["character_accuracy"]) == (1.0, 1.0)
+    assert figures["loss"] == pytest.approx(-np.log([0.4, 0.9]).mean(), rel=1e-5)
+    assert not loop.misread.any()
+
+
+def test_several_looks_are_validated_as_several(tmp_path: Path, few: Splits) -> None:
+    config = dataclasses.replace(SHORT, looks=2, epochs=1)
+    loop = Loop(build_recogniser("compact", SPEC), config, few, SPEC, tmp_path, io.StringIO())
+    course = loop.run()
+    twice = look_again(loop.recogniser, 2)
+    expected = evaluate(lambda images: twice.predict(images, verbose=0), few.validation, SPEC)
+    assert course.passes[-1]["val_captcha_accuracy"] == expected.accuracy
+    assert np.array_equal(measure_misread(expected.confusions), loop.misread)
+
+
+def test_a_pass_that_was_cut_off_has_a_place_of_its_own_on_the_board(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    board.show_pass({"pass": 1, "val_loss": 0.5})
+    board.show_pass({"pass": 1.1, "val_loss": 0.4})
+    events = read_events(tmp_path)
+    assert [event.step for event in events.Tensors("passes/val_loss")] == [1, 2]
+
+
+def read_events(directory: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(dataclasses.replace(SHORT, epochs=2), few, tmp_path)
-    events = EventAccumulator(str(tmp_path))
+    events = EventAccumulator(str(directory))
     events.Reload()
+    return events
+
+
+def test_tensorboard_finds_event_files(tmp_path: Path, few: Splits) -> None:
+    train(dataclasses.replace(SHORT, epochs=2), few, tmp_path)
+    events = read_events(tmp_path)
     assert {"passes/val_captcha_accuracy", "steps/loss", "steps/learning_rate"} <= set(
         events.Tags()["tensors"]
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +99,34 @@ def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
             read_folder(folder, spec)
 
 
+def test_a_header_that_promises_too_much_is_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own")
+    huge = png_header(20_000, 20_000)
+    (folder / "Ab_0.png").write_bytes(huge)  # first in order: the size is asked of the first few
+    for spec in (SPEC, None):
+        with pytest.raises(FolderError, match=r"^Ab_0\.png: "):
+            read_folder(folder, spec)
+
+
+def png_header(width: int, height: int) -> bytes:
+    content = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(content))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + content + checksum
+
+
+def test_pictures_too_large_for_captchas_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for index in range(100):
+        Image.new("L", (1200, 400)).save(folder / f"ab_{index}.png")
+    with pytest.raises(FolderError, match=r"the pictures in .* make no captchas: width must be"):
+        read_folder(folder, None)
+
+
 def test_names_that_make_no_labels_are_told(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own")
     Image.new("L", (40, 20)).save(folder / "a b_1.png")
-    with pytest.raises(FolderError, match="make no labels: charset holds ' '"):
+    with pytest.raises(FolderError, match="make no captchas: charset holds ' '"):
         read_folder(folder, None)
 
 

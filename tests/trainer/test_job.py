@@ -136,6 +136,26 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     assert counts[0] > 130
 
 
+def test_a_gate_that_was_raised_does_not_train_the_same_again(tmp_path: Path, folder: Path) -> None:
+    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+    run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    raised = dataclasses.replace(config, min_accuracy=1.0)
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(GateError, match=r"version 1 came out of exactly these settings: .* less"):
+        run(raised, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    assert not (tmp_path / "data").exists()
+
+
+def test_where_nothing_can_be_published_nothing_is_trained(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "models" / ".lock").mkdir(parents=True)
+    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+    with pytest.raises(OSError, match="lock"):
+        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_target_is_not_met_by_luck_on_the_few_that_a_folder_leaves(
     tmp_path: Path, folder: Path
 ) -> None:

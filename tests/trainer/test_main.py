@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
+import pytest
 
 from shared.artifacts import list_versions, verify
 from trainer.config import TrainingConfig
@@ -75,6 +76,17 @@ def test_a_wrong_setting_ends_at_once_with_its_name(tmp_path: Path) -> None:
     result = train(tmp_path, "http://127.0.0.1:9", TRAIN_EPOCHS="many")
     assert result.returncode == 2
     assert result.stderr.strip().endswith("TRAIN_EPOCHS must be a whole number, not 'many'")
+
+
+@pytest.mark.parametrize(
+    "url", ["generator:8000", "http://localhost:80o0", "http://[::1", "http:///x"]
+)
+def test_an_address_that_is_none_is_refused_at_once(tmp_path: Path, url: str) -> None:
+    result = train(tmp_path, url)
+    assert result.returncode == 2
+    assert "GENERATOR_URL" in result.stderr
+    assert repr(url) in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_without_a_generator_it_ends_with_a_sentence(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trainer.rates import Move, Planned, RatePolicy, Watchful, build_policy
+from trainer.rollback import Rollback
 
 
 def feed(policy: RatePolicy, losses: list[float], start: int = 0) -> list[Move]:
@@ -63,6 +64,34 @@ def test_an_explosion_goes_back_and_lowers_the_rate() -> None:
     assert move.restores
     assert move.rate == pytest.approx(0.0003)
     assert "exploded" in move.reason
+
+
+def test_what_comes_back_is_not_held_to_the_loss_of_what_exploded() -> None:
+    # The only trusted state is the untrained network: its loss is that of the start again.
+    policy, rollback = Watchful(0.004), Rollback([np.array(0)], [np.array(0)])
+    losses = fall(2.3, 0.5, 14)
+    moves, position = [], 0
+    for step in range(100):
+        loss = 9.1 if step == 14 else losses[min(position, 13)]
+        move = policy.observe(step, loss)
+        position += 1
+        if move is None:
+            rollback.look(lambda: [np.array(position)])  # noqa: B023 - called at once
+            continue
+        moves.append(move)
+        if move.restores:
+            state = rollback.go_back()
+            assert state is not None
+            position = int(state[0])
+    assert [move.restores for move in moves] == [True, False]
+    assert "plateau" in moves[1].reason
+
+
+def test_a_rate_that_led_astray_is_not_raised_to_again() -> None:
+    policy = Watchful(0.001)
+    raised, back = feed(policy, [*[2.3] * 7, math.nan])
+    assert (raised.rate, back.rate) == pytest.approx((0.003, 0.0009))
+    assert feed(policy, [2.3] * 100) == []  # 0.0027 would be nearly what failed
 
 
 def test_falling_back_to_chance_is_an_explosion_too() -> None:
