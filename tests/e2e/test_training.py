@@ -22,7 +22,7 @@ ASIDE = {"MODELS_DIR": "/tmp/models", "TRAIN_MIN_ACCURACY": "0"}
 def test_a_killed_training_goes_on_and_keeps_to_its_minutes(stack: Stack) -> None:
     settings = SMALL | ASIDE | {"TRAIN_SEED": "79", "TRAIN_CAPTCHAS": "1000"}
     endless = settings | {"TRAIN_EPOCHS": "5000"}
-    killed = run_trainer(stack, **endless)
+    killed = run_trainer(stack, **endless, TRAIN_MAX_MINUTES="60")
     eventually(lambda: "pass 3:" in raw_log_of(killed), 120, "three passes are done")
     subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
     assert finish(stack, killed)[0] == 137
