@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from shared.labels import decode
@@ -74,16 +75,31 @@ def _thin_out(looks: Sequence[Look]) -> Sequence[Look]:
     return [*looks[:-1:every], looks[-1]]
 
 
+def pick_shown(right: npt.NDArray[np.bool_], places: int) -> npt.NDArray[np.intp]:
+    """Rows to show, at most `places`: misread ones first, which take half of them at most.
+
+    right: (N,). They come from everywhere: captchas of different drawings lie one after the other.
+    """
+
+    def spread(rows: npt.NDArray[np.intp], most: int) -> list[int]:
+        wanted = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)
+        return [int(rows[row]) for row in wanted]
+
+    wrong = spread(np.flatnonzero(~right), places // 2)
+    return np.array(wrong + spread(np.flatnonzero(right), places - len(wrong)), np.intp)
+
+
 def plot_gallery(split: Split, evaluation: Evaluation, spec: CaptchaSpec, target: Path) -> None:
-    """Captchas with truth and prediction: the misread ones first, half of the places at most."""
-    places = _GALLERY_ROWS * _GALLERY_COLUMNS
+    """Captchas with truth and prediction, the misread ones first."""
     right = (evaluation.predictions == split.labels).all(axis=1)
-    wrong = np.flatnonzero(~right)[: places // 2]
-    chosen = np.concatenate([wrong, np.flatnonzero(right)[: places - len(wrong)]])
+    chosen = pick_shown(right, _GALLERY_ROWS * _GALLERY_COLUMNS)
     truths = decode(split.labels[chosen], spec)
     reads = decode(evaluation.predictions[chosen], spec)
     figure = Figure(figsize=(2.4 * _GALLERY_COLUMNS, 1.35 * _GALLERY_ROWS), layout="constrained")
-    figure.suptitle(f"{evaluation.correct:,} of {evaluation.n:,} captchas read right")
+    figure.suptitle(
+        f"{evaluation.correct:,} of {evaluation.n:,} captchas read right; the misread ones first,"
+        " the truth on the left"
+    )
     grid = figure.subplots(_GALLERY_ROWS, _GALLERY_COLUMNS)
     for axes in grid.flat:
         axes.axis("off")

@@ -163,7 +163,7 @@ DONE_BY_TESTS = {
     "TRAIN_PRESET=course docker compose up": "below",
     "docker compose up -d tensorboard": "test_tensorboard_shows_the_trainings",
     "docker compose run --rm trainer --preset best": "by hand: it takes an hour",
-    "docker compose run --rm trainer --max-minutes 10 --target-accuracy 0.995": (
+    "docker compose run --rm trainer --epochs 100 --max-minutes 10 --target-accuracy 0.995": (
         "test_a_killed_training_goes_on"
     ),
     "make train DATA=folder": "test_a_folder_of_ones_own_is_trained_on",
@@ -173,6 +173,7 @@ DONE_BY_TESTS = {
     "make lint": ".ci/run",
     "make e2e": ".ci/run",
     "make bench-serving": "by hand: it needs a quiet machine",
+    "make bench-releases": "by hand: it installs old releases from PyPI",
     "make fuzz": "in short by `make test`",
     "make audit": "by hand: it needs PyPI's advisories",
     "make lock": "by hand, when dependencies change",

@@ -8,14 +8,35 @@ import string
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image
 
 from shared.spec import CaptchaSpec
 from trainer.networks import NETWORKS
-from trainer.plots import draw_network
+from trainer.plots import draw_network, pick_shown
 
 LETTERS = CaptchaSpec(string.digits + string.ascii_uppercase)
+
+
+def test_misread_captchas_are_shown_first_in_half_of_the_places_and_from_everywhere() -> None:
+    right = np.ones(1_000, bool)
+    right[::10] = False
+    shown = pick_shown(right, 24)
+    assert len(set(shown)) == 24
+    assert not right[shown[:12]].any()
+    assert right[shown[12:]].all()
+    for part in (shown[:12], shown[12:]):
+        assert part.min() < 20
+        assert part.max() > 980
+
+
+@pytest.mark.parametrize(("wrong", "places"), [(0, 24), (3, 24), (30, 24), (3, 2)])
+def test_places_are_filled_if_there_are_captchas_for_them(wrong: int, places: int) -> None:
+    right = np.arange(30) >= wrong
+    shown = pick_shown(right, places)
+    assert len(set(shown)) == min(places, 30 - wrong + min(wrong, places // 2))
+    assert (~right[shown]).sum() == min(wrong, places // 2)
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
