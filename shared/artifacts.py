@@ -139,7 +139,6 @@ def verify(version_dir: Path) -> Manifest:
 
 def require_writable(root: Path) -> None:
     """Raises OSError if nothing could be published there: better known before than after."""
-    root.mkdir(parents=True, exist_ok=True)
     with _locked(root):
         pass
 
@@ -149,7 +148,6 @@ def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
 
     Killed at any moment, it leaves either the whole version or none. Returns the number.
     """
-    root.mkdir(parents=True, exist_ok=True)
     with _locked(root):
         for abandoned in root.glob(f"{_INCOMING}*"):
             shutil.rmtree(abandoned)
@@ -185,7 +183,8 @@ def _complete(source: Path, incoming: Path, draft: ManifestDraft) -> None:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Two trainers on one volume publish one after the other."""
+    """Two trainers on one volume publish one after the other; the first one makes the directory."""
+    root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -179,8 +179,8 @@ def fingerprint_run(config: TrainingConfig, captchas: Mapping[str, str]) -> str:
     follows the clock, and what comes out is not what the passes alone would have made.
     """
     timed = float(config.max_minutes > 0)
-    endless = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=timed)
-    return fingerprint_recipe(endless, captchas)
+    run = dataclasses.replace(config, target_accuracy=0.0, patience=0, max_minutes=timed)
+    return fingerprint_recipe(run, captchas)
 
 
 def read_config(environment: Mapping[str, str], arguments: Sequence[str]) -> TrainingConfig:

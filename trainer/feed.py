@@ -46,10 +46,10 @@ def feed_pass(
     alone.
     """
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size).enumerate()
-    gather = _gatherer(split, spec)
+    gather, labels = _image_gatherer(split, spec), tf.constant(split.labels)
 
     def prepare(batch: Any, chosen: Any) -> Any:
-        images, one_hot = gather(chosen)
+        images = gather(chosen)
         seed = tf.stack([tf.constant(config.seed, tf.int64) * 100_003 + number, batch])
         varied = tf.random.stateless_uniform((), seed + 1) < config.variation
         fed = tf.cond(
@@ -57,6 +57,7 @@ def feed_pass(
             lambda: vary(images, seed, config.shift, config.shift_down),
             lambda: move(images, seed, config.shift, config.shift_down),
         )
+        one_hot = tf.one_hot(tf.gather(labels, chosen), spec.classes)
         return tf.ensure_shape(fed, images.shape), one_hot
 
     return batches.map(prepare).prefetch(4)
@@ -68,15 +69,13 @@ def feed_plain(split: Split, spec: CaptchaSpec, batch_size: int, rows: Rows) -> 
     # Each counts alike: not one with a rest of captchas.
     whole = len(few) >= batch_size
     batches = tf.data.Dataset.from_tensor_slices(few).batch(batch_size, drop_remainder=whole)
-    gather = _gatherer(split, spec)
-    return batches.map(lambda chosen: gather(chosen)[0]).prefetch(4)
+    return batches.map(_image_gatherer(split, spec)).prefetch(4)
 
 
 def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:
     """Batches uint8 (B, height, width) of all captchas of a split, as they are."""
     rows = tf.data.Dataset.range(len(split)).batch(_VALIDATION_BATCH)
-    gather = _gatherer(split, spec)
-    return rows.map(lambda chosen: gather(chosen)[0]).prefetch(4)
+    return rows.map(_image_gatherer(split, spec)).prefetch(4)
 
 
 def count_steps(split: Split, config: TrainingConfig) -> int:
@@ -98,18 +97,16 @@ def _slice(rows: range) -> slice:
     return slice(rows.start, rows.stop)
 
 
-def _gatherer(split: Split, spec: CaptchaSpec) -> Any:
-    """From row numbers to a batch, at once: several times cheaper than image by image.
+def _image_gatherer(split: Split, spec: CaptchaSpec) -> Any:
+    """From row numbers to their images, at once: several times cheaper than one by one.
 
     Picked by numpy out of the memory where the captchas are: a tensor would hold them twice.
     """
-    labels = tf.constant(split.labels)
 
     def gather(rows: Any) -> Any:
         images = tf.numpy_function(
             lambda chosen: split.images[chosen], [rows], tf.uint8, stateful=False
         )
-        images = tf.ensure_shape(images, (None, spec.height, spec.width))
-        return images, tf.one_hot(tf.gather(labels, rows), spec.classes)
+        return tf.ensure_shape(images, (None, spec.height, spec.width))
 
     return gather

@@ -59,7 +59,7 @@ class Loop:
         self.course = Course()
         self.stopping = Stopping()
         self.misread: Shares = np.zeros(spec.classes)
-        # A pass is as good as what would be published of it reads.
+        # What is published in the end: a pass is as good as this reads.
         self.reader = look_again(recogniser, config.looks)
         self.policy: RatePolicy = build_policy(config.schedule, config.learning_rate, {})
         self.number = 0

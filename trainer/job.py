@@ -44,8 +44,8 @@ def run(
     if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
         log.info("version %d was trained from exactly these settings: nothing to do", version)
         return
-    if own and not config.captchas:
-        require_target_size(config, own)
+    if own and config.target_accuracy and not config.captchas:
+        require_target_size(own)
     require_writable(models)
     name = f"{describe(source.spec)}-{config.network}-{fingerprint_run(config, captchas)}"
     with claim(data / "runs" / name) as directory:
@@ -161,10 +161,10 @@ def gather_splits(
     return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
 
 
-def require_target_size(config: TrainingConfig, own: Folder) -> None:
+def require_target_size(own: Folder) -> None:
     """Raises GateError if a target would be met by luck: a folder alone leaves few to try it on."""
     count = len(own.split()["validation"])
-    if config.target_accuracy and count < MIN_TARGET_EVALUATED:
+    if count < MIN_TARGET_EVALUATED:
         raise GateError(
             f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
             f" and the folder leaves {count}"

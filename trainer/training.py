@@ -23,7 +23,6 @@ from trainer.dataset import Splits
 from trainer.evaluation import evaluate
 from trainer.export import choose_golden, export, load_exported
 from trainer.fitting import Loop
-from trainer.looks import look_again
 from trainer.networks import NETWORKS, build_recogniser
 
 log = logging.getLogger(__name__)
@@ -57,8 +56,9 @@ def train_and_evaluate(
     spec = source.spec
     recogniser = build_recogniser(config.network, spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
-    course = Loop(recogniser, config, splits, spec, run, stream).run()
-    export(look_again(recogniser, config.looks), spec, workdir)
+    loop = Loop(recogniser, config, splits, spec, run, stream)
+    course = loop.run()
+    export(loop.reader, spec, workdir)
     recognise = load_exported(workdir)
     evaluation = evaluate(recognise, splits.test, spec)
     course.write_csv(workdir / "history.csv")

@@ -115,7 +115,7 @@ def write_table(
             yield f"| {release} | not measured: {outcome} | |"
             continue
         low, high = wilson_interval(outcome.correct, outcome.n)
-        yield f"| {release} | {outcome.correct / outcome.n:.2%} | {low:.2%} to {high:.2%} |"
+        yield f"| {release} | {outcome.accuracy:.2%} | {low:.2%} to {high:.2%} |"
 
 
 def main(arguments: Any = None) -> int:
