@@ -35,15 +35,17 @@ class Recorder(Mapping[str, str]):
         return 0
 
 
-def asked_for() -> set[str]:
-    recorder = Recorder()
-    GeneratorSettings.from_environment(recorder)
-    InferenceSettings.from_environment(recorder)
+def asked_for() -> dict[str, set[str]]:
+    """What each service reads."""
+    generator, inference = Recorder(), Recorder()
+    GeneratorSettings.from_environment(generator)
+    InferenceSettings.from_environment(inference)
     read_in_main = re.findall(
         r'os\.environ, "([A-Z_]+)"', (ROOT / "trainer" / "__main__.py").read_text()
     )
     training = {f"{ENVIRONMENT_PREFIX}{f.name.upper()}" for f in dataclasses.fields(TrainingConfig)}
-    return recorder.asked | set(read_in_main) | training | {f"{ENVIRONMENT_PREFIX}PRESET"}
+    trainer = set(read_in_main) | training | {f"{ENVIRONMENT_PREFIX}PRESET"}
+    return {"generator": generator.asked, "inference": inference.asked, "trainer": trainer}
 
 
 def documented() -> dict[str, str]:
@@ -53,7 +55,7 @@ def documented() -> dict[str, str]:
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     only_compose = {"PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR"}
-    assert set(documented()) - only_compose == asked_for()
+    assert set(documented()) - only_compose == set().union(*asked_for().values())
 
 
 def test_the_documented_defaults_of_the_training_are_the_real_ones() -> None:
@@ -81,12 +83,14 @@ def show(value: object) -> str:
 
 def test_compose_hands_every_setting_on() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
+    services = dict(re.findall(r"^  ([a-z]+):(?: &\w+)?\n((?:    .*\n)+)", compose, re.MULTILINE))
     given_by_the_image = {
         "GENERATOR_HOST", "GENERATOR_PORT", "INFERENCE_HOST", "INFERENCE_PORT", "MODELS_DIR",
-        "DATA_DIR", "GENERATOR_URL",
+        "DATA_DIR", "GENERATOR_URL", "ENGINE",
     }  # fmt: skip
-    for key in asked_for() - given_by_the_image:
-        assert f"{key}: " in compose, key
+    for service, asked in asked_for().items():
+        for key in asked - given_by_the_image:
+            assert f"      {key}: ${{{key}:-}}\n" in services[service], (service, key)
     for key in documented():
         if key in ("PORT", "TENSORBOARD_PORT", "FONTS_DIR"):
             assert f"${{{key}:-" in compose

@@ -50,6 +50,9 @@ def test_the_same_seed_gives_the_same_bytes_and_no_seed_gives_new_ones(
 def test_a_captcha_that_was_drawn_without_seed_can_be_drawn_again(generator: httpx.Client) -> None:
     drawn = generator.get("/captcha").json()
     assert generator.get("/captcha", params={"seed": drawn["seed"]}).json() == drawn
+    picture = generator.get("/captcha.png")
+    again = generator.get("/captcha.png", params={"seed": picture.headers["x-captcha-seed"]})
+    assert again.content == picture.content
 
 
 def test_json_and_png_of_a_seed_are_the_same_captcha(generator: httpx.Client) -> None:

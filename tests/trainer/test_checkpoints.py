@@ -70,6 +70,18 @@ def test_one_of_another_network_is_set_aside(tmp_path: Path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".damaged"]
 
 
+def test_one_of_an_older_release_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer.checkpoints._FORMAT", 1)
+        checkpoints.save(checkpoint(1))
+    assert checkpoints.load(SHAPES) is None
+    assert "format 1, expected" in caplog.text
+    assert [path.suffix for path in tmp_path.iterdir()] == [".damaged"]
+
+
 def test_one_that_was_never_finished_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "pass-00007.part").write_bytes(b"half")
     assert Checkpoints(tmp_path).load(SHAPES) is None

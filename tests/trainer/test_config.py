@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from trainer.config import (
@@ -104,18 +106,27 @@ def test_the_recipe_changes_with_all_that_changes_the_model_and_not_with_the_gat
     base = fingerprint_recipe(TrainingConfig(), captchas)
     assert fingerprint_recipe(TrainingConfig(min_accuracy=0.1), captchas) == base
     assert fingerprint_recipe(TrainingConfig(folder="/elsewhere"), captchas) == base
-    others = {
-        fingerprint_recipe(TrainingConfig(seed=2), captchas),
-        fingerprint_recipe(TrainingConfig(epochs=7), captchas),
-        fingerprint_recipe(TrainingConfig(max_minutes=7), captchas),
-        fingerprint_recipe(TrainingConfig(looks=2), captchas),
-        fingerprint_recipe(TrainingConfig(look_alike_captchas=2), captchas),
-        fingerprint_recipe(TrainingConfig(look_alike_captchas=2, look_alikes="17"), captchas),
-        fingerprint_recipe(TrainingConfig(), captchas | {"spec": "other"}),
-        fingerprint_recipe(TrainingConfig(), captchas | {"drawing": "other"}),
-        fingerprint_recipe(TrainingConfig(), captchas | {"own": "other"}),
+    changed = {
+        "network": "wide",
+        "drawings": "classic",
+        "loss": "binary_crossentropy",
+        "optimizer": "adam",
+        "schedule": "watchful",
     }
-    assert len(others | {base}) == 10
+    others = {fingerprint_recipe(TrainingConfig(), captchas | {name: "other"}) for name in captchas}
+    fields = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
+    for name in ("min_accuracy", "folder", "look_alikes"):
+        del fields[name]
+    for name, default in fields.items():
+        value = changed[name] if isinstance(default, str) else default + 1
+        if name in ("variation", "focus", "weight_decay", "learning_rate", "target_accuracy"):
+            value = default + 0.01
+        others.add(fingerprint_recipe(TrainingConfig(**{name: value}), captchas))
+    drawn = TrainingConfig(look_alike_captchas=2)
+    assert TrainingConfig().look_alike_captchas == 0
+    others.add(fingerprint_recipe(dataclasses.replace(drawn, look_alikes="17"), captchas))
+    assert fingerprint_recipe(dataclasses.replace(drawn, look_alikes="71"), captchas) not in others
+    assert len(others | {base}) == 1 + len(captchas) + len(fields) + 1
     # Look-alikes of which no captcha is drawn.
     assert fingerprint_recipe(TrainingConfig(look_alikes="17"), captchas) == base
 

@@ -24,8 +24,9 @@ def reads(predictions: np.ndarray):
 def test_a_captcha_counts_only_if_every_character_is_right() -> None:
     labels = np.array([[0, 1], [2, 2], [1, 0], [1, 1]], np.int32)
     recognise, images = reads(np.array([[0, 1], [2, 1], [1, 0], [0, 0]]))
-    result = evaluate(recognise, Split(images, labels), SPEC)
+    result = evaluate(recognise, Split(images, labels, (("a", 1), ("b", 3))), SPEC)
     assert (result.correct, result.n, result.accuracy) == (2, 4, 0.5)
+    assert result.by_origin == {"a": (1, 1), "b": (1, 3)}
     assert result.character_accuracy == 5 / 8
     assert result.confusions.tolist() == [[2, 0, 0], [2, 2, 0], [0, 1, 1]]
     assert result.most_confused(SPEC, 5) == [("b", "a", 2), ("c", "b", 1)]

@@ -48,6 +48,35 @@ def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
     assert read(feed(splits.validation, other, 3)) != first
 
 
+def test_a_captcha_moves_across_and_down_as_far_as_each_is_said() -> None:
+    """Letters are told apart by how high they stand: across must not become down."""
+
+    def spread(shift: int, shift_down: int, variation: float) -> tuple[float, float]:
+        """How far apart down and across, in pixels, a blot in the middle comes to lie."""
+        images = np.full((400, 60, 160), 250, np.uint8)
+        images[:, 25:36, 75:86] = 0
+        split = Split(images, np.zeros((400, 4), np.int32), (("current", 400),))
+        config = dataclasses.replace(
+            STILL, batch_size=4, shift=shift, shift_down=shift_down, variation=variation
+        )
+        fed = np.concatenate([batch.numpy() for batch, _ in feed(split, config, 0)])
+        ink = fed.max(axis=(1, 2), keepdims=True).astype(float) - fed
+        down = (ink.sum(axis=2) * np.arange(60)).sum(axis=1) / ink.sum(axis=(1, 2))
+        across = (ink.sum(axis=1) * np.arange(160)).sum(axis=1) / ink.sum(axis=(1, 2))
+        return float(np.ptp(down)), float(np.ptp(across))
+
+    assert spread(3, 0, 0.0) == (0, 6)
+    assert spread(0, 2, 0.0) == (4, 0)
+    # Varied, it moves beside what its scale makes room for, and three times as far across.
+    down, across = spread(0, 0, 1.0)
+    down_as_well, further_across = spread(10, 0, 1.0)
+    assert further_across > across + 40
+    assert down_as_well == pytest.approx(down, abs=6)
+    further_down, across_as_well = spread(0, 10, 1.0)
+    assert further_down > down + 10
+    assert across_as_well == pytest.approx(across, abs=6)
+
+
 def test_in_order_nothing_is_moved(splits: Splits) -> None:
     fed = np.concatenate([images.numpy() for images in feed_in_order(splits.test, SPEC)])
     assert np.array_equal(fed, splits.test.images)

@@ -17,15 +17,19 @@ from shared.labels import encode
 from shared.spec import CaptchaSpec
 from tests.conftest import SMALL, SPEC
 from trainer import fitting
+from trainer.batchnorm import measure_statistics
 from trainer.board import Board
 from trainer.config import TrainingConfig
 from trainer.course import Course
 from trainer.dataset import Split, Splits
 from trainer.evaluation import evaluate
+from trainer.feed import feed_plain, list_rows
 from trainer.fitting import Loop
 from trainer.focus import measure_misread
 from trainer.looks import look_again
 from trainer.networks import build_recogniser
+from trainer.rollback import Rollback, State
+from trainer.stopping import Stopping
 from trainer.watch import TrainingError, Watch
 
 SHORT = dataclasses.replace(SMALL, captchas=1_000, epochs=3, variation=0.5)
@@ -96,6 +100,83 @@ def test_a_broken_training_ends_where_an_unbroken_one_does(
     assert whole.reason == "all 3 passes are done"
 
 
+def build(config: TrainingConfig, splits: Splits, run: Path) -> Loop:
+    return Loop(build_recogniser("compact", SPEC), config, splits, SPEC, run, io.StringIO())
+
+
+def test_all_that_decides_how_it_goes_on_survives_a_break(tmp_path: Path, few: Splits) -> None:
+    config = dataclasses.replace(SHORT, schedule="watchful", epochs=9, max_minutes=60.0)
+    before = build(config, few, tmp_path)
+    before.number = 4
+    before.course.elapsed_s = 1_000.0
+    before.course.passes = [{"pass": 4, "val_loss": 0.5}]
+    before.stopping = Stopping(best_accuracy=0.75, best_pass=3, improved_pass=2)
+    before.misread = np.linspace(0, 1, SPEC.classes)
+    for step, loss in enumerate([2.3] * 7):
+        before.policy.observe(step, loss)
+
+    def shifted(state: State, by: int) -> State:
+        return [array + by for array in state]
+
+    now = before.snapshot()
+    before.best = shifted(before.best, 3)
+    before.rollback = Rollback(shifted(now, 1), shifted(now, 2), quiet_looks=15, returns=4)
+    before.save()
+
+    after = build(config, few, tmp_path)
+    after.resume()
+    assert after.number == 4
+    assert after.before_s == 1_000.0
+    assert after.course == before.course
+    assert after.stopping == before.stopping
+    assert after.policy == before.policy
+    assert after.policy.rate(0) == pytest.approx(3 * config.learning_rate)
+    assert np.array_equal(after.misread, before.misread)
+    assert after.rollback is not None
+    assert after.rollback.counts == before.rollback.counts
+    for found, expected in [
+        (after.snapshot(), now),
+        (after.best, before.best),
+        (after.rollback.trusted, before.rollback.trusted),
+        (after.rollback.candidate, before.rollback.candidate),
+    ]:
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_loop_is_built_as_the_settings_say(tmp_path: Path, few: Splits) -> None:
+    loop = build(dataclasses.replace(SHORT, weight_decay=0.25), few, tmp_path)
+    assert isinstance(loop.recogniser.optimizer, keras.optimizers.AdamW)
+    assert loop.recogniser.optimizer.weight_decay == 0.25
+    course = dataclasses.replace(SHORT, optimizer="adam", loss="binary_crossentropy")
+    recogniser = build(course, few, tmp_path).recogniser
+    assert type(recogniser.optimizer) is keras.optimizers.Adam
+    assert recogniser.optimizer.weight_decay is None
+    truth = np.eye(5, dtype=np.float32)[[[0]]]
+    loss = recogniser.compute_loss(y=truth, y_pred=np.full((1, 1, 5), 0.2, np.float32))
+    assert float(loss) == pytest.approx(-(np.log(0.2) + 4 * np.log(0.8)) / 5)
+
+
+def test_the_plan_follows_the_clock_where_it_ends_first(tmp_path: Path, few: Splits) -> None:
+    loop = build(dataclasses.replace(SHORT, epochs=100, max_minutes=10.0), few, tmp_path)
+    loop.before_s = 300.0
+    assert loop.progress(0) == pytest.approx(0.5, abs=0.01)
+    loop.number = 90
+    assert loop.progress(0) == pytest.approx(0.9)
+
+
+def test_after_a_pass_the_statistics_are_those_of_what_was_trained_on(
+    tmp_path: Path, few: Splits
+) -> None:
+    config = dataclasses.replace(SHORT, variation=1.0, focus=0.0)
+    loop = build(config, few, tmp_path)
+    loop.do_pass()
+    found = loop.recogniser.get_weights()
+    rows = list_rows(few.train, config, 0)
+    measure_statistics(loop.recogniser, feed_plain(few.train, SPEC, config.batch_size, rows))
+    again = loop.recogniser.get_weights()
+    assert all(np.allclose(a, b, rtol=1e-5) for a, b in zip(found, again, strict=True))
+
+
 def test_the_focus_comes_after_a_fifth_of_the_training(
     tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,9 +189,11 @@ def test_the_focus_comes_after_a_fifth_of_the_training(
 
     original = fitting.list_rows
     monkeypatch.setattr(fitting, "list_rows", list_rows)
-    config = dataclasses.replace(SHORT, epochs=5, focus=0.5)
+    config = dataclasses.replace(SHORT, captchas=100, batch_size=25, epochs=6, focus=0.5)
+    tiny = Split(few.train.images[:100], few.train.labels[:100])
+    few = dataclasses.replace(few, train=tiny)
     train(config, few, tmp_path / "focused")
-    assert fed == [(0, False), (1, True), (2, True), (3, True), (4, True)]
+    assert fed == [(0, False), (1, False), (2, True), (3, True), (4, True), (5, True)]
     fed.clear()
     train(dataclasses.replace(config, focus=0.0), few, tmp_path / "not")
     assert not any(focused for _, focused in fed)

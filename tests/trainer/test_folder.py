@@ -44,6 +44,15 @@ def test_a_name_without_a_tail_is_a_label_as_the_course_named_them(tmp_path: Pat
     assert "cb" in read_folder(folder, None).texts
 
 
+@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "gif", "bmp", "webp"])
+def test_the_kinds_of_pictures_that_are_promised_are_read(tmp_path: Path, suffix: str) -> None:
+    folder = fill(tmp_path / "own", count=120)
+    Image.new("L", (40, 20), 77).save(folder / f"cc_1.{suffix}")
+    own = read_folder(folder, None)
+    image = own.images[own.texts.index("cc")]
+    assert np.abs(image.astype(int) - 77).max() <= 2
+
+
 def test_it_is_split_by_its_pixels_so_that_copies_stay_together(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own", count=400)
     before = read_folder(folder, None)

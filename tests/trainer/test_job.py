@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 import string
 from pathlib import Path
@@ -14,11 +15,13 @@ from PIL import Image
 
 from generator_service.drawing import list_pngs
 from shared.artifacts import list_versions, verify
+from shared.labels import decode
 from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
+from trainer import resources
 from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
-from trainer.dataset import Splits
+from trainer.dataset import Split, Splits
 from trainer.folder import Folder
 from trainer.gate import GateError
 from trainer.job import (
@@ -28,6 +31,7 @@ from trainer.job import (
     gather_splits,
     run,
 )  # fmt: skip
+from trainer.resources import SpaceError
 from trainer.shares import list_shares
 
 
@@ -116,6 +120,9 @@ def test_a_folder_alone_says_what_a_captcha_is_and_is_trained_on(
     Image.new("L", (80, 40)).save(moved / "abc_new.png")
     run(again, tmp_path / "models", tmp_path / "data", nobody, 0.0)
     assert list_versions(tmp_path / "models") == [1, 2]
+    # What is set now is to answer, though an older version was trained from it.
+    run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    assert list_versions(tmp_path / "models") == [1, 2, 3]
 
 
 def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
@@ -131,9 +138,18 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     assert found == source
     splits = gather(config, client, source, own)
     assert [name for name, _ in splits.train.origins] == ["current", "classic", "own"]
-    counts = [dict(s.origins)["own"] for s in (splits.train, splits.validation, splits.test)]
-    assert sum(counts) == 200
-    assert counts[0] > 130
+    assert own is not None
+    counts = {}
+    for name, rows in own.split().items():
+        split: Split = getattr(splits, name)
+        mine = split.rows_of("own")
+        counts[name] = len(mine)
+        texts = decode(split.labels[mine.start : mine.stop], SPEC)
+        images = [image.tobytes() for image in split.images[mine.start : mine.stop]]
+        expected = [(own.images[row].tobytes(), own.texts[row]) for row in rows]
+        assert list(zip(images, texts, strict=True)) == expected
+    assert sum(counts.values()) == 200
+    assert counts["train"] > 130
 
 
 def test_a_gate_that_was_raised_does_not_train_the_same_again(tmp_path: Path, folder: Path) -> None:
@@ -145,6 +161,45 @@ def test_a_gate_that_was_raised_does_not_train_the_same_again(tmp_path: Path, fo
     with pytest.raises(GateError, match=r"version 1 came out of exactly these settings: .* less"):
         run(raised, tmp_path / "models", tmp_path / "data", nobody, 0.0)
     assert not (tmp_path / "data").exists()
+
+
+def test_passes_are_kept_until_what_came_of_them_is_safe(
+    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = dataclasses.replace(TINY, captchas=0, folder=str(folder), min_accuracy=1.0)
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+
+    def start(config: TrainingConfig) -> list[str]:
+        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+        return list_passes()
+
+    def list_passes() -> list[str]:
+        return sorted(path.name for path in (tmp_path / "data").rglob("pass-*"))
+
+    with pytest.raises(GateError, match=r"less than the 100\.00% asked for"):
+        start(config)
+    assert list_passes() == ["pass-00001.npz"]
+    with caplog.at_level(logging.INFO):
+        assert start(dataclasses.replace(config, min_accuracy=0.0)) == []
+    assert "going on after pass 1 of an earlier training" in caplog.text
+    assert list_versions(tmp_path / "models") == [1]
+
+    # More minutes would go on with these.
+    short = dataclasses.replace(config, epochs=1_000, max_minutes=0.05, min_accuracy=0.0)
+    assert start(short) != []
+    assert list_versions(tmp_path / "models") == [1, 2]
+
+
+def test_a_memory_too_small_is_told_before_anything_is_fetched(
+    tmp_path: Path, generator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemAvailable:  500000 kB\nSwapFree:  0 kB\n")
+    monkeypatch.setattr(resources, "_MEMORY", memory)
+    client = GeneratorClient(generator, tmp_path / "data")
+    with pytest.raises(SpaceError, match="512 MB of memory are free"):
+        run(TINY, tmp_path / "models", tmp_path / "data", client, 10.0)
+    assert not list((tmp_path / "data").rglob("*.npz"))
 
 
 def test_where_nothing_can_be_published_nothing_is_trained(tmp_path: Path, folder: Path) -> None:

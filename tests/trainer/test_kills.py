@@ -90,4 +90,6 @@ def test_killed_at_random_it_never_publishes_what_does_not_verify_and_ends_as_if
     assert [manifest.config["seed"] for manifest in manifests] == list(range(1, seed + 1))
     expected = verify(unbroken / "models" / "1")
     assert manifests[0].golden == expected.golden
-    assert manifests[0].metrics["accuracy"] == expected.metrics["accuracy"]
+    # It hardly reads anything, but what it confuses and its probabilities are its own.
+    timed = {"images_per_s": 0.0, "train_s": 0.0}
+    assert manifests[0].metrics | timed == expected.metrics | timed

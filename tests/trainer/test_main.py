@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -29,7 +30,15 @@ QUICK = {
 
 
 def train(tmp_path: Path, url: object, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {
+    return subprocess.run(
+        [sys.executable, "-m", "trainer"],
+        env=environment(tmp_path, url, **settings),
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def environment(tmp_path: Path, url: object, **settings: str) -> dict[str, str]:
+    return {
         **{k: v for k, v in os.environ.items() if not k.startswith("TRAIN_")},
         "MODELS_DIR": str(tmp_path / "models"),
         "DATA_DIR": str(tmp_path / "data"),
@@ -39,10 +48,6 @@ def train(tmp_path: Path, url: object, **settings: str) -> subprocess.CompletedP
         **QUICK,
         **settings,
     }
-    return subprocess.run(
-        [sys.executable, "-m", "trainer"],
-        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
 
 
 def test_it_publishes_then_finds_what_it_did_then_respects_the_gate(
@@ -57,7 +62,8 @@ def test_it_publishes_then_finds_what_it_did_then_respects_the_gate(
     again = train(tmp_path, generator.base_url)
     assert again.returncode == 0, again.stderr
     assert "version 1 was trained from exactly these settings: nothing to do" in again.stderr
-    assert "epoch" not in again.stderr
+    assert "pass 1 of 1" in first.stderr
+    assert "pass 1 of 1" not in again.stderr
 
     gated = train(tmp_path, generator.base_url, TRAIN_MIN_ACCURACY="0.99", TRAIN_SEED="5")
     assert gated.returncode == 1
@@ -70,6 +76,24 @@ def test_it_publishes_then_finds_what_it_did_then_respects_the_gate(
     assert repaired.returncode == 0, repaired.stderr
     assert "version 1 does not count: saved_model.pb has 0 bytes" in repaired.stderr
     assert list_versions(root) == [1, 2]
+
+
+def test_stopped_it_says_so_and_goes_on_later(tmp_path: Path, generator: httpx.Client) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainer", "--epochs", "1000"],
+        env=environment(tmp_path, generator.base_url), cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "trainer.fitting pass 2:" in line:
+            process.send_signal(signal.SIGTERM)  # what `docker stop` sends
+    assert process.wait(60) == 130
+    assert "stopped; nothing was published, captchas and finished passes are kept" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "data" / "runs").rglob("pass-*.npz"))
+    assert not list((tmp_path / "models").rglob("*.json"))
 
 
 def test_a_wrong_setting_ends_at_once_with_its_name(tmp_path: Path) -> None:
