@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
 import shutil
@@ -21,6 +22,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.spec import CaptchaSpec, SpecError
+
+log = logging.getLogger(__name__)
 
 MODEL_NAME = "captcha"
 MANIFEST = "manifest.json"
@@ -159,7 +162,11 @@ def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
         except BaseException:
             shutil.rmtree(incoming, ignore_errors=True)
             raise
-        _flush(root)
+        try:
+            _flush(root)
+        except OSError as error:
+            # It is there and whole, and services may have taken it: not to be called a failure.
+            log.warning("version %d may not outlast a power cut: %s", version, error)
     return version
 
 

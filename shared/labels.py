@@ -7,6 +7,7 @@ length * classes numbers with a one at position * classes + index.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,9 @@ def encode(texts: Sequence[str], spec: CaptchaSpec) -> npt.NDArray[np.int32]:
 
 def decode(indices: npt.ArrayLike, spec: CaptchaSpec) -> list[str]:
     """Texts of class indices (N, length); each ends where its row says so."""
-    characters = np.array([*spec.charset, "\0"])
-    rows = characters[np.asarray(indices, dtype=np.intp)]
-    return ["".join(row).partition("\0")[0] for row in rows]
+    end = len(spec.charset)
+    rows = np.asarray(indices, dtype=np.intp).tolist()
+    return ["".join(spec.charset[i] for i in takewhile(end.__ne__, row)) for row in rows]
 
 
 def best_indices(

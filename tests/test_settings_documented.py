@@ -9,7 +9,8 @@ from pathlib import Path
 
 from generator_service.settings import Settings as GeneratorSettings
 from inference_service.settings import Settings as InferenceSettings
-from trainer.config import ENVIRONMENT_PREFIX, TrainingConfig
+from trainer.config import TrainingConfig
+from trainer.options import ENVIRONMENT_PREFIX
 from trainer.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]

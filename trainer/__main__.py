@@ -13,10 +13,10 @@ import httpx
 from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.environment import read_float, read_text
 from trainer.client import TIMEOUT, GeneratorClient, GeneratorError, check_url
-from trainer.config import read_config
 from trainer.folder import FolderError
 from trainer.gate import GateError
 from trainer.job import run
+from trainer.options import read_config
 from trainer.resources import SpaceError
 
 log = logging.getLogger("trainer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _KEPT = 2  # the last, and one before it in case the last is damaged
 _PATTERN = "pass-*.npz"
 
@@ -29,7 +30,8 @@ class Checkpoint:
     number: int
     """Passes that are done."""
     arrays: list[Array]
-    """Variables of network and optimizer, in their order."""
+    """Variables of network and optimizer in their order, the weights of the best pass, and what the
+    watchful schedule would go back to."""
     state: dict[str, Any]
     """All else, as JSON."""
 
@@ -38,12 +40,12 @@ class Checkpoints:
     """The checkpoints of one training in its directory."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Killed at any moment, it leaves the ones before and this one whole, or not this one."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._directory / f"pass-{checkpoint.number:05d}.npz"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / f"pass-{checkpoint.number:05d}.npz"
         incoming = path.with_suffix(".part")
         header = json.dumps({"format": _FORMAT, "state": checkpoint.state})
         arrays = {f"array-{i:04d}": array for i, array in enumerate(checkpoint.arrays)}
@@ -52,7 +54,7 @@ class Checkpoints:
             file.flush()
             os.fsync(file.fileno())
         incoming.replace(path)
-        for old in sorted(self._directory.glob(_PATTERN))[:-_KEPT]:
+        for old in sorted(self.directory.glob(_PATTERN))[:-_KEPT]:
             old.unlink()
 
     def load(self, shapes: list[tuple[int, ...]]) -> Checkpoint | None:
@@ -60,11 +62,12 @@ class Checkpoints:
 
         shapes: of the arrays, as the network and the optimizer of this training have them.
         """
-        for path in sorted(self._directory.glob(_PATTERN), reverse=True):
+        for path in sorted(self.directory.glob(_PATTERN), reverse=True):
+            content = path.read_bytes()  # an OSError here says nothing about what it holds
             try:
-                return _read(path, shapes)
-            except (OSError, MemoryError):
-                raise  # says nothing about the file
+                return _read(content, int(path.stem.partition("-")[2]), shapes)
+            except MemoryError:
+                raise
             except Exception as error:
                 # zipfile, numpy and json raise a dozen types on damaged files; all mean the same.
                 aside = path.with_suffix(".damaged")
@@ -77,20 +80,26 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Forgets all: the training is done."""
-        for path in (*self._directory.glob(_PATTERN), *self._directory.glob("*.part")):
-            path.unlink()
+        for pattern in (_PATTERN, "*.part", "*.damaged"):
+            for path in self.directory.glob(pattern):
+                path.unlink()
+
+    def count_missing_bytes(self, arrays: list[Array]) -> int:
+        """What checkpoints of such arrays will take beside those that lie there."""
+        present = sum(path.stat().st_size for path in self.directory.glob(_PATTERN))
+        # One more than are kept, while the next is written.
+        return max(0, (_KEPT + 1) * sum(array.nbytes for array in arrays) - present)
 
 
-def _read(path: Path, shapes: list[tuple[int, ...]]) -> Checkpoint:
-    with zipfile.ZipFile(path) as archive:
+def _read(content: bytes, number: int, shapes: list[tuple[int, ...]]) -> Checkpoint:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if (broken := archive.testzip()) is not None:
             raise ValueError(f"{broken} does not match its checksum")
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         header = json.loads(str(archive["header"]))
         arrays = [archive[name] for name in sorted(archive.files) if name != "header"]
     if header["format"] != _FORMAT:
         raise ValueError(f"format {header['format']}, expected {_FORMAT}")
     if [array.shape for array in arrays] != shapes:
         raise ValueError("it is of another network")
-    number = int(path.stem.partition("-")[2])
     return Checkpoint(number, arrays, header["state"])

@@ -93,7 +93,8 @@ def check_url(text: str) -> str:
     """The address of a generator, as it was given. Raises SettingsError if it cannot be one."""
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+        url.host.encode("idna")  # as looking it up will: empty labels and long ones
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise SettingsError(f"GENERATOR_URL is no address ({error}): {text!r}") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise SettingsError(f"GENERATOR_URL must be as http://host:port, not {text!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from trainer.evaluation import Recogniser
 
 def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
     """Writes a SavedModel: `images` uint8 (N, height, width) -> `probabilities` float32
-    (N, length, classes)."""
+    (N, length, classes). Raises OSError if the disk is full."""
     images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name=SIGNATURE_INPUT)
     # OpenVINO finds the variables of a SavedModel written this way, not of a plain tf.Module's.
     archive = keras.export.ExportArchive()
@@ -31,7 +32,10 @@ def export(recogniser: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
         lambda images: {SIGNATURE_OUTPUT: recogniser(images, training=False)},
         input_signature=[images],
     )
-    archive.write_out(str(directory), verbose=False)
+    try:
+        archive.write_out(str(directory), verbose=False)
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, f"the model cannot be written: {error.message}") from error
 
 
 def load_exported(directory: Path) -> Recogniser:

@@ -12,7 +12,7 @@ from shared.spec import CaptchaSpec
 from trainer.augmentation import move, vary
 from trainer.config import TrainingConfig
 from trainer.dataset import LOOK_ALIKES, OWN, Split, count_repeats
-from trainer.focus import Shares, choose
+from trainer.focus import ErrorRates, choose
 
 _VALIDATION_BATCH = 500
 _PLAIN_BATCHES = 50
@@ -22,7 +22,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def list_rows(
-    split: Split, config: TrainingConfig, number: int, misread: Shares | None = None
+    split: Split, config: TrainingConfig, number: int, misread: ErrorRates | None = None
 ) -> Rows:
     """What one pass feeds, in its order.
 

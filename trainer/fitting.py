@@ -17,16 +17,17 @@ from trainer.batchnorm import measure_statistics
 from trainer.board import Board
 from trainer.checkpoints import Checkpoint, Checkpoints
 from trainer.config import TrainingConfig
-from trainer.course import Course
 from trainer.dataset import Splits
 from trainer.evaluation import score
 from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
-from trainer.focus import Shares, measure_misread
+from trainer.focus import ErrorRates, measure_misread
+from trainer.history import History
 from trainer.looks import look_again
 from trainer.rates import WATCHFUL, RatePolicy, build_policy
+from trainer.resources import require_free
 from trainer.rollback import Rollback, State
 from trainer.stopping import Stopping
-from trainer.watch import Watch
+from trainer.watch import TrainingError, Watch
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +55,18 @@ class Loop:
     ) -> None:
         self.recogniser, self.config, self.splits, self.spec = recogniser, config, splits, spec
         self.stream = stream
+        run.mkdir(parents=True, exist_ok=True)
         self.checkpoints = Checkpoints(run)
         self.board = Board(run)
-        self.course = Course()
+        self.history = History()
         self.stopping = Stopping()
-        self.misread: Shares = np.zeros(spec.classes)
+        self.misread: ErrorRates = np.zeros(spec.classes)
         # What is published in the end: a pass is as good as this reads.
         self.reader = look_again(recogniser, config.looks)
         self.policy: RatePolicy = build_policy(config.schedule, config.learning_rate, {})
         self.number = 0
         self.pass_steps = count_steps(splits.train, config)
-        self.course.pass_steps = self.pass_steps
+        self.history.pass_steps = self.pass_steps
         self.began = time.monotonic()
         self.before_s = 0.0
         self._compile()
@@ -74,20 +76,29 @@ class Loop:
             Rollback(self.snapshot(), self.snapshot()) if config.schedule == WATCHFUL else None
         )
 
-    def run(self) -> Course:
+    def run(self) -> History:
         """Trains, leaves the weights of the best pass in the recogniser, tells what happened.
 
-        Raises TrainingError.
+        Raises TrainingError, and SpaceError if its checkpoints will not fit onto the disk.
         """
         self.resume()
-        while not self.course.reason:
-            self.do_pass()
+        if not self.history.reason:
+            arrays = self._arrays()
+            require_free(self.checkpoints.directory, self.checkpoints.count_missing_bytes(arrays))
+        try:
+            while not self.history.reason:
+                self.do_pass()
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"there is not enough memory for batches of {self.config.batch_size}:"
+                f" {error.message.partition(chr(10))[0]}"
+            ) from error
         self.recogniser.set_weights(self.best)
-        last = self.course.passes[-1]["pass"]
-        log.info("training ends after pass %g: %s", last, self.course.reason)
+        last = self.history.passes[-1]["pass"]
+        log.info("training ends after pass %g: %s", last, self.history.reason)
         if self.stopping.best_pass != last:
             log.info("the weights are those of pass %g", self.stopping.best_pass)
-        return self.course
+        return self.history
 
     def _compile(self) -> None:
         kinds = {
@@ -133,7 +144,7 @@ class Loop:
         if checkpoint is None:
             return
         state, arrays = checkpoint.state, checkpoint.arrays
-        self.course = Course.from_dict(state["course"])
+        self.history = History.from_dict(state["history"])
         self.stopping = Stopping(**state["stopping"])
         self.policy = build_policy(self.config.schedule, self.config.learning_rate, state["policy"])
         self.misread = np.array(state["misread"])
@@ -143,7 +154,7 @@ class Loop:
         self.best, kept = arrays[count : count + len(self.best)], arrays[count + len(self.best) :]
         if self.rollback is not None:
             self.rollback = Rollback(kept[:count], kept[count:], **state["rollback"])
-        self.before_s = self.course.elapsed_s
+        self.before_s = self.history.elapsed_s
         log.info("going on after pass %d of an earlier training that was stopped", self.number)
         # What stops it may have changed: another target, more patience, more minutes.
         self._look_for_end()
@@ -155,15 +166,15 @@ class Loop:
     def _look_for_end(self) -> None:
         reason = self.stopping.reason(self.number, self.config, self.elapsed_s)
         unhurried = dataclasses.replace(self.config, max_minutes=0.0)
-        self.course.out_of_time = (
+        self.history.out_of_time = (
             reason is not None and self.stopping.reason(self.number, unhurried, 0.0) is None
         )
-        self.course.reason = reason or ""
+        self.history.reason = reason or ""
 
     def save(self) -> None:
         """Keeps where the training stands."""
         state = {
-            "course": self.course.to_dict(),
+            "history": self.history.to_dict(),
             "stopping": self.stopping.to_dict(),
             "policy": self.policy.to_dict(),
             "misread": self.misread.tolist(),
@@ -192,15 +203,16 @@ class Loop:
         measure_statistics(self.recogniser, feed_plain(split, spec, config.batch_size, rows))
         validation = self.validate()
         is_whole = watch.steps >= self.pass_steps
-        done = self.number + (1 if is_whole else round(watch.steps / self.pass_steps, 2))
+        # So fine that no part of a pass is rounded to a whole one.
+        done = self.number + (1 if is_whole else round(watch.steps / self.pass_steps, 4))
         row: dict[str, float] = {"pass": done}
         row |= {name: values[-1] for name, values in history.items()}
         row |= {f"val_{name}": value for name, value in validation.items()}
         row["loss"] = watch.mean_loss
         row["learning_rate"] = float(self.recogniser.optimizer.learning_rate.numpy())
         row["elapsed_s"] = round(self.elapsed_s, 1)
-        self.course.passes.append(row)
-        self.course.elapsed_s = self.elapsed_s
+        self.history.passes.append(row)
+        self.history.elapsed_s = self.elapsed_s
         self.board.show_pass(row)
         log.info(
             "pass %g: loss %.4f, validation loss %.4f, captchas right %.2f %%",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Shares = npt.NDArray[np.float64]
+ErrorRates = npt.NDArray[np.float64]
 """Of each class, how much is misread or read where another one stands: float64 (classes,)."""
 
 
-def measure_misread(confusions: npt.NDArray[np.int64]) -> Shares:
+def measure_misread(confusions: npt.NDArray[np.int64]) -> ErrorRates:
     """What was misread. confusions: (classes, classes), how often row was read as column.
 
     Both sides of a mistake count: if only what was missed did, of two look-alikes the one misread
@@ -24,14 +24,14 @@ def measure_misread(confusions: npt.NDArray[np.int64]) -> Shares:
     totals = confusions.sum(axis=1)
     mistakes = totals - right + confusions.sum(axis=0) - right
     # What hardly occurs can be read more often than it is there.
-    shares: Shares = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
+    shares: ErrorRates = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
     return shares
 
 
 def choose(
     rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.int32],
-    misread: Shares,
+    misread: ErrorRates,
     share: float,
     numbers: np.random.Generator,
 ) -> npt.NDArray[np.int64]:

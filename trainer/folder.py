@@ -81,12 +81,24 @@ def read_folder(folder: Path, spec: CaptchaSpec | None) -> Folder:
             raise FolderError(f"{file.name}: {error}") from None
         images[row] = _decode(file, spec)
     own = Folder(spec, images, texts)
-    distinct = len({_digest(image) for image in images})
+    distinct = _count_distinct(files, own)
     if distinct < MIN_CAPTCHAS or min(map(len, own.split().values())) == 0:
         raise FolderError(
             f"{folder} holds {distinct} different pictures, at least {MIN_CAPTCHAS} are needed"
         )
     return own
+
+
+def _count_distinct(files: list[Path], own: Folder) -> int:
+    """Different pictures. Raises FolderError if one has two labels, which no network can learn."""
+    first: dict[bytes, int] = {}
+    for row, (image, text) in enumerate(zip(own.images, own.texts, strict=True)):
+        before = first.setdefault(_digest(image), row)
+        if own.texts[before] != text:
+            raise FolderError(
+                f"{files[before].name} and {files[row].name} are the same picture with two labels"
+            )
+    return len(first)
 
 
 def _find_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,12 @@ def describe_accuracy(metrics: Mapping[str, Any]) -> str:
 def find_shortfall(metrics: Mapping[str, Any], min_accuracy: float) -> str | None:
     """Why a model with these metrics does not pass; None if it does."""
     if metrics["accuracy"] < min_accuracy:
-        return f"{describe_accuracy(metrics)}, less than the {min_accuracy:.2%} asked for"
+        n = metrics["n"]
+        # Less a little: 0.07 * 100 is more than 7 in floating point.
+        missing = math.ceil(min_accuracy * n - 1e-6) - round(metrics["accuracy"] * n)
+        return (
+            f"{describe_accuracy(metrics)}, {missing:,} less than the {min_accuracy:.2%} asked for"
+        )
     for origin, figures in metrics["by_origin"].items():
         # A few of one's own must not be outvoted by thousands that were drawn.
         _, high = figures["accuracy_interval_95"]

@@ -18,11 +18,12 @@ from shared.artifacts import ArtifactError, list_versions, publish, require_writ
 from shared.datasets import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
-from trainer.config import MIN_TARGET_EVALUATED, TrainingConfig, fingerprint_recipe, fingerprint_run
+from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, TrainingConfig
 from trainer.dataset import Split, Splits, collect
 from trainer.folder import Folder, read_folder
 from trainer.gate import GateError, describe_accuracy, find_shortfall
 from trainer.progress import Progress
+from trainer.recipe import fingerprint_recipe, fingerprint_run
 from trainer.resources import require_disk, require_memory
 from trainer.shares import Share, list_shares
 
@@ -41,16 +42,17 @@ def run(
         "own": own.fingerprint if own else "",
     }
     recipe = fingerprint_recipe(config, captchas)
-    if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
-        log.info("version %d was trained from exactly these settings: nothing to do", version)
-        return
-    if own and config.target_accuracy and not config.captchas:
-        require_target_size(own)
+    if own:
+        check_size(own, config)
     require_writable(models)
     name = f"{describe(source.spec)}-{config.network}-{fingerprint_run(config, captchas)}"
     with claim(data / "runs" / name) as directory:
+        # Not before: another trainer may have published it until this one had its turn.
+        if (version := find_trained(models, recipe, config.min_accuracy)) is not None:
+            log.info("version %d was trained from exactly these settings: nothing to do", version)
+            return
         shares = list(list_shares(config, source))
-        require_memory(shares, len(own.texts) if own else 0, source.spec)
+        require_memory(shares, len(own.texts) if own else 0, source.spec, config.network)
         require_disk(config, shares, client, data)
         with importing("trainer.training"):
             splits = gather_splits(config, client, shares, source.spec, own)
@@ -161,14 +163,25 @@ def gather_splits(
     return Splits(train=gather("train"), validation=gather("validation"), test=gather("test"))
 
 
-def require_target_size(own: Folder) -> None:
-    """Raises GateError if a target would be met by luck: a folder alone leaves few to try it on."""
-    count = len(own.split()["validation"])
-    if count < MIN_TARGET_EVALUATED:
-        raise GateError(
-            f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
-            f" and the folder leaves {count}"
-        )
+def check_size(own: Folder, config: TrainingConfig) -> None:
+    """Says so if a folder leaves few captchas to measure on.
+
+    Raises GateError if a target would be met by luck, for there are no others.
+    """
+    counts = {name: len(rows) for name, rows in own.split().items()}
+    if not config.captchas and config.target_accuracy:
+        count = counts["validation"]
+        if count < MIN_TARGET_EVALUATED:
+            raise GateError(
+                f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
+                f" and the folder leaves {count}"
+            )
+    if min(counts.values()) < MIN_EVALUATED:
+        log.warning(
+            "of one's own, %d captchas are for the validation and %d for the test: below %d,"
+            " what is read of them says little",
+            counts["validation"], counts["test"], MIN_EVALUATED,
+        )  # fmt: skip
 
 
 def train_and_publish(
@@ -198,5 +211,8 @@ def train_and_publish(
             raise GateError(shortfall)
         version = publish(artifact.directory, models, artifact.draft)
     if artifact.finished:
-        Checkpoints(directory).clear()
+        try:
+            Checkpoints(directory).clear()
+        except OSError as error:
+            log.warning("version %d is published, its checkpoints stay: %s", version, error)
     return version, describe_accuracy(metrics)

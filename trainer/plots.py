@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from shared.labels import decode
 from shared.spec import CaptchaSpec
-from trainer.course import Course, Look
 from trainer.dataset import Split
 from trainer.evaluation import Evaluation, list_symbols
+from trainer.history import History, Point
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,15 @@ _MOST_REASONS = 8
 _GALLERY_ROWS, _GALLERY_COLUMNS = 6, 4
 
 
-def plot_curves(course: Course, target: Path) -> None:
+def plot_curves(history: History, target: Path) -> None:
     """Loss, whole-captcha accuracy and learning rate over the passes, with what moved the rate."""
-    passes = [row["pass"] for row in course.passes]
+    passes = [row["pass"] for row in history.passes]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
-    done, losses, rates = zip(*_thin_out(course.looks), strict=True)
+    done, losses, rates = zip(*_thin_out(history.points), strict=True)
     loss.plot(done, losses, color=_TRAIN, linewidth=0.8, alpha=0.6, label="training")
     loss.plot(
-        passes, [r["val_loss"] for r in course.passes], "s-", color=_VALIDATION, label="validation"
+        passes, [r["val_loss"] for r in history.passes], "s-", color=_VALIDATION, label="validation"
     )
     loss.set_title("Loss")
     loss.set_yscale("log")
@@ -43,20 +43,20 @@ def plot_curves(course: Course, target: Path) -> None:
         ("captcha_accuracy", "o-", _TRAIN, "training (varied)"),
         ("val_captcha_accuracy", "s-", _VALIDATION, "validation"),
     ):
-        values = [r[name] for r in course.passes]
+        values = [r[name] for r in history.passes]
         accuracy.plot(passes, values, mark, color=colour, label=label)
     accuracy.set_title("Whole captchas right")
     accuracy.set_ylim(0, 1.02)
     rate.plot(done, rates, color="#444444", drawstyle="steps-post")
     rate.set_title("Learning rate")
-    for number, move in enumerate(course.moves, start=1):
+    for number, move in enumerate(history.moves, start=1):
         rate.axvline(
-            move.step / course.pass_steps,
+            move.step / history.pass_steps,
             color=_MOVE,
             linestyle=":",
             label=f"{number}. {move.reason}" if number <= _MOST_REASONS else None,
         )
-    if course.moves:
+    if history.moves:
         rate.legend(fontsize=6)
         rate.set_yscale("log")
     loss.legend()
@@ -69,10 +69,10 @@ def plot_curves(course: Course, target: Path) -> None:
     figure.savefig(target, dpi=110)
 
 
-def _thin_out(looks: Sequence[Look]) -> Sequence[Look]:
+def _thin_out(points: Sequence[Point]) -> Sequence[Point]:
     """So many of them as can be told apart, the last one among them."""
-    every = max(1, len(looks) // _MOST_POINTS)
-    return [*looks[:-1:every], looks[-1]]
+    every = max(1, len(points) // _MOST_POINTS)
+    return [*points[:-1:every], points[-1]]
 
 
 def pick_shown(right: npt.NDArray[np.bool_], places: int) -> npt.NDArray[np.intp]:

@@ -41,12 +41,12 @@ LETTERS: dict[str, Any] = {
     "validation_captchas": 10_000,
     "test_captchas": 25_600,
     "look_alike_captchas": 300_000,
-    "epochs": 7,
+    "epochs": 14,
     # How high a character stands tells the size of its font, and the size tells 0 from O.
     "shift_down": 0,
     "variation": 0.05,
     "focus": 0.7,
-    "looks": 2,
+    "looks": 3,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

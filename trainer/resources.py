@@ -10,10 +10,12 @@ from trainer.client import GeneratorClient
 from trainer.config import TrainingConfig
 from trainer.shares import Share
 
-# For checkpoints and the version, beside the captchas.
+# For curves and the checkpoints of a small network, beside the captchas; those of a large one are
+# counted when there is one.
 _SPARE_BYTES = 200_000_000
-# TensorFlow, a small network and its batches, beside the captchas.
-_TRAINING_BYTES = 1_000_000_000
+# TensorFlow, the network and what its layers make of a batch, beside the captchas: as measured on
+# whole trainings (docs/settings.md, "Presets").
+_TRAINING_BYTES = {"compact": 1_000_000_000, "wide": 2_000_000_000, "course": 1_100_000_000}
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMORY = Path("/proc/meminfo")
 
@@ -32,20 +34,26 @@ def require_disk(
         )
         for share in shares
     )
-    free = shutil.disk_usage(data).free
-    if free < missing:
+    require_free(data, missing)
+
+
+def require_free(directory: Path, needed_bytes: int) -> None:
+    """Raises SpaceError if the disk of a directory has less."""
+    free = shutil.disk_usage(directory).free
+    if free < needed_bytes:
         raise SpaceError(
-            f"{data} has {free / 1e6:,.0f} MB free, and this training needs {missing / 1e6:,.0f} MB"
+            f"{directory} has {free / 1e6:,.0f} MB free, and this training needs"
+            f" {needed_bytes / 1e6:,.0f} MB"
         )
 
 
-def require_memory(shares: list[Share], own: int, spec: CaptchaSpec) -> None:
+def require_memory(shares: list[Share], own: int, spec: CaptchaSpec, network: str) -> None:
     """Raises SpaceError if the captchas will not fit into memory, where all are while training.
 
     own: captchas of one's own beside the shares.
     """
     count = own + sum(share.count for share in shares)
-    needed = _TRAINING_BYTES + count * (spec.width * spec.height + 4 * spec.length)
+    needed = _TRAINING_BYTES[network] + count * (spec.width * spec.height + 4 * spec.length)
     available = _find_memory()
     if available is not None and available < needed:
         raise SpaceError(

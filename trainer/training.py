@@ -18,12 +18,13 @@ import tensorflow as tf
 from shared.artifacts import ManifestDraft
 from trainer import plots
 from trainer.client import Source
-from trainer.config import TrainingConfig, fingerprint_recipe
+from trainer.config import TrainingConfig
 from trainer.dataset import Splits
 from trainer.evaluation import evaluate
 from trainer.export import choose_golden, export, load_exported
 from trainer.fitting import Loop
 from trainer.networks import NETWORKS, build_recogniser
+from trainer.recipe import fingerprint_recipe
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +58,21 @@ def train_and_evaluate(
     recogniser = build_recogniser(config.network, spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
     loop = Loop(recogniser, config, splits, spec, run, stream)
-    course = loop.run()
+    history = loop.run()
     export(loop.reader, spec, workdir)
     recognise = load_exported(workdir)
     evaluation = evaluate(recognise, splits.test, spec)
-    course.write_csv(workdir / "history.csv")
-    plots.plot_curves(course, workdir / "curves.png")
+    history.write_csv(workdir / "history.csv")
+    plots.plot_curves(history, workdir / "curves.png")
     plots.plot_gallery(splits.test, evaluation, spec, workdir / "gallery.png")
     plots.plot_confusions(evaluation, spec, workdir / "confusions.png")
     plots.draw_network(NETWORKS[config.network](spec), workdir / "network.png")
     metrics = evaluation.summarise(spec) | {
         "parameters": recogniser.count_params(),
-        "train_s": round(course.elapsed_s, 1),
-        "images_per_s": round(course.steps * config.batch_size / course.elapsed_s, 1),
-        "passes": course.passes[-1]["pass"],
-        "ended_because": course.reason,
+        "train_s": round(history.elapsed_s, 1),
+        "images_per_s": round(history.steps * config.batch_size / history.elapsed_s, 1),
+        "passes": history.passes[-1]["pass"],
+        "ended_because": history.reason,
     }
     draft = ManifestDraft(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -83,7 +84,7 @@ def train_and_evaluate(
         libraries=_library_versions(),
         golden=choose_golden(recognise, splits.test, spec),
     )
-    return Artifact(workdir, draft, finished=not course.out_of_time)
+    return Artifact(workdir, draft, finished=not history.out_of_time)
 
 
 def _library_versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Looks in on a pass every few steps."""
+"""Checks every few steps how a pass goes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def mean_loss(self) -> float:
-        """Over the looks at which it was a number."""
+        """Over the checks at which it was a number."""
         finite = [loss for loss in self._losses if math.isfinite(loss)]
         return sum(finite) / len(finite) if finite else math.nan
 
@@ -50,18 +50,18 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         loss = (total - self._total) / (self.steps - before)
         self._total = total
         self._losses.append(loss)
-        loop.course.steps += self.steps - before
+        loop.history.steps += self.steps - before
         done = loop.number * loop.pass_steps + self.steps
         self._progress.update(self.steps, f"loss {loss:.4f}")
         rate = self._set_rate()
-        loop.course.looks.append((done / loop.pass_steps, loss, rate))
-        loop.board.show_look(done, loss, rate)
+        loop.history.points.append((done / loop.pass_steps, loss, rate))
+        loop.board.show_steps(done, loss, rate)
         move = loop.policy.observe(done, loss)
         if move is not None:
             self._take(move)
             self._set_rate()
         elif loop.rollback is not None:
-            loop.rollback.look(loop.snapshot)
+            loop.rollback.check(loop.snapshot)
         elif not math.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss}: the learning rate {loop.config.learning_rate:g} is too"
@@ -71,7 +71,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def _take(self, move: Move) -> None:
-        self._loop.course.moves.append(move)
+        self._loop.history.moves.append(move)
         log.info("step %d: learning rate %.3g: %s", move.step, move.rate, move.reason)
         if not move.restores or self._loop.rollback is None:
             return

@@ -17,8 +17,9 @@ from inference_service.engines import LOADERS
 from inference_service.models import ModelStore, load_version
 from shared.artifacts import MANIFEST, Manifest, verify
 from shared.spec import DRAWINGS, CaptchaSpec
-from trainer.config import TrainingConfig, read_config
+from trainer.config import TrainingConfig
 from trainer.evaluation import wilson_interval
+from trainer.options import read_config
 
 ROOT = Path(__file__).parents[2]
 BOX = ROOT / "inference_service" / "box"

@@ -133,6 +133,22 @@ def publish_for_ever(exported: Path, root: Path) -> None:
         publish(exported, root, draft())
 
 
+def test_a_version_that_is_there_is_not_called_a_failure(
+    exported: Path, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fsync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), root.stat()):
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    assert publish(exported, root, draft()) == 1
+    verify(root / "1")
+    assert "version 1 may not outlast a power cut: [Errno 5] Input/output error" in caplog.text
+
+
 def test_killed_at_any_moment_it_leaves_only_whole_versions(exported: Path, root: Path) -> None:
     (exported / "variables" / "large").write_bytes(os.urandom(2_000_000))
     context = multiprocessing.get_context("spawn")

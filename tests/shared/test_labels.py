@@ -66,6 +66,10 @@ def test_texts_of_different_lengths_come_back() -> None:
     assert [vec2text(text2vec(text, VARIED), VARIED) for text in texts] == texts
 
 
+def test_a_text_ends_where_its_row_says_so_whatever_follows() -> None:
+    assert decode([[0, 2, 1, 1], [2, 2, 2, 2], [1, 1, 0, 1]], VARIED) == ["a", "", "bbab"]
+
+
 def test_the_best_text_is_one_that_can_be() -> None:
     def read(*rows: list[float]) -> str:
         return decode(best_indices(np.array([rows]), VARIED), VARIED)[0]

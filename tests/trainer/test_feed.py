@@ -10,7 +10,7 @@ from tests.conftest import SMALL, SPEC
 from trainer.config import TrainingConfig
 from trainer.dataset import Split, Splits, count_repeats
 from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
-from trainer.focus import Shares
+from trainer.focus import ErrorRates
 
 
 def read(batches: Any) -> list[tuple[bytes, list[int]]]:
@@ -21,7 +21,9 @@ def read(batches: Any) -> list[tuple[bytes, list[int]]]:
     ]
 
 
-def feed(split: Split, config: TrainingConfig, number: int, misread: Shares | None = None) -> Any:
+def feed(
+    split: Split, config: TrainingConfig, number: int, misread: ErrorRates | None = None
+) -> Any:
     return feed_pass(split, SPEC, config, number, list_rows(split, config, number, misread))
 
 
@@ -115,7 +117,7 @@ def test_the_few_of_ones_own_are_fed_more_often() -> None:
 
 
 @pytest.mark.parametrize("misread", [None, np.eye(SPEC.classes)[1]])
-def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: Shares | None) -> None:
+def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: ErrorRates | None) -> None:
     images = np.arange(130, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
     labels = np.array(
         [[0, 0, 0, 1]] * 5 + [[2, 3, 4, 5]] * 95 + [[0, 1, 0, 1]] * 20 + [[6] * 4] * 10

@@ -6,12 +6,14 @@ import dataclasses
 import io
 import logging
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from shared.labels import encode
 from shared.spec import CaptchaSpec
@@ -20,14 +22,15 @@ from trainer import fitting
 from trainer.batchnorm import measure_statistics
 from trainer.board import Board
 from trainer.config import TrainingConfig
-from trainer.course import Course
 from trainer.dataset import Split, Splits
 from trainer.evaluation import evaluate
 from trainer.feed import feed_plain, list_rows
 from trainer.fitting import Loop
 from trainer.focus import measure_misread
+from trainer.history import History
 from trainer.looks import look_again
 from trainer.networks import build_recogniser
+from trainer.resources import SpaceError
 from trainer.rollback import Rollback, State
 from trainer.stopping import Stopping
 from trainer.watch import TrainingError, Watch
@@ -45,11 +48,11 @@ def few(splits: Splits) -> Splits:
 
 def train(
     config: TrainingConfig, splits: Splits, run: Path, network: str = "compact"
-) -> tuple[Course, list[np.ndarray]]:
+) -> tuple[History, list[np.ndarray]]:
     keras.utils.set_random_seed(config.seed)
     recogniser = build_recogniser(network, SPEC)
-    course = Loop(recogniser, config, splits, SPEC, run, io.StringIO()).run()
-    return course, recogniser.get_weights()
+    history = Loop(recogniser, config, splits, SPEC, run, io.StringIO()).run()
+    return history, recogniser.get_weights()
 
 
 class Break(Exception):
@@ -88,12 +91,12 @@ def test_a_broken_training_ends_where_an_unbroken_one_does(
         with pytest.raises(Break):
             train(config, few, tmp_path / "broken", network)
     with caplog.at_level(logging.INFO):
-        course, weights = train(config, few, tmp_path / "broken", network)
+        history, weights = train(config, few, tmp_path / "broken", network)
     assert "going on after pass 1 of an earlier training" in caplog.text
     assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
     untimed = [
         [{k: v for k, v in row.items() if k != "elapsed_s"} for row in c.passes]
-        for c in (course, whole)
+        for c in (history, whole)
     ]
     assert untimed[0] == untimed[1]
     assert len(whole.passes) == 3
@@ -108,8 +111,8 @@ def test_all_that_decides_how_it_goes_on_survives_a_break(tmp_path: Path, few: S
     config = dataclasses.replace(SHORT, schedule="watchful", epochs=9, max_minutes=60.0)
     before = build(config, few, tmp_path)
     before.number = 4
-    before.course.elapsed_s = 1_000.0
-    before.course.passes = [{"pass": 4, "val_loss": 0.5}]
+    before.history.elapsed_s = 1_000.0
+    before.history.passes = [{"pass": 4, "val_loss": 0.5}]
     before.stopping = Stopping(best_accuracy=0.75, best_pass=3, improved_pass=2)
     before.misread = np.linspace(0, 1, SPEC.classes)
     for step, loss in enumerate([2.3] * 7):
@@ -120,14 +123,14 @@ def test_all_that_decides_how_it_goes_on_survives_a_break(tmp_path: Path, few: S
 
     now = before.snapshot()
     before.best = shifted(before.best, 3)
-    before.rollback = Rollback(shifted(now, 1), shifted(now, 2), quiet_looks=15, returns=4)
+    before.rollback = Rollback(shifted(now, 1), shifted(now, 2), quiet_checks=15, returns=4)
     before.save()
 
     after = build(config, few, tmp_path)
     after.resume()
     assert after.number == 4
     assert after.before_s == 1_000.0
-    assert after.course == before.course
+    assert after.history == before.history
     assert after.stopping == before.stopping
     assert after.policy == before.policy
     assert after.policy.rate(0) == pytest.approx(3 * config.learning_rate)
@@ -203,8 +206,8 @@ def test_a_training_that_ended_is_not_begun_again(tmp_path: Path, few: Splits) -
     _, first = train(SHORT, few, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         break_at(patch, pass_number=4, step=1)
-        course, again = train(SHORT, few, tmp_path)
-    assert len(course.passes) == 3
+        history, again = train(SHORT, few, tmp_path)
+    assert len(history.passes) == 3
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
@@ -212,18 +215,18 @@ def test_a_budget_ends_it_within_a_pass_which_more_of_it_does_again(
     tmp_path: Path, few: Splits
 ) -> None:
     config = dataclasses.replace(SHORT, batch_size=4, epochs=2, max_minutes=1e-6)
-    course, _ = train(config, few, tmp_path)
-    assert course.reason == "the 1e-06 minutes are over"
-    assert course.out_of_time
-    assert [row["pass"] for row in course.passes] == [0.1]  # one look in ten
-    assert (len(course.looks), course.steps) == (1, 25)
+    history, _ = train(config, few, tmp_path)
+    assert history.reason == "the 1e-06 minutes are over"
+    assert history.out_of_time
+    assert [row["pass"] for row in history.passes] == [0.1]  # one check in ten
+    assert (len(history.points), history.steps) == (1, 25)
 
     more = dataclasses.replace(config, max_minutes=60.0)
-    course, _ = train(more, few, tmp_path)
-    assert course.reason == "all 2 passes are done"
-    assert not course.out_of_time
-    assert [row["pass"] for row in course.passes] == [1, 2]
-    assert course.steps == 500
+    history, _ = train(more, few, tmp_path)
+    assert history.reason == "all 2 passes are done"
+    assert not history.out_of_time
+    assert [row["pass"] for row in history.passes] == [1, 2]
+    assert history.steps == 500
 
 
 def test_the_weights_are_those_of_the_best_pass(
@@ -257,14 +260,14 @@ def test_a_rate_far_too_high_is_found_by_the_watchful_schedule_and_ends_any_othe
         poison(patch, above=0.5)
         with pytest.raises(TrainingError, match=r"the loss became nan: the learning rate 10 is"):
             train(dataclasses.replace(config, schedule="constant"), few, tmp_path / "constant")
-        course, weights = train(
+        history, weights = train(
             dataclasses.replace(config, schedule="watchful"), few, tmp_path / "watchful"
         )
-    assert len(course.passes) == 2
-    assert [move.reason for move in course.moves[:3]] == ["the loss became nan"] * 3
-    assert course.moves[2].rate == pytest.approx(0.27)
+    assert len(history.passes) == 2
+    assert [move.reason for move in history.moves[:3]] == ["the loss became nan"] * 3
+    assert history.moves[2].rate == pytest.approx(0.27)
     assert all(np.isfinite(array).all() for array in weights)
-    assert math.isfinite(course.passes[-1]["loss"])
+    assert math.isfinite(history.passes[-1]["loss"])
 
 
 def poison(patch: pytest.MonkeyPatch, above: float) -> None:
@@ -283,7 +286,7 @@ def poison(patch: pytest.MonkeyPatch, above: float) -> None:
 
 
 def test_what_no_rate_helps_ends_with_a_sentence(tmp_path: Path, few: Splits) -> None:
-    # Four looks in a pass: returns are counted across passes.
+    # Four checks in a pass: returns are counted across passes.
     config = dataclasses.replace(SHORT, batch_size=10, epochs=20, schedule="watchful")
     with pytest.MonkeyPatch.context() as patch:
         poison(patch, above=0.0)
@@ -304,12 +307,12 @@ def test_an_explosion_at_the_very_end_of_a_pass_is_undone(tmp_path: Path, few: S
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Watch, "on_train_batch_end", exploding)
-        course, weights = train(config, few, tmp_path)
-    (move,) = [move for move in course.moves if move.restores]
+        history, weights = train(config, few, tmp_path)
+    (move,) = [move for move in history.moves if move.restores]
     assert 1_000 < move.step <= 1_100  # in the pass after
-    assert course.passes[3]["val_loss"] > 5 * course.passes[2]["val_loss"]
-    assert course.passes[4]["val_loss"] < 1.5 * course.passes[2]["val_loss"]
-    assert math.isfinite(course.passes[4]["loss"])
+    assert history.passes[3]["val_loss"] > 5 * history.passes[2]["val_loss"]
+    assert history.passes[4]["val_loss"] < 1.5 * history.passes[2]["val_loss"]
+    assert math.isfinite(history.passes[4]["loss"])
     # Those that exploded; a variance of batch normalisation is in the thousands anyway.
     assert max(np.abs(array).max() for array in weights[-2:]) < 100
 
@@ -338,11 +341,58 @@ def test_the_validation_reads_as_what_is_published_does(tmp_path: Path) -> None:
 def test_several_looks_are_validated_as_several(tmp_path: Path, few: Splits) -> None:
     config = dataclasses.replace(SHORT, looks=2, epochs=1)
     loop = Loop(build_recogniser("compact", SPEC), config, few, SPEC, tmp_path, io.StringIO())
-    course = loop.run()
+    history = loop.run()
     twice = look_again(loop.recogniser, 2)
     expected = evaluate(lambda images: twice.predict(images, verbose=0), few.validation, SPEC)
-    assert course.passes[-1]["val_captcha_accuracy"] == expected.accuracy
+    assert history.passes[-1]["val_captcha_accuracy"] == expected.accuracy
     assert np.array_equal(measure_misread(expected.confusions), loop.misread)
+
+
+def test_checkpoints_that_will_not_fit_are_told_before_the_training(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = build(SHORT, few, tmp_path)
+    # Of the network (0.14 million), of the optimizer twice as much, of the best; thrice.
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9e9, 9e9, 6e6))
+    with pytest.raises(SpaceError, match=r"has 6 MB free, and this training needs 7 MB"):
+        loop.run()
+    assert not loop.history.passes
+
+
+def test_too_little_memory_for_a_step_ends_with_a_sentence(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nand so on")
+
+    loop = build(SHORT, few, tmp_path)
+    monkeypatch.setattr(loop.recogniser, "fit", exhausted)
+    with pytest.raises(TrainingError, match=r"memory for batches of 64: OOM when allocating$"):
+        loop.run()
+
+
+def test_a_pass_is_never_rounded_to_a_whole_one(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = build(SHORT, few, tmp_path)
+    loop.pass_steps = 10_938
+    fed = dataclasses.replace(SHORT, captchas=1_000, batch_size=40)
+    loop.config = fed  # 25 steps, one check
+    loop.do_pass()
+    assert 0 < loop.history.passes[0]["pass"] < 0.01
+    assert loop.number == 0
+
+
+def test_curves_that_cannot_be_written_are_not_worth_a_training(
+    tmp_path: Path, few: Splits, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "no space left")
+
+    monkeypatch.setattr(tf.summary, "scalar", full)
+    history, _ = train(SHORT, few, tmp_path)
+    assert history.reason == "all 3 passes are done"
+    assert caplog.text.count("no more curves for TensorBoard: no space left") == 1
 
 
 def test_a_pass_that_was_cut_off_has_a_place_of_its_own_on_the_board(tmp_path: Path) -> None:

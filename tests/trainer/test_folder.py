@@ -150,6 +150,13 @@ def test_copies_of_a_few_captchas_are_too_few(tmp_path: Path) -> None:
         read_folder(folder, None)
 
 
+def test_a_picture_with_two_labels_is_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own")
+    (folder / "cc_copy.png").write_bytes((folder / "abc_1.png").read_bytes())
+    with pytest.raises(FolderError, match=r"^abc_1.png and cc_copy.png are the same picture with"):
+        read_folder(folder, None)
+
+
 def test_a_name_without_a_label_is_named(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own")
     Image.new("L", (40, 20)).save(folder / "_1.png")

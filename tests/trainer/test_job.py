@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import shutil
 import string
 from pathlib import Path
@@ -18,13 +19,14 @@ from shared.artifacts import list_versions, verify
 from shared.labels import decode
 from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
-from trainer import resources
+from trainer import job, resources
 from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
 from trainer.dataset import Split, Splits
-from trainer.folder import Folder
+from trainer.folder import Folder, read_folder
 from trainer.gate import GateError
 from trainer.job import (
+    check_size,
     claim,
     describe,
     find_captchas,
@@ -157,10 +159,9 @@ def test_a_gate_that_was_raised_does_not_train_the_same_again(tmp_path: Path, fo
     nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
     run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
     raised = dataclasses.replace(config, min_accuracy=1.0)
-    shutil.rmtree(tmp_path / "data")
     with pytest.raises(GateError, match=r"version 1 came out of exactly these settings: .* less"):
         run(raised, tmp_path / "models", tmp_path / "data", nobody, 0.0)
-    assert not (tmp_path / "data").exists()
+    assert not list((tmp_path / "data").rglob("pass-*"))
 
 
 def test_passes_are_kept_until_what_came_of_them_is_safe(
@@ -200,6 +201,29 @@ def test_a_memory_too_small_is_told_before_anything_is_fetched(
     with pytest.raises(SpaceError, match="512 MB of memory are free"):
         run(TINY, tmp_path / "models", tmp_path / "data", client, 10.0)
     assert not list((tmp_path / "data").rglob("*.npz"))
+
+
+def test_what_another_trainer_published_meanwhile_is_not_trained_again(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+    models, data = tmp_path / "models", tmp_path / "data"
+
+    def wait(root: Path) -> None:
+        monkeypatch.undo()
+        run(config, models, data, nobody, 0.0)  # the other one, which holds the lock meanwhile
+
+    monkeypatch.setattr(job, "require_writable", wait)
+    run(config, models, data, nobody, 0.0)
+    assert list_versions(models) == [1]
+
+
+def test_few_of_ones_own_to_measure_on_are_told(
+    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_size(read_folder(folder, None), TINY)
+    assert re.search(r"own, \d\d captchas are for the validation and \d\d for the", caplog.text)
 
 
 def test_where_nothing_can_be_published_nothing_is_trained(tmp_path: Path, folder: Path) -> None:

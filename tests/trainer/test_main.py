@@ -103,7 +103,15 @@ def test_a_wrong_setting_ends_at_once_with_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["generator:8000", "http://localhost:80o0", "http://[::1", "http:///x"]
+    "url",
+    [
+        "generator:8000",
+        "http://localhost:80o0",
+        "http://[::1",
+        "http:///x",
+        "http://.a:1",
+        "http://" + 70 * "a",
+    ],
 )
 def test_an_address_that_is_none_is_refused_at_once(tmp_path: Path, url: str) -> None:
     result = train(tmp_path, url)

@@ -76,7 +76,7 @@ def test_what_comes_back_is_not_held_to_the_loss_of_what_exploded() -> None:
         move = policy.observe(step, loss)
         position += 1
         if move is None:
-            rollback.look(lambda: [np.array(position)])  # noqa: B023 - called at once
+            rollback.check(lambda: [np.array(position)])  # noqa: B023 - called at once
             continue
         moves.append(move)
         if move.restores:

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import SPEC, TINY
 from trainer import resources
 from trainer.client import GeneratorClient, Source
+from trainer.config import NETWORKS
 from trainer.resources import SpaceError, require_disk, require_memory
 from trainer.shares import list_shares
 
@@ -56,17 +57,29 @@ def test_too_little_memory_is_told_before_anything_is_fetched(
     monkeypatch.setattr(resources, "_CGROUP_LIMIT", cgroup)
     shares = list(list_shares(LARGE, SOURCE))  # 100,201 captchas, 0.96 GB
     if fits:
-        require_memory(shares, 0, SPEC)
+        require_memory(shares, 0, SPEC, "compact")
     else:
         with pytest.raises(SpaceError, match=r"1,950 MB of memory are free, .* needs 1,96\d MB"):
-            require_memory(shares, 0, SPEC)
+            require_memory(shares, 0, SPEC, "compact")
     # Its own 20,000 are too many for what the machine has, whatever the container may take.
     with pytest.raises(SpaceError, match="at least, for 120,201 captchas"):
-        require_memory(shares, 20_000, SPEC)
+        require_memory(shares, 20_000, SPEC, "compact")
+
+
+def test_the_memory_of_every_network_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemAvailable:  1900000 kB\nSwapFree:  0 kB\n")
+    monkeypatch.setattr(resources, "_MEMORY", memory)
+    for network in set(NETWORKS) - {"wide"}:
+        require_memory([], 0, SPEC, network)
+    with pytest.raises(SpaceError, match="needs 2,000 MB at least"):
+        require_memory([], 0, SPEC, "wide")
 
 
 def test_where_nothing_tells_the_memory_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "_MEMORY", tmp_path / "none")
-    require_memory(list(list_shares(LARGE, SOURCE)), 10**9, SPEC)
+    require_memory(list(list_shares(LARGE, SOURCE)), 10**9, SPEC, "compact")

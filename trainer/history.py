@@ -9,24 +9,25 @@ from typing import Any
 
 from trainer.rates import Move
 
-Look = tuple[float, float, float]
-"""(passes done, mean loss since the look before, learning rate)."""
+Point = tuple[float, float, float]
+"""(passes done, mean loss since the point before, learning rate)."""
 
 
 @dataclass
-class Course:
+class History:
     """Its fields survive a break as JSON."""
 
     passes: list[dict[str, float]] = field(default_factory=list)
     """One row for each, as in history.csv."""
-    looks: list[Look] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
     """Every few steps."""
     moves: list[Move] = field(default_factory=list)
     """Of the learning rate."""
     pass_steps: int = 1
     """In a whole pass."""
     steps: int = 0
-    """That made these weights: a pass that was broken off and done again counts once."""
+    """Of those that were kept, a broken-off pass that was done again counts once; what the
+    watchful schedule went back over counts too."""
     elapsed_s: float = 0.0
     """Time in training and validation, all parts of an interrupted training together."""
     reason: str = ""
@@ -39,11 +40,11 @@ class Course:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Course:
+    def from_dict(cls, values: dict[str, Any]) -> History:
         """The opposite of `to_dict`."""
         moves = [Move(**move) for move in values["moves"]]
-        looks = [(done, loss, rate) for done, loss, rate in values["looks"]]
-        return cls(**values | {"moves": moves, "looks": looks})
+        points = [(done, loss, rate) for done, loss, rate in values["points"]]
+        return cls(**values | {"moves": moves, "points": points})
 
     def write_csv(self, path: Path) -> None:
         """The passes as a table."""
