@@ -20,7 +20,7 @@ Recogniser = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 NOTHING = "∅"
 """Stands for the end of a text where one of its characters is expected."""
 
-_BATCH = 500
+_BATCH = 100
 
 
 @dataclass(frozen=True)

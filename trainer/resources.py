@@ -15,7 +15,7 @@ from trainer.shares import Share
 _SPARE_BYTES = 200_000_000
 # TensorFlow, the network and what its layers make of a batch, beside the captchas: as measured on
 # whole trainings (docs/settings.md, "Presets").
-_TRAINING_BYTES = {"compact": 1_000_000_000, "wide": 2_000_000_000, "course": 1_100_000_000}
+_TRAINING_BYTES = {"compact": 1_000_000_000, "wide": 3_000_000_000, "course": 1_800_000_000}
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMORY = Path("/proc/meminfo")
 

@@ -177,7 +177,6 @@ DONE_BY_TESTS = {
     "make fuzz": "in short by `make test`",
     "make audit": "by hand: it needs PyPI's advisories",
     "make lock": "by hand, when dependencies change",
-    "docker compose down": "the fixture `stack`",
     "docker compose up --build": "the fixture `stack`",
 }
 

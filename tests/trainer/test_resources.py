@@ -74,7 +74,7 @@ def test_the_memory_of_every_network_is_known(
     monkeypatch.setattr(resources, "_MEMORY", memory)
     for network in set(NETWORKS) - {"wide"}:
         require_memory([], 0, SPEC, network)
-    with pytest.raises(SpaceError, match="needs 2,000 MB at least"):
+    with pytest.raises(SpaceError, match="needs 3,000 MB at least"):
         require_memory([], 0, SPEC, "wide")
 
 
