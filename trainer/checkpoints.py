@@ -37,14 +37,13 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one training in its directory."""
+    """The checkpoints of one training in its directory, which must be there."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Killed at any moment, it leaves the ones before and this one whole, or not this one."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"pass-{checkpoint.number:05d}.npz"
         incoming = path.with_suffix(".part")
         header = json.dumps({"format": _FORMAT, "state": checkpoint.state})

@@ -12,10 +12,9 @@ from shared.spec import CaptchaSpec
 from trainer.augmentation import move, vary
 from trainer.config import TrainingConfig
 from trainer.dataset import LOOK_ALIKES, OWN, Split, count_repeats
+from trainer.evaluation import BATCH
 from trainer.focus import ErrorRates, choose
 
-# With 500 the layers of the course's network make 4.4 GB of them, and it is no faster.
-_VALIDATION_BATCH = 100
 _PLAIN_BATCHES = 50
 
 Rows = npt.NDArray[np.int64]
@@ -75,7 +74,7 @@ def feed_plain(split: Split, spec: CaptchaSpec, batch_size: int, rows: Rows) -> 
 
 def feed_in_order(split: Split, spec: CaptchaSpec) -> Any:
     """Batches uint8 (B, height, width) of all captchas of a split, as they are."""
-    rows = tf.data.Dataset.range(len(split)).batch(_VALIDATION_BATCH)
+    rows = tf.data.Dataset.range(len(split)).batch(BATCH)
     return rows.map(_image_gatherer(split, spec)).prefetch(4)
 
 

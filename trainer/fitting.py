@@ -192,7 +192,7 @@ class Loop:
         split, spec, config = self.splits.train, self.spec, self.config
         focused = config.focus and self.progress(0) >= _FOCUSED_FROM
         rows = list_rows(split, config, self.number, self.misread if focused else None)
-        history = self.recogniser.fit(
+        metrics = self.recogniser.fit(
             feed_pass(split, spec, config, self.number, rows),
             initial_epoch=self.number,
             epochs=self.number + 1,
@@ -206,7 +206,7 @@ class Loop:
         # So fine that no part of a pass is rounded to a whole one.
         done = self.number + (1 if is_whole else round(watch.steps / self.pass_steps, 4))
         row: dict[str, float] = {"pass": done}
-        row |= {name: values[-1] for name, values in history.items()}
+        row |= {name: values[-1] for name, values in metrics.items()}
         row |= {f"val_{name}": value for name, value in validation.items()}
         row["loss"] = watch.mean_loss
         row["learning_rate"] = float(self.recogniser.optimizer.learning_rate.numpy())

@@ -24,8 +24,8 @@ def measure_misread(confusions: npt.NDArray[np.int64]) -> ErrorRates:
     totals = confusions.sum(axis=1)
     mistakes = totals - right + confusions.sum(axis=0) - right
     # What hardly occurs can be read more often than it is there.
-    shares: ErrorRates = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
-    return shares
+    rates: ErrorRates = np.minimum(mistakes / (2 * np.maximum(totals, 1)), 1)
+    return rates
 
 
 def choose(

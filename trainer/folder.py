@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,16 @@ class Folder:
     """(N, height, width), grey."""
     texts: list[str]
 
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """SHA-256 of the pixels of each."""
+        return [hashlib.sha256(image.tobytes()).digest() for image in self.images]
+
     @property
     def fingerprint(self) -> str:
         """16 hex digits: equal when pixels and labels are, in whatever order."""
-        pairs = zip(self.texts, self.images, strict=True)
-        each = sorted(f"{text} {_digest(image).hex()}" for text, image in pairs)
+        pairs = zip(self.texts, self.digests, strict=True)
+        each = sorted(f"{text} {digest.hex()}" for text, digest in pairs)
         return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
 
     def split(self) -> dict[str, npt.NDArray[np.intp]]:
@@ -46,7 +52,7 @@ class Folder:
         The pixels decide, not the order or the names: a captcha stays where it is when others
         are added, and two copies of one are never on both sides.
         """
-        draws = np.array([_draw(image) for image in self.images])
+        draws = np.array([_draw(digest) for digest in self.digests])
         return {
             "test": np.flatnonzero(draws < _HELD_BACK),
             "validation": np.flatnonzero((draws >= _HELD_BACK) & (draws < 2 * _HELD_BACK)),
@@ -92,8 +98,8 @@ def read_folder(folder: Path, spec: CaptchaSpec | None) -> Folder:
 def _count_distinct(files: list[Path], own: Folder) -> int:
     """Different pictures. Raises FolderError if one has two labels, which no network can learn."""
     first: dict[bytes, int] = {}
-    for row, (image, text) in enumerate(zip(own.images, own.texts, strict=True)):
-        before = first.setdefault(_digest(image), row)
+    for row, (digest, text) in enumerate(zip(own.digests, own.texts, strict=True)):
+        before = first.setdefault(digest, row)
         if own.texts[before] != text:
             raise FolderError(
                 f"{files[before].name} and {files[row].name} are the same picture with two labels"
@@ -133,10 +139,6 @@ def _decode(file: Path, spec: CaptchaSpec) -> GreyImage:
         raise FolderError(f"{file.name}: {error}") from None
 
 
-def _draw(image: GreyImage) -> float:
+def _draw(digest: bytes) -> float:
     """From 0 to below 1, evenly, always the same for the same pixels."""
-    return int.from_bytes(_digest(image)[:8], "big") / 2**64
-
-
-def _digest(image: GreyImage) -> bytes:
-    return hashlib.sha256(image.tobytes()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -169,13 +169,12 @@ def check_size(own: Folder, config: TrainingConfig) -> None:
     Raises GateError if a target would be met by luck, for there are no others.
     """
     counts = {name: len(rows) for name, rows in own.split().items()}
-    if not config.captchas and config.target_accuracy:
-        count = counts["validation"]
-        if count < MIN_TARGET_EVALUATED:
-            raise GateError(
-                f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
-                f" and the folder leaves {count}"
-            )
+    alone = not config.captchas
+    if alone and config.target_accuracy and counts["validation"] < MIN_TARGET_EVALUATED:
+        raise GateError(
+            f"a target accuracy needs {MIN_TARGET_EVALUATED} captchas for the validation,"
+            f" and the folder leaves {counts['validation']}"
+        )
     if min(counts.values()) < MIN_EVALUATED:
         log.warning(
             "of one's own, %d captchas are for the validation and %d for the test: below %d,"

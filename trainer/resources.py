@@ -13,8 +13,8 @@ from trainer.shares import Share
 # For curves and the checkpoints of a small network, beside the captchas; those of a large one are
 # counted when there is one.
 _SPARE_BYTES = 200_000_000
-# TensorFlow, the network and what its layers make of a batch, beside the captchas: as measured on
-# whole trainings (docs/settings.md, "Presets").
+# TensorFlow, the network and what its layers make of a batch, beside the captchas: at most, of
+# whole trainings and, for the course's network, of one pass (docs/settings.md, "Presets").
 _TRAINING_BYTES = {"compact": 1_000_000_000, "wide": 3_000_000_000, "course": 1_800_000_000}
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMORY = Path("/proc/meminfo")

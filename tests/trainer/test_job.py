@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 import string
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -103,12 +104,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def train_alone(tmp_path: Path) -> Callable[[TrainingConfig], None]:
+    """Runs the job on a folder alone, where no generator would answer."""
+    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
+    return lambda config: run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+
+
 def test_a_folder_alone_says_what_a_captcha_is_and_is_trained_on(
-    tmp_path: Path, folder: Path
+    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
 ) -> None:
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
-    run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    train_alone(config)
     manifest = verify(tmp_path / "models" / "1")
     assert manifest.captcha_spec == OWN
     assert list(manifest.metrics["by_origin"]) == ["own"]
@@ -117,13 +124,13 @@ def test_a_folder_alone_says_what_a_captcha_is_and_is_trained_on(
     # The same folder elsewhere is nothing new; one more captcha is.
     moved = shutil.copytree(folder, tmp_path / "moved")
     again = dataclasses.replace(config, folder=str(moved))
-    run(again, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    train_alone(again)
     assert list_versions(tmp_path / "models") == [1]
     Image.new("L", (80, 40)).save(moved / "abc_new.png")
-    run(again, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    train_alone(again)
     assert list_versions(tmp_path / "models") == [1, 2]
     # What is set now is to answer, though an older version was trained from it.
-    run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    train_alone(config)
     assert list_versions(tmp_path / "models") == [1, 2, 3]
 
 
@@ -154,24 +161,27 @@ def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
     assert counts["train"] > 130
 
 
-def test_a_gate_that_was_raised_does_not_train_the_same_again(tmp_path: Path, folder: Path) -> None:
+def test_a_gate_that_was_raised_does_not_train_the_same_again(
+    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
+) -> None:
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
-    run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+    train_alone(config)
     raised = dataclasses.replace(config, min_accuracy=1.0)
     with pytest.raises(GateError, match=r"version 1 came out of exactly these settings: .* less"):
-        run(raised, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+        train_alone(raised)
     assert not list((tmp_path / "data").rglob("pass-*"))
 
 
 def test_passes_are_kept_until_what_came_of_them_is_safe(
-    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    folder: Path,
+    train_alone: Callable[[TrainingConfig], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder), min_accuracy=1.0)
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
 
     def start(config: TrainingConfig) -> list[str]:
-        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+        train_alone(config)
         return list_passes()
 
     def list_passes() -> list[str]:
@@ -204,19 +214,20 @@ def test_a_memory_too_small_is_told_before_anything_is_fetched(
 
 
 def test_what_another_trainer_published_meanwhile_is_not_trained_again(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    folder: Path,
+    train_alone: Callable[[TrainingConfig], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
-    models, data = tmp_path / "models", tmp_path / "data"
 
     def wait(root: Path) -> None:
         monkeypatch.undo()
-        run(config, models, data, nobody, 0.0)  # the other one, which holds the lock meanwhile
+        train_alone(config)  # the other one, which holds the lock meanwhile
 
     monkeypatch.setattr(job, "require_writable", wait)
-    run(config, models, data, nobody, 0.0)
-    assert list_versions(models) == [1]
+    train_alone(config)
+    assert list_versions(tmp_path / "models") == [1]
 
 
 def test_few_of_ones_own_to_measure_on_are_told(
@@ -226,21 +237,21 @@ def test_few_of_ones_own_to_measure_on_are_told(
     assert re.search(r"own, \d\d captchas are for the validation and \d\d for the", caplog.text)
 
 
-def test_where_nothing_can_be_published_nothing_is_trained(tmp_path: Path, folder: Path) -> None:
+def test_where_nothing_can_be_published_nothing_is_trained(
+    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
+) -> None:
     (tmp_path / "models" / ".lock").mkdir(parents=True)
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
     with pytest.raises(OSError, match="lock"):
-        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+        train_alone(config)
     assert not (tmp_path / "data").exists()
 
 
 def test_a_target_is_not_met_by_luck_on_the_few_that_a_folder_leaves(
-    tmp_path: Path, folder: Path
+    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
 ) -> None:
     config = dataclasses.replace(
         TINY, captchas=0, folder=str(folder), target_accuracy=0.9, validation_captchas=5_000
     )
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
     with pytest.raises(GateError, match=r"needs 5000 captchas .* the folder leaves \d+"):
-        run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+        train_alone(config)
