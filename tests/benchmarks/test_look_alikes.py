@@ -21,7 +21,7 @@ from tests.benchmarks.look_alikes import (
     write_tables,
 )
 from trainer.dataset import Split
-from trainer.evaluation import Evaluation, evaluate
+from trainer.evaluation import Evaluation, score
 
 SPEC = CaptchaSpec("0Oox", 2, 60, 60)
 # Of each text, what was read.
@@ -33,7 +33,7 @@ def evaluated(spec: CaptchaSpec, read: dict[str, str]) -> tuple[Evaluation, Spli
     count = len(read)
     split = Split(np.zeros((count, spec.height, spec.width), np.uint8), encode([*read], spec))
     answers = np.eye(spec.classes, dtype=np.float32)[encode([*read.values()], spec)]
-    return evaluate(lambda images: answers, split, spec), split
+    return score(answers, split, spec), split
 
 
 def test_a_pair_counts_both_directions_and_the_most_confused_comes_first() -> None:

@@ -13,7 +13,7 @@ from shared.labels import decode
 from shared.spec import CaptchaSpec
 from tests.benchmarks import releases
 from tests.benchmarks.releases import RELEASES, Release, ReleaseError, draw, main, run, write_table
-from trainer.evaluation import evaluate
+from trainer.evaluation import score
 
 HERE = Path(sys.executable)
 # Enough that a tenth of them is never none: what reads folders asks for it.
@@ -54,7 +54,7 @@ def test_the_table_has_shares_and_reasons(tmp_path: Path) -> None:
     split = draw(HERE, spec, CAPTCHAS, tmp_path / "drawn")
     answers = np.eye(2, dtype=np.float32)[split.labels]
     answers[0] = answers[0, :, ::-1]  # both characters of the first captcha are read wrong
-    right = evaluate(lambda images: answers, split, spec)
+    right = score(answers, split, spec)
     lines = [*write_table(RELEASES[:2], [right, ReleaseError("no wheel")])]
     assert lines[1].startswith("| 0.2.4, Pillow 9.5.0 | 99.33% | 96.3")
     assert lines[2] == "| 0.3, Pillow 9.5.0 | not measured: no wheel | |"

@@ -24,6 +24,7 @@ from trainer import job, resources
 from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
 from trainer.dataset import Split, Splits
+from trainer.fitting import Loop
 from trainer.folder import Folder, read_folder
 from trainer.gate import GateError
 from trainer.job import (
@@ -176,6 +177,7 @@ def test_passes_are_kept_until_what_came_of_them_is_safe(
     tmp_path: Path,
     folder: Path,
     train_alone: Callable[[TrainingConfig], None],
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = dataclasses.replace(TINY, captchas=0, folder=str(folder), min_accuracy=1.0)
@@ -196,8 +198,10 @@ def test_passes_are_kept_until_what_came_of_them_is_safe(
     assert list_versions(tmp_path / "models") == [1]
 
     # More minutes would go on with these.
-    short = dataclasses.replace(config, epochs=1_000, max_minutes=0.05, min_accuracy=0.0)
-    assert start(short) != []
+    short = dataclasses.replace(config, epochs=1_000, max_minutes=2.0, min_accuracy=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "elapsed_s", property(lambda loop: 60.0 * loop.number))
+        assert start(short) == ["pass-00001.npz", "pass-00002.npz"]
     assert list_versions(tmp_path / "models") == [1, 2]
 
 
