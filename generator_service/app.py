@@ -17,11 +17,11 @@ from generator_service.metrics import Metrics
 from generator_service.randomness import MAX_SEED
 from generator_service.renderer import Renderer
 from generator_service.settings import Settings
-from shared.datasets import NpzWriter, ZipWriter
+from shared.dataset_archive import NpzWriter, ZipWriter
 from shared.logs import request_id
-from shared.observe import ObservedApp
+from shared.middleware import ObservedApp
 from shared.spec import CaptchaSpec, SpecError
-from shared.wire import CaptchaBody, ProblemBody, SpecBody, describe_invalid
+from shared.schemas import CaptchaBody, ProblemBody, SpecBody, describe_invalid
 
 Seed = Annotated[
     int | None,

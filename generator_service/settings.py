@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.environment import SettingsError, count_cores, read_int, read_text
-from shared.observe import LOG_CHOICES, PROBLEMS
+from shared.middleware import LOG_CHOICES, PROBLEMS
 from shared.spec import DRAWINGS, CaptchaSpec, SpecError
 
 

@@ -21,8 +21,8 @@ from inference_service.settings import Settings
 from inference_service.uploads import Uploads
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
-from shared.observe import ObservedApp
-from shared.wire import PredictBody, PredictRequest, ProblemBody, describe_invalid
+from shared.middleware import ObservedApp
+from shared.schemas import PredictBody, PredictRequest, ProblemBody, describe_invalid
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from inference_service.models import LoadedModel
 from inference_service.uploads import Upload
 from shared.images import GreyImage, ImageError, decode_image
-from shared.wire import CharacterConfidence, PredictBody, PredictDetails
+from shared.schemas import CharacterConfidence, PredictBody, PredictDetails
 
 
 @dataclass(frozen=True)

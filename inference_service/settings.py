@@ -10,7 +10,7 @@ from inference_service.engines import LOADERS, OpenVinoEngine
 from inference_service.models import BOX_VERSION
 from shared.artifacts import MODEL_NAME
 from shared.environment import SettingsError, count_cores, read_float, read_int, read_text
-from shared.observe import LOG_CHOICES, PROBLEMS
+from shared.middleware import LOG_CHOICES, PROBLEMS
 
 _PACKAGED_BOX = Path(__file__).parent / "box"
 _NO_BOX = "off"

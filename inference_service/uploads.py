@@ -19,7 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from shared.wire import PredictRequest, describe_invalid
+from shared.schemas import PredictRequest, describe_invalid
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

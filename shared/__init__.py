@@ -1,1 +1,1 @@
-"""What the three programs agree on: specs, labels, images, wire bodies, artifacts."""
+"""Code that the three programs share: captcha spec, labels, image decoding, schemas, artifacts."""

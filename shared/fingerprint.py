@@ -1,4 +1,4 @@
-"""One way to name a set of values, so that equal ones have equal names everywhere."""
+"""A short hash that identifies a set of values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from typing import Any
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
-    """16 hex digits: equal exactly when the values, as JSON, are equal, in any order of keys."""
+    """Return 16 hex digits of the SHA-256 of the values as JSON with sorted keys."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

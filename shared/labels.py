@@ -1,7 +1,7 @@
-"""Text <-> class indices <-> one-hot vectors.
+"""Conversion between texts, class indices and one-hot vectors.
 
-The one-hot functions keep the course's semantics: "6046" becomes a vector of
-length * classes numbers with a one at position * classes + index.
+The one-hot functions keep the course's semantics: "6046" becomes a vector of length * classes
+values with a one at position * classes + index.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from shared.spec import CaptchaSpec
 
 
 def encode(texts: Sequence[str], spec: CaptchaSpec) -> npt.NDArray[np.int32]:
-    """Class indices, int32 (N, length); where a text has ended, the class after the last character.
+    """Return class indices, int32 (N, length), padded with the end class `len(charset)`.
 
-    Raises SpecError naming the first text that cannot be.
+    Raises:
+        SpecError: naming the first text that does not match the spec.
     """
     index = {character: i for i, character in enumerate(spec.charset)}
     rows = np.full((len(texts), spec.length), len(spec.charset), np.int32)
@@ -30,7 +31,7 @@ def encode(texts: Sequence[str], spec: CaptchaSpec) -> npt.NDArray[np.int32]:
 
 
 def decode(indices: npt.ArrayLike, spec: CaptchaSpec) -> list[str]:
-    """Texts of class indices (N, length); each ends where its row says so."""
+    """Return the texts of class indices (N, length), each up to its end class."""
     end = len(spec.charset)
     rows = np.asarray(indices, dtype=np.intp).tolist()
     return ["".join(spec.charset[i] for i in takewhile(end.__ne__, row)) for row in rows]
@@ -39,40 +40,49 @@ def decode(indices: npt.ArrayLike, spec: CaptchaSpec) -> list[str]:
 def best_indices(
     probabilities: npt.NDArray[np.floating[Any]], spec: CaptchaSpec
 ) -> npt.NDArray[np.intp]:
-    """Class indices (N, length) of the most likely texts, from probabilities (N, length, classes).
+    """Return the class indices (N, length) of the most likely texts.
 
-    Each is a text that the spec allows: where lengths differ, every possible end is weighed as
-    a whole, and no character follows it.
+    The result is always a text that the spec allows. If the length varies, the log-probabilities
+    of all positions decide about the length, and no character follows the end class.
+
+    Args:
+        probabilities: (N, length, classes).
+        spec: the captchas that the probabilities are for.
     """
     if not spec.is_variable:
-        best: npt.NDArray[np.intp] = probabilities.argmax(axis=2)
-        return best
+        return probabilities.argmax(axis=2)
     end = len(spec.charset)
     characters = probabilities[:, :, :end].argmax(axis=2)
     logs = np.log(np.maximum(probabilities, 1e-30))
-    said = logs[:, :, :end].max(axis=2).cumsum(axis=1)  # (N, length): the first 1, 2, ... read
-    ended = logs[:, ::-1, end].cumsum(axis=1)[:, ::-1]  # nothing from position 0, 1, ... on
-    after = np.pad(ended[:, 1:], ((0, 0), (0, 1)))
-    lengths = (said + after)[:, spec.shortest - 1 :].argmax(axis=1) + spec.shortest
-    over = np.arange(spec.length) >= lengths[:, np.newaxis]
-    return np.where(over, end, characters)
+    # (N, length): log-probability of characters at positions 0..i, and of end classes from i on.
+    text_logs = logs[:, :, :end].max(axis=2).cumsum(axis=1)
+    end_logs = logs[:, ::-1, end].cumsum(axis=1)[:, ::-1]
+    end_logs = np.pad(end_logs[:, 1:], ((0, 0), (0, 1)))
+    lengths = (text_logs + end_logs)[:, spec.shortest - 1 :].argmax(axis=1) + spec.shortest
+    is_after_end = np.arange(spec.length) >= lengths[:, np.newaxis]
+    return np.where(is_after_end, end, characters)
 
 
 def text2vec(text: str, spec: CaptchaSpec) -> npt.NDArray[np.float32]:
-    """One-hot float32 (length * classes,). Raises ValueError naming both lengths."""
+    """Return the one-hot vector of a text, float32 (length * classes,).
+
+    Raises:
+        SpecError: if the text does not match the spec.
+    """
     one_hot = np.eye(spec.classes, dtype=np.float32)
     vector: npt.NDArray[np.float32] = one_hot[encode([text], spec)[0]].reshape(-1)
     return vector
 
 
 def vec2text(vector: npt.ArrayLike, spec: CaptchaSpec) -> str:
-    """The most likely text of probabilities (length * classes,), for example a prediction.
+    """Return the most likely text of a one-hot vector or of probabilities (length * classes,).
 
-    Raises ValueError if the vector has another size.
+    Raises:
+        ValueError: if the vector has another size.
     """
     scores = np.asarray(vector)
     expected = spec.length * spec.classes
     if scores.size != expected:
-        raise ValueError(f"vector has {scores.size} numbers, a captcha here has {expected}")
+        raise ValueError(f"the vector has {scores.size} values, a captcha here has {expected}")
     rows = scores.reshape(1, spec.length, spec.classes)
     return decode(best_indices(rows, spec), spec)[0]

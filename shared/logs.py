@@ -1,4 +1,4 @@
-"""Log lines as JSON: one object a line, with the id of the request they belong to."""
+"""JSON log lines with the id of the request they belong to."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-# Of the request that this task answers; empty outside one.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""Id of the request that the current task answers; empty outside a request."""
 
 
-class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: time (UTC), level, logger, message, and what it carries.
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object: time (UTC), level, logger, message and extra fields.
 
-    `log.info("...", extra={"fields": {...}})` adds fields of its own.
+    `log.info("...", extra={"fields": {...}})` adds fields.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """As logging.Formatter."""
+        """Return the record as one line of JSON."""
         moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         line: dict[str, Any] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -28,8 +28,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if known := request_id.get():
-            line["request_id"] = known
+        if current := request_id.get():
+            line["request_id"] = current
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -37,9 +37,8 @@ class JsonLines(logging.Formatter):
 
 
 def log_as_json(stream: TextIO = sys.stderr) -> None:
-    """Every logger of this process writes JSON lines to `stream`, from level INFO on."""
+    """Make every logger of this process write JSON lines to `stream`, from level INFO."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # What Python itself would print, such as a deprecation, comes as a line too.
     logging.captureWarnings(True)

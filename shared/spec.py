@@ -1,38 +1,43 @@
-"""What a captcha is: its characters, its length and its size in pixels."""
+"""The captcha spec: characters, length, size in pixels and rendering style."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from shared.fingerprint import fingerprint
 
+Style = Literal["current", "classic"]
+"""Rendering style: `current` as captcha 0.7.1 renders, `classic` with the stronger warp of 0.7.0
+and older."""
+STYLES: tuple[Style, ...] = get_args(Style)
+
 MAX_LENGTH = 16
-MAX_CHARSET = 94  # printable ASCII without blank
+MAX_CHARSET = 94  # printable ASCII without the space
 MIN_SIDE_PX = 16
 MAX_SIDE_PX = 1000
-CURRENT, CLASSIC = "current", "classic"
-DRAWINGS = (CURRENT, CLASSIC)
-_LATER = frozenset({"min_length", "drawing"})
+_OPTIONAL_FIELDS = frozenset({"min_length", "style"})
 
 
 class SpecError(ValueError):
-    """A captcha spec, or a text meant for one, that cannot be."""
+    """An invalid captcha spec, or a text that does not match a spec."""
 
 
 @dataclass(frozen=True)
 class CaptchaSpec:
-    """The agreement between the program that draws captchas and the one that reads them.
+    """What the generator issues and a model predicts.
 
-    charset: the characters that can appear, each once; the position is the class index.
-    length: characters per captcha; the most, if there can be fewer.
-    width, height: size of the image in pixels.
-    min_length: the fewest characters; None, which becomes `length`, if all have as many.
-    drawing: `current`, as captcha 0.7.1 draws, or `classic`, with the stronger warp of 0.7.0 and
-    before.
+    Attributes:
+        charset: the characters that can appear, each once. The position is the class index.
+        length: characters per captcha; the maximum if the length varies.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        min_length: the minimum length; None means `length`.
+        style: rendering style.
 
-    Raises SpecError, with one sentence that names the field and the value, if it cannot be.
+    Raises:
+        SpecError: naming the field and its value, if the spec is invalid.
     """
 
     charset: str = "0123456789"
@@ -40,92 +45,98 @@ class CaptchaSpec:
     width: int = 160
     height: int = 60
     min_length: int | None = None
-    drawing: str = CURRENT
+    style: Style = "current"
 
     def __post_init__(self) -> None:
         if not isinstance(self.charset, str) or not self.charset:
-            raise SpecError("charset must hold at least one character")
+            raise SpecError("charset must contain at least one character")
         if len(self.charset) > MAX_CHARSET:
             raise SpecError(f"charset has {len(self.charset)} characters, at most {MAX_CHARSET}")
         repeated = sorted({c for c in self.charset if self.charset.count(c) > 1})
         if repeated:
-            raise SpecError(f"charset repeats {''.join(repeated)!r}: each character may stand once")
-        # File names, HTTP headers and zip members carry labels as they are.
-        unprintable = sorted({c for c in self.charset if not ("!" <= c <= "~") or c in '/\\_."'})
-        if unprintable:
+            raise SpecError(f"charset repeats {''.join(repeated)!r}: list each character once")
+        # Labels appear unchanged in file names, HTTP headers and zip members.
+        invalid = sorted({c for c in self.charset if not ("!" <= c <= "~") or c in '/\\_."'})
+        if invalid:
             raise SpecError(
-                f"charset holds {''.join(unprintable)!r}: only printable ASCII"
-                ' without blank, / \\ _ . and " can be a label'
+                f"charset contains {''.join(invalid)!r}: a label can only contain printable ASCII"
+                ' without space, / \\ _ . and "'
             )
         self._check_range("length", self.length, 1, MAX_LENGTH)
         if self.min_length is None:
-            object.__setattr__(self, "min_length", self.length)  # one way to say it: equal specs
+            object.__setattr__(self, "min_length", self.length)  # so that equal specs compare equal
         self._check_range("min_length", self.min_length, 1, self.length)
-        if self.drawing not in DRAWINGS:
-            raise SpecError(f"drawing must be {' or '.join(DRAWINGS)}, not {self.drawing!r}")
+        if self.style not in STYLES:
+            raise SpecError(f"style must be {' or '.join(STYLES)}, not {self.style!r}")
         self._check_range("width", self.width, MIN_SIDE_PX, MAX_SIDE_PX)
         self._check_range("height", self.height, MIN_SIDE_PX, MAX_SIDE_PX)
 
     @staticmethod
     def _check_range(name: str, value: object, low: int, high: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise SpecError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+            raise SpecError(f"{name} must be an integer from {low} to {high}, not {value!r}")
 
     @property
     def shortest(self) -> int:
-        """The fewest characters; `min_length` without the None that only a caller may give."""
+        """The minimum length."""
         return self.length if self.min_length is None else self.min_length
 
     @property
-    def lengths(self) -> str:
-        """How many characters there can be, for people: "4", or "4 to 6"."""
+    def length_range(self) -> str:
+        """The length for messages: "4", or "4 to 6"."""
         return f"{self.shortest} to {self.length}" if self.is_variable else str(self.length)
 
     @property
     def is_variable(self) -> bool:
-        """Whether captchas differ in length."""
+        """Whether the length varies."""
         return self.min_length != self.length
 
     @property
     def classes(self) -> int:
-        """What can stand at a position: the characters and, if lengths differ, nothing."""
+        """Classes per position: the characters and, if the length varies, the end of the text."""
         return len(self.charset) + self.is_variable
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits: equal exactly when the specs are equal, on every machine and version."""
+        """16 hex digits that are equal exactly when the specs are equal."""
         return fingerprint(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON can carry them; `from_dict` takes them back.
-
-        Those that came later are left out where they say nothing new: what was written and
-        named before they came stays equal to what is written now.
-        """
+        """Return the fields as JSON values, without optional fields that have their default."""
         values = asdict(self)
         if not self.is_variable:
             del values["min_length"]
-        if self.drawing == CURRENT:
-            del values["drawing"]
+        if self.style == "current":
+            del values["style"]
         return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Raises SpecError on unknown, missing or impossible fields."""
+        """Return the spec with these fields.
+
+        Raises:
+            SpecError: on unknown, missing or invalid fields.
+        """
         known = {field.name for field in fields(cls)}
-        if not known - _LATER <= set(values) <= known:
+        if not known - _OPTIONAL_FIELDS <= set(values) <= known:
             raise SpecError(
-                f"a spec has the fields {', '.join(sorted(known - _LATER))} and perhaps"
-                f" {', '.join(sorted(_LATER))}, not {', '.join(sorted(values))}"
+                f"a spec has the fields {', '.join(sorted(known - _OPTIONAL_FIELDS))} and"
+                f" optionally {', '.join(sorted(_OPTIONAL_FIELDS))}, not {', '.join(sorted(values))}"
             )
         return cls(**values)
 
     def check_text(self, text: str) -> None:
-        """Raises SpecError if no captcha of this spec can show `text`."""
+        """Check that a captcha of this spec can show a text.
+
+        Raises:
+            SpecError: if it cannot.
+        """
         if not self.shortest <= len(text) <= self.length:
-            raise SpecError(f"text has {len(text)} characters, a captcha here has {self.lengths}")
-        foreign = sorted(set(text) - set(self.charset))
-        if foreign:
             raise SpecError(
-                f"text holds {''.join(foreign)!r}, which is not in the charset {self.charset!r}"
+                f"text has {len(text)} characters, a captcha here has {self.length_range}"
+            )
+        unknown = sorted(set(text) - set(self.charset))
+        if unknown:
+            raise SpecError(
+                f"text contains {''.join(unknown)!r}, which is not in the charset {self.charset!r}"
             )

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import httpx
 
-from shared.datasets import Dataset, DatasetError, read_npz
+from shared.dataset_archive import Dataset, DatasetError, read_npz
 from shared.environment import SettingsError
 from shared.spec import CaptchaSpec
-from shared.wire import SpecBody
+from shared.schemas import SpecBody
 
 log = logging.getLogger(__name__)
 

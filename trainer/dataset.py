@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shared.datasets import Dataset
+from shared.dataset_archive import Dataset
 from shared.labels import encode
 from shared.spec import CaptchaSpec
 from trainer.folder import Folder

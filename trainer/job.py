@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, list_versions, publish, require_writable, verify
-from shared.datasets import Dataset
+from shared.dataset_archive import Dataset
 from shared.spec import CaptchaSpec
 from trainer.client import GeneratorClient, Source
 from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, TrainingConfig

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from shared.datasets import read_npz
+from shared.dataset_archive import read_npz
 from tests.benchmarks.processes import ROOT, pinned, plain, python, started, wait_ready
 from tests.serving import free_port
 

@@ -50,7 +50,7 @@ def test_a_folder_of_ones_own_is_trained_on(
 ) -> None:
     # Captchas such as no generator here draws by itself: three letters, seen as files.
     code = (
-        "from generator_service.drawing import *; from shared.datasets import ZipWriter;"
+        "from generator_service.drawing import *; from shared.dataset_archive import ZipWriter;"
         "import sys; s = CaptchaSpec('ABCDEF', 3, 100, 40); w = ZipWriter(0);"
         "sys.stdout.buffer.write(w.add(list_pngs(s, (), 5, 0, 600)) + w.finish())"
     )

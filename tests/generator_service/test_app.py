@@ -17,7 +17,7 @@ from generator_service.app import MAX_STREAMS, create_app
 from generator_service.drawing import draw_grey
 from generator_service.renderer import Renderer
 from generator_service.settings import Settings
-from shared.datasets import read_npz
+from shared.dataset_archive import read_npz
 from shared.images import decode_image
 from shared.spec import DRAWINGS, CaptchaSpec
 from tests.serving import eventually, running

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.datasets import NpzWriter
+from shared.dataset_archive import NpzWriter
 from shared.spec import CaptchaSpec
 from trainer.client import ATTEMPTS, GeneratorClient, GeneratorError, Source
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.observe import ALL, PROBLEMS, ObservedApp
+from shared.middleware import ALL, PROBLEMS, ObservedApp
 
 
 class Route:
@@ -77,7 +77,7 @@ def test_each_request_without_an_id_gets_a_new_one() -> None:
 def test_problems_are_logged_and_everything_if_asked_for_but_never_a_label(
     caplog: pytest.LogCaptureFixture, status: int, log_requests: str, lines: int
 ) -> None:
-    caplog.set_level(logging.INFO, "shared.observe")
+    caplog.set_level(logging.INFO, "shared.middleware")
     ask(status, log_requests=log_requests)
     assert len(caplog.records) == lines
     for record in caplog.records:

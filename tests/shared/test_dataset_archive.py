@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.datasets import DatasetError, NpzWriter, ZipWriter, read_npz
+from shared.dataset_archive import DatasetError, NpzWriter, ZipWriter, read_npz
 from shared.spec import CaptchaSpec
 
 SPEC = CaptchaSpec(charset="ab", length=2, width=20, height=16)

@@ -1,4 +1,4 @@
-"""Request and response bodies, as they travel."""
+"""Request and response bodies of the HTTP APIs."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CaptchaBody(BaseModel):
-    """Answer of `GET /captcha`; can be posted to `/predict` as it is."""
+    """Response of `GET /captcha`; it can be posted to `/predict` unchanged."""
 
     text: str
     image: str
-    """The PNG in base64."""
+    """PNG in base64."""
     seed: int
     spec: dict[str, Any]
 
 
 class SpecBody(BaseModel):
-    """Answer of `GET /captcha/spec`: what this generator draws, and with what."""
+    """Response of `GET /captcha/spec`: the captchas that this generator issues."""
 
     spec: dict[str, Any]
     fingerprint: str
-    drawing: dict[str, Any]
-    """Versions of the drawing libraries and digests of the fonts."""
-    drawing_fingerprint: str = Field(pattern="^[0-9a-f]{16}$")
+    renderer: dict[str, Any]
+    """Versions of the rendering libraries and digests of the fonts."""
+    renderer_fingerprint: str = Field(pattern="^[0-9a-f]{16}$")
     """Equal exactly when the same seed gives the same pixels."""
 
 
 class PredictRequest(BaseModel):
-    """JSON body of `POST /predict`; other fields are ignored, as a captcha's own are."""
+    """JSON body of `POST /predict`; other fields, such as those of a captcha, are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -39,14 +39,14 @@ class PredictRequest(BaseModel):
 
 
 class CharacterConfidence(BaseModel):
-    """One read character with its probability, 0 to 1."""
+    """A predicted character with its probability, 0 to 1."""
 
     character: str
     confidence: float
 
 
 class PredictDetails(BaseModel):
-    """What `?details=1` adds."""
+    """What `?details=1` adds to a prediction."""
 
     characters: list[CharacterConfidence]
     confidence: float
@@ -54,14 +54,15 @@ class PredictDetails(BaseModel):
     version: int
     engine: str
     decode_ms: float
-    """Upload to pixels; like model_ms, of the whole batch that this image was read in."""
+    """Time to decode the images of the batch."""
     model_ms: float
-    batch: int
-    """Images read together."""
+    """Time to predict the batch."""
+    batch_size: int
+    """Images that were predicted together."""
 
 
 class PredictBody(BaseModel):
-    """Answer of `POST /predict`, the course's three fields in every case."""
+    """Response of `POST /predict`: the course's three fields, for failures too."""
 
     success: bool
     prediction: str
@@ -69,18 +70,18 @@ class PredictBody(BaseModel):
     details: PredictDetails | None = None
 
 
-class ProblemBody(BaseModel):
-    """What every other route answers when something is wrong."""
+class ErrorBody(BaseModel):
+    """Error response of every other route."""
 
     detail: str
 
 
-def describe_invalid(errors: Iterable[Mapping[str, Any]]) -> str:
-    """One sentence for pydantic's list of errors: "count: Input should be ..., not 0"."""
+def describe_validation_errors(errors: Iterable[Mapping[str, Any]]) -> str:
+    """Return pydantic's list of errors as one line: "count: Input should be ..., not 0"."""
     parts = []
     for error in errors:
         name = ".".join(str(part) for part in error["loc"] if part not in ("query", "body"))
-        given = error.get("input")
-        shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
+        value = error.get("input")
+        shown = f", not {value!r}" if isinstance(value, str | int | float) else ""
         parts.append(f"{name or 'request'}: {error['msg']}{shown if len(shown) < 80 else ''}")
     return "; ".join(parts)

@@ -1,0 +1,99 @@
+"""The manifest of a model version: what it predicts, how it was trained and how accurate it is."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.spec import CaptchaSpec
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileRecord(_Frozen):
+    """Checksum and size of a file of the version."""
+
+    sha256: str
+    size_bytes: int
+
+
+class GoldenSample(_Frozen):
+    """A test captcha and the trainer's prediction for it, which every engine must reproduce."""
+
+    image: str
+    """PNG in base64."""
+    text: str
+    """The predicted text."""
+    probabilities: list[list[float]]
+    """(length, classes); each row sums to 1."""
+
+
+class Accuracy(_Frozen):
+    """Exact-match accuracy on captchas that were not trained on."""
+
+    accuracy: float
+    """Fraction of captchas with every character correct, 0 to 1."""
+    accuracy_interval_95: tuple[float, float]
+    """Wilson interval."""
+    n: int
+    """Number of captchas."""
+
+
+class Confusion(_Frozen):
+    """How often a character was predicted as another one."""
+
+    truth: str
+    predicted: str
+    count: int
+
+
+class Metrics(Accuracy):
+    """What was measured on the test set, and the cost of the training."""
+
+    by_subset: dict[str, Accuracy]
+    """For each rendering style and for the image folder."""
+    character_accuracy: float
+    most_confused: list[Confusion]
+    parameters: int
+    training_s: float
+    images_per_s: float
+    """Training images per second."""
+    epochs: float
+    """Completed epochs; a fraction if the last one was cut off by the time limit."""
+    stop_reason: str
+
+
+class ManifestDraft(_Frozen):
+    """The part of a manifest that the trainer knows before it publishes."""
+
+    format: Literal[2] = 2
+    created: str
+    """UTC, ISO 8601."""
+    training_fingerprint: str
+    """Equal for trainings that would produce the same model."""
+    spec: dict[str, Any]
+    renderer: dict[str, Any]
+    """Versions of the rendering libraries and digests of the fonts."""
+    config: dict[str, Any]
+    """Hyperparameters."""
+    metrics: Metrics
+    libraries: dict[str, str]
+    golden: GoldenSample
+
+    @property
+    def captcha_spec(self) -> CaptchaSpec:
+        """The captchas that the model predicts.
+
+        Raises:
+            SpecError: if the spec is invalid.
+        """
+        return CaptchaSpec.from_dict(self.spec)
+
+
+class Manifest(ManifestDraft):
+    """A draft with the checksum of every other file of the version."""
+
+    files: dict[str, FileRecord]

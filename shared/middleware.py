@@ -1,0 +1,91 @@
+"""ASGI middleware that assigns request ids, and measures and logs responses."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Literal
+
+from shared.logs import request_id
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+RecordResponse = Callable[[str, int, float], None]
+LogRequests = Literal["all", "problems"]
+"""Which requests are logged. "problems": status 400 and above, or slower than a second.
+
+One log line costs about a twentieth of a prediction.
+"""
+
+log = logging.getLogger(__name__)
+
+SLOW_S = 1.0
+# The gateway requests it twice a second, and a 503 there is a normal answer.
+_READINESS_ROUTE = "/ready"
+# The id goes into logs and headers unchanged.
+_REQUEST_ID = re.compile(rb"[0-9A-Za-z._:-]{1,64}")
+
+
+class RequestMiddleware:
+    """Calls `record(route, status, seconds)` when a response is complete or aborted.
+
+    The route is the declared path ("/predict"), never the requested one, so clients cannot create
+    new metric labels. Unknown paths are counted as "other". The response carries the request's id
+    in `X-Request-ID`: the client's, or a new one.
+    """
+
+    def __init__(self, app: App, record: RecordResponse, log_requests: LogRequests) -> None:
+        self._app = app
+        self._record = record
+        self._log_all = log_requests == "all"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and record its response."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+        current_id = _find_request_id(scope["headers"])
+        request_id.set(current_id.decode("ascii"))
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", current_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            route = _find_route(scope)
+            seconds = time.perf_counter() - started
+            self._record(route, status, seconds)
+            is_problem = (status >= 400 and route != _READINESS_ROUTE) or seconds > SLOW_S
+            if self._log_all or is_problem:
+                # Without the requested path and query, which can contain a label.
+                fields = {
+                    "method": scope["method"],
+                    "route": route,
+                    "status": status,
+                    "ms": round(seconds * 1e3, 2),
+                }
+                log.info("answered", extra={"fields": fields})
+
+
+def _find_route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "other")
+
+
+def _find_request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value
+    return secrets.token_hex(8).encode("ascii")
