@@ -2,72 +2,90 @@
 
 PYTHON ?= python3
 MINUTES ?= 10
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCHMARKS := $(VENV)/installed-benchmarks
+BUNDLED := inference_service/bundled_model/0
+PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: test train box fuzz bench-serving bench-training bench-releases audit lint format e2e local lock clean help
+.PHONY: help test test-slow e2e lint format local train bundle fuzz bench-serving bench-training \
+	bench-releases audit lock clean
 
 help:  ## show this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(INSTALLED): tests/requirements.txt
-	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed (TensorFlow has no newer wheels): make PYTHON=python3.13")'
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is required (TensorFlow has no newer wheels): run make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	touch $@
 
-test: $(INSTALLED)  ## run the unit and contract tests
-	$(BIN)/python -m pytest -q tests --ignore=tests/e2e $(ARGS)
+# Workers run whole files, because most files share a fixture that is expensive to create.
+test: $(INSTALLED)  ## run the fast tests, in random order, on WORKERS=2 processes
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" tests --ignore=tests/e2e $(ARGS)
 
-fuzz: $(INSTALLED)  ## the fuzzers of the tests, MINUTES=10 each, with new dice every time
-	FUZZ_SECONDS=$$(($(MINUTES) * 60)) $(BIN)/python -m pytest -q -rA tests/fuzz $(ARGS)
+# One process: these tests measure memory, kill processes or train for a minute.
+test-slow: $(INSTALLED)  ## run the slow tests
+	$(PYTEST) -m slow tests --ignore=tests/e2e $(ARGS)
 
-$(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/benchmarks/requirements.txt
-	touch $@
+e2e: $(INSTALLED)  ## test the containers (needs Docker with Compose)
+	$(PYTEST) -rs tests/e2e $(ARGS)
 
-bench-serving: $(BENCHMARKS)  ## measure the inference service beside others, on Linux, 8 minutes
-	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
-
-bench-training: $(INSTALLED)  ## measure drawing and training beside the library and the course's recipe, on Linux, 12 minutes
-	$(BIN)/python -m tests.benchmarks.training $(ARGS)
-
-bench-releases: $(INSTALLED)  ## read captchas that older releases draw, VERSION=models/captcha/1, with PyPI, 3 minutes
-	$(BIN)/python -m tests.benchmarks.releases $(or $(VERSION),inference_service/box/0) $(ARGS)
-
-lint: $(INSTALLED)  ## ruff (rules and format) and mypy strict
+lint: $(INSTALLED)  ## check rules, format, types, imports and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
 
-format: $(INSTALLED)  ## let ruff mend what it can
+format: $(INSTALLED)  ## fix rules and format with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-e2e: $(INSTALLED)  ## drive the real containers (needs Docker with Compose)
-	$(BIN)/python -m pytest -q -rs tests/e2e $(ARGS)
-
-local: $(INSTALLED)  ## run the three programs as plain processes, models in ./models; Ctrl-C stops all
-	@echo "captchas at http://localhost:$${GENERATOR_PORT:-8000}/captcha.png," \
-	  "answers at http://localhost:$${INFERENCE_PORT:-5000}/predict, Ctrl-C stops all"
+local: $(INSTALLED)  ## run the three programs as plain processes, models in ./models; Ctrl-C stops them
+	@echo "captchas: http://localhost:$${GENERATOR_PORT:-8000}/captcha.png," \
+	  "predictions: http://localhost:$${INFERENCE_PORT:-5000}/predict, Ctrl-C stops all programs"
 	@$(BIN)/python -m generator_service & generator=$$!; \
 	$(BIN)/python -m inference_service & inference=$$!; \
 	GENERATOR_URL=http://127.0.0.1:$${GENERATOR_PORT:-8000} $(BIN)/python -m trainer & trainer=$$!; \
 	trap 'kill $$trainer $$inference $$generator 2>/dev/null; wait' EXIT; \
 	trap 'exit 0' INT TERM; \
-	wait $$trainer || echo "training ended without a new version; older ones go on answering"; \
+	wait $$trainer || echo "the training published no version; the active version is unchanged"; \
 	wait
 
-train:  ## train on your own captchas as well, DATA=folder of <label>_<anything>.png, ARGS="--captchas 0" for them alone
-	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, which holds <label>_<anything>.png"; exit 2; }
-	docker compose run --rm --volume "$(abspath $(DATA)):/own:ro" trainer --folder /own $(ARGS)
+train:  ## train on your own images as well, DATA=folder of <label>_<anything>.png; ARGS="--captchas 0" for them alone
+	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
+	docker compose run --rm --volume "$(abspath $(DATA)):/images:ro" trainer --image-folder /images $(ARGS)
 
-box: $(INSTALLED)  ## keep a version as the model in the box, VERSION=models/captcha/<number>
-	$(BIN)/python -m trainer.pack $(VERSION) inference_service/box/0
+bundle: $(INSTALLED)  ## make a version the bundled model, VERSION=models/captcha/<number>
+	@test -d "$(VERSION)" || { echo "usage: make bundle VERSION=models/captcha/<number>"; exit 2; }
+	$(BIN)/python -m trainer.publishing.bundle $(VERSION) $(BUNDLED)
+
+fuzz: $(INSTALLED)  ## run each fuzzer for MINUTES=10, with a new seed
+	FUZZ_SECONDS=$$(($(MINUTES) * 60)) $(PYTEST) -rA tests/fuzz $(ARGS)
+
+$(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/benchmarks/requirements.txt
+	touch $@
+
+bench-serving: $(BENCHMARKS)  ## compare the inference service with others (Linux, 8 minutes)
+	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
+
+bench-training: $(INSTALLED)  ## compare rendering and training with the library and the course (Linux, 12 minutes)
+	$(BIN)/python -m tests.benchmarks.training $(ARGS)
+
+bench-releases: $(INSTALLED)  ## predict captchas of older library releases, VERSION=models/captcha/1 (PyPI, 3 minutes)
+	$(BIN)/python -m tests.benchmarks.releases $(or $(VERSION),$(BUNDLED)) $(ARGS)
+
+# --strict: a package without an answer from the advisory database counts as a failure.
+audit: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (needs the internet)
+	$(BIN)/pip install -q uv
+	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
+	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
 
 lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
 	$(BIN)/pip install -q uv
@@ -78,12 +96,6 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
 	$(UV_COMPILE) --group benchmarks -c tests/requirements.txt -o tests/benchmarks/requirements.txt
-
-# --strict: a package that the advisories could not be asked about counts as a failure.
-audit: $(INSTALLED)  ## known holes in what is pinned, by PyPI's advisories (needs the internet)
-	$(BIN)/pip install -q uv
-	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
-	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
