@@ -116,9 +116,7 @@ class ZipWriter(_Writer):
 class NpzWriter(_Writer):
     """Writes an npz of captchas start..start+count-1; every method returns the bytes to send."""
 
-    def __init__(
-        self, spec: CaptchaSpec, renderer: str, seed: int, start: int, count: int
-    ) -> None:
+    def __init__(self, spec: CaptchaSpec, renderer: str, seed: int, start: int, count: int) -> None:
         super().__init__()
         self._spec, self._renderer = spec, renderer
         self._seed, self._start, self._count = seed, start, count
@@ -190,8 +188,8 @@ def read_npz(path: Path) -> Dataset:
             f" expected uint8 {shape} and {_text_dtype(spec)}"
         )
     digest = _new_digest(spec, renderer, seed, start, count)
-    digest.update(np.ascontiguousarray(images))
-    digest.update(np.ascontiguousarray(texts))
+    digest.update(np.ascontiguousarray(images).data)
+    digest.update(np.ascontiguousarray(texts).data)
     if digest.hexdigest() != claimed:
         raise DatasetError(f"{path.name} does not match its checksum")
     return Dataset(spec, renderer, seed, start, images, [str(text) for text in texts])

@@ -107,24 +107,19 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"the image has more than {MAX_PIXELS:,} pixels") from error
     except UnidentifiedImageError as error:
-        raise UnreadableImage(f"the file is not an image in {', '.join(ACCEPTED_FORMATS)}") from error
+        formats = ", ".join(ACCEPTED_FORMATS)
+        raise UnreadableImage(f"the file is not an image in {formats}") from error
     with image:
         # The size is in the header; nothing has been decompressed yet.
-        _check_size(image.width, image.height)
+        if image.width * image.height > MAX_PIXELS:
+            raise ImageTooLarge(
+                f"the image has {image.width}x{image.height} pixels,"
+                f" more than the {MAX_PIXELS:,} accepted"
+            )
         if getattr(image, "n_frames", 1) > 1:
             raise AnimatedImage("the image is animated; send a single frame")
         grey = to_grey(ImageOps.exif_transpose(image))
     return _fit(grey, spec)
-
-
-def _check_size(width: int, height: int) -> None:
-    if not width or not height:
-        # Such an image can still declare a billion rows, each of which costs memory.
-        raise UnreadableImage(f"the image is {width}x{height}: it has no pixels")
-    if width * height > MAX_PIXELS:
-        raise ImageTooLarge(
-            f"the image has {width}x{height} pixels, more than the {MAX_PIXELS:,} accepted"
-        )
 
 
 def _check_png(data: bytes) -> bytes:
@@ -153,7 +148,10 @@ def _check_png(data: bytes) -> bytes:
 
 
 def to_grey(image: Image.Image) -> GreyImage:
-    """Return grey pixels, uint8 (height, width): Y' = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+    """Return grey pixels, uint8 (height, width).
+
+    The luma of ITU-R BT.601: Y' = 0.299 R + 0.587 G + 0.114 B.
+    """
     if image.mode.startswith("I"):
         # Pillow would clip 16-bit values to 255 instead of scaling them.
         values = np.asarray(image).astype(np.int64)

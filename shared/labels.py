@@ -50,7 +50,8 @@ def best_indices(
         spec: the captchas that the probabilities are for.
     """
     if not spec.is_variable:
-        return probabilities.argmax(axis=2)
+        best: npt.NDArray[np.intp] = probabilities.argmax(axis=2)
+        return best
     end = len(spec.charset)
     characters = probabilities[:, :, :end].argmax(axis=2)
     logs = np.log(np.maximum(probabilities, 1e-30))

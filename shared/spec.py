@@ -119,9 +119,11 @@ class CaptchaSpec:
         """
         known = {field.name for field in fields(cls)}
         if not known - _OPTIONAL_FIELDS <= set(values) <= known:
+            required = ", ".join(sorted(known - _OPTIONAL_FIELDS))
+            optional = ", ".join(sorted(_OPTIONAL_FIELDS))
             raise SpecError(
-                f"a spec has the fields {', '.join(sorted(known - _OPTIONAL_FIELDS))} and"
-                f" optionally {', '.join(sorted(_OPTIONAL_FIELDS))}, not {', '.join(sorted(values))}"
+                f"a spec has the fields {required} and optionally {optional},"
+                f" not {', '.join(sorted(values))}"
             )
         return cls(**values)
 
