@@ -1,1 +1,1 @@
-"""Reads captchas over HTTP."""
+"""Predicts the text of captchas over HTTP."""

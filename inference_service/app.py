@@ -1,92 +1,78 @@
-"""The inference service's routes, and the only place where its errors become HTTP answers."""
+"""The inference service as an ASGI app; the only place that maps exceptions to HTTP statuses."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from inference_service.batching import Batcher, QueueFull
+from inference_service import errors
+from inference_service.batching import Batcher
 from inference_service.metrics import Metrics
-from inference_service.models import LoadedModel, ModelStore
-from inference_service.reading import Job, read
+from inference_service.model_store import ModelStore
+from inference_service.prediction import PredictJob, predict_batch
+from inference_service.request_body import BodyReceiver
+from inference_service.routes import health, models, predict
+from inference_service.routes.state import ServiceState, require_model
 from inference_service.settings import Settings
-from inference_service.uploads import Uploads
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
-from shared.middleware import ObservedApp
-from shared.schemas import PredictBody, PredictRequest, ProblemBody, describe_invalid
+from shared.middleware import RequestMiddleware
+from shared.schemas import ErrorBody, PredictBody, describe_validation_errors
 
 log = logging.getLogger(__name__)
 
-FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": PredictBody, "description": description}
-    for status, description in {
-        400: "No image in the request, or base64 that is none.",
-        408: "The request did not arrive in time.",
-        413: "A body of more than 1 MB or an image of more than a million pixels.",
-        415: "Neither multipart nor JSON.",
-        422: "Not an image, damaged, animated, or of another shape than the captchas known.",
-        503: "No model yet, or too busy; Retry-After says when to come back.",
-    }.items()
+# Loading a usable version takes less. The service must start without one too.
+_INITIAL_SCAN_TIMEOUT_S = 10.0
+_STATUSES: dict[type[Exception], int] = {
+    errors.InvalidRequest: 400,
+    errors.RequestTimeout: 408,
+    errors.RequestTooLarge: 413,
+    errors.UnsupportedContentType: 415,
+    ImageTooLarge: 413,
+    ImageError: 422,
+    errors.Unavailable: 503,
 }
-REQUEST_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                }
-            },
-            "application/json": {"schema": PredictRequest.model_json_schema()},
-        },
-    }
-}
-# Longer than any good version takes; with a bad one it is better to be there and say so.
-FIRST_LOOK_S = 10.0
-NO_MODEL = "no model yet: the first training has not published a version"
 
 
-def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = None) -> FastAPI:
-    """The inference service as an ASGI application; it watches the store while it runs."""
-    uploads = uploads or Uploads()
+def create_app(
+    settings: Settings, store: ModelStore, receiver: BodyReceiver | None = None
+) -> FastAPI:
+    """Create the app, which watches the store while it runs."""
+    metrics = Metrics()
 
-    def run(jobs: Sequence[Job]) -> Sequence[bytes | Exception]:
-        # Asked once for all of them: no answer mixes versions, and none waits for a swap.
-        answers, stages = read(current_model(), jobs)
-        metrics.report_batch(stages)
-        return answers
+    def run(jobs: Sequence[PredictJob]) -> Sequence[bytes | Exception]:
+        # One version predicts the whole batch, even if another one becomes active meanwhile.
+        responses, times = predict_batch(require_model(store), jobs)
+        metrics.record_batch(times)
+        return responses
 
-    batcher: Batcher[Job, bytes] = Batcher(
+    batcher: Batcher[PredictJob, bytes] = Batcher(
         run,
-        threads=settings.threads,
-        max_batch=settings.max_batch,
-        max_delay_s=settings.batch_delay_s,
-        max_waiting=settings.max_waiting,
+        threads=settings.inference_threads,
+        max_batch_size=settings.max_batch_size,
+        max_delay_s=settings.batch_delay_ms / 1e3,
+        max_queue_size=settings.max_queue_size,
     )
-    metrics = Metrics(store, lambda: batcher.waiting)
+    metrics.watch_state(store, batcher)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         batcher.start()
         stop = threading.Event()
-        watcher = threading.Thread(
-            target=store.watch, args=(settings.poll_s, stop), name="watch", daemon=True
-        )
-        watcher.start()
-        # The server listens after this. A gateway takes a new address for a working one until a
-        # check fails: it should not meet a replica that has its model in a second.
-        await asyncio.to_thread(store.looked.wait, FIRST_LOOK_S)
+        threading.Thread(
+            target=store.watch, args=(settings.model_poll_s, stop), name="watch", daemon=True
+        ).start()
+        # The server listens after this. The gateway considers a new address up until a check
+        # fails, so a replica waits for its model first.
+        await asyncio.to_thread(store.initial_scan.wait, _INITIAL_SCAN_TIMEOUT_S)
         try:
             yield
         finally:
@@ -95,96 +81,58 @@ def create_app(settings: Settings, store: ModelStore, uploads: Uploads | None = 
 
     app = FastAPI(
         title="captcha-pipeline inference",
-        description="Reads text captchas.",
+        description="Predicts the text of captchas.",
         lifespan=lifespan,
     )
-    app.state.draining = False  # set by the server when it is told to stop
-    app.add_middleware(ObservedApp, report=metrics.report, log_requests=settings.log_requests)
+    app.state.is_draining = False  # set by DrainingServer
+    app.state.service = ServiceState(store, batcher, receiver or BodyReceiver(), metrics)
+    app.add_middleware(
+        RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
+    )
+    for routes in (predict, models, health):
+        app.include_router(routes.router)
+    _add_error_handlers(app)
+    return app
 
-    def failure(request: Request, status: int, why: str, headers: Any = None) -> Response:
-        if request.url.path == "/predict":
-            return JSONResponse({"success": False, "prediction": "", "debug": why}, status, headers)
-        return JSONResponse({"detail": why}, status, headers)
+
+def _add_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(errors.RequestError)
+    @app.exception_handler(ImageError)
+    async def reject(request: Request, error: Exception) -> Response:
+        return _respond(request, _find_status(error), str(error))
+
+    @app.exception_handler(errors.Unavailable)
+    async def ask_to_retry(request: Request, error: errors.Unavailable) -> Response:
+        headers = {"Retry-After": str(error.retry_after_s)}
+        return _respond(request, _find_status(error), str(error), headers)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
-        return failure(request, error.status_code, str(error.detail), error.headers)
+    async def report_routing_error(request: Request, error: HTTPException) -> Response:
+        return _respond(request, error.status_code, str(error.detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return failure(request, 422, describe_invalid(error.errors()))
-
-    @app.exception_handler(ImageError)
-    async def bad_image(request: Request, error: ImageError) -> Response:
-        return failure(request, 413 if isinstance(error, ImageTooLarge) else 422, str(error))
-
-    @app.exception_handler(QueueFull)
-    async def overloaded(request: Request, error: QueueFull) -> Response:
-        metrics.queue_full.inc()
-        return failure(request, 503, str(error), {"Retry-After": "1"})
+    async def reject_parameters(request: Request, error: RequestValidationError) -> Response:
+        return _respond(request, 422, describe_validation_errors(error.errors()))
 
     @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        log.error("a request broke", exc_info=error)
-        # This answer passes the observer by.
-        headers = {"X-Request-ID": request_id.get()}
-        return failure(request, 500, "something broke here; the log says what", headers)
+    async def report_bug(request: Request, error: Exception) -> Response:
+        log.error("a request failed with an unexpected error", exc_info=error)
+        message = "internal error; the service's log has the details under X-Request-ID"
+        # This response does not pass RequestMiddleware.
+        return _respond(request, 500, message, {"X-Request-ID": request_id.get()})
 
-    @app.get("/ping", response_class=PlainTextResponse)
-    @app.post("/ping", response_class=PlainTextResponse)
-    async def ping() -> str:
-        """Says that the process lives."""
-        return "pong"
 
-    def current_model() -> LoadedModel:
-        if store.current is None:
-            why = "; ".join(f"version {v} is refused: {why}" for v, why in store.refused.items())
-            raise HTTPException(503, f"no model: {why}" if why else NO_MODEL, {"Retry-After": "5"})
-        return store.current
+def _find_status(error: Exception) -> int:
+    return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
 
-    @app.get("/ready", responses={503: {"model": ProblemBody}})
-    async def ready() -> dict[str, Any]:
-        """200 with the version that answers, else 503."""
-        if app.state.draining:
-            raise HTTPException(503, "this replica is stopping", {"Retry-After": "1"})
-        return {"status": "ready", "version": current_model().version}
 
-    @app.get("/model", responses={503: {"model": ProblemBody}})
-    async def model() -> dict[str, Any]:
-        """The version that answers, and why others do not."""
-        loaded = current_model()
-        return {
-            "version": loaded.version,
-            "source": "box" if loaded.in_box else "volume",
-            "engine": loaded.engine.name,
-            "spec": loaded.spec.to_dict(),
-            "metrics": loaded.manifest.metrics,
-            "created": loaded.manifest.created,
-            "config": loaded.manifest.config,
-            "refused": {str(version): why for version, why in store.refused.items()},
-        }
-
-    @app.get("/metrics", response_class=Response)
-    async def show_metrics() -> Response:
-        """Counters in the Prometheus text format."""
-        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
-
-    @app.post(
-        "/predict",
-        response_model=PredictBody,
-        response_model_exclude_none=True,
-        responses=FAILURES,
-        openapi_extra=REQUEST_BODY,
+def _respond(
+    request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return an error response; those of `/predict` keep the three fields of a prediction."""
+    body = (
+        PredictBody(success=False, prediction="", debug=message)
+        if request.url.path == "/predict"
+        else ErrorBody(detail=message)
     )
-    async def predict(
-        request: Request,
-        details: Annotated[bool, Query(description="Adds confidences, version and times.")] = False,
-    ) -> Response:
-        """Reads the captcha in an image."""
-        current_model()  # without one, say so before the upload is read
-        async with uploads.receive(request) as upload:
-            # Counted only now: a client that sends slowly must not take another one's place.
-            answer = await batcher.submit(Job(upload, details))
-        return Response(answer, media_type="application/json")
-
-    return app
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers)

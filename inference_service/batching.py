@@ -1,4 +1,4 @@
-"""Jobs from the event loop -> worker threads, those that wait together in one call."""
+"""Batching: worker threads run jobs of the event loop, several jobs per call."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from inference_service.errors import QueueFull
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class QueueFull(RuntimeError):
-    """As many jobs as may wait are waiting already."""
-
-
 class Batcher(Generic[Job, Result]):
-    """Runs jobs in batches: as many as wait when a thread becomes free, up to `max_batch`.
+    """Runs jobs in batches of up to `max_batch_size` on worker threads.
 
-    `run` gets the jobs of a batch and answers a result or an exception for each; it is called on
-    `threads` threads at once. A thread that found fewer than `max_batch` jobs waits for more, but
-    no longer than `max_delay_s` after it took the first; without a delay it takes no more than its
-    share of what waits. Every job is answered.
+    With a delay, a thread whose batch is incomplete waits up to `max_delay_s` for more jobs.
+    Without a delay, a thread takes its share of the queued jobs at once. Every job gets a result
+    or an exception.
     """
 
     def __init__(
@@ -32,18 +29,30 @@ class Batcher(Generic[Job, Result]):
         run: Callable[[Sequence[Job]], Sequence[Result | Exception]],
         *,
         threads: int,
-        max_batch: int,
+        max_batch_size: int,
         max_delay_s: float,
-        max_waiting: int,
+        max_queue_size: int,
     ) -> None:
-        self.waiting = 0
-        """Jobs taken and not yet answered. Only the event loop changes it."""
+        """Create the threads; `start` starts them.
+
+        Args:
+            run: returns a result or an exception for each job of a batch. It is called from
+                several threads at once.
+            threads: number of worker threads.
+            max_batch_size: maximum number of jobs per call of `run`.
+            max_delay_s: how long an incomplete batch waits for more jobs.
+            max_queue_size: maximum number of unfinished jobs.
+        """
+        self.queue_size = 0
+        """Unfinished jobs. Only the event loop changes it."""
+        self.rejections = 0
+        """Jobs that were rejected because the queue was full."""
         self._run = run
-        self._max_batch = max_batch
+        self._max_batch_size = max_batch_size
         self._max_delay_s = max_delay_s
-        self._max_waiting = max_waiting
-        # Its get() waits without Python code running: an executor of the standard library
-        # spends more on a job's way there and back than on reading a captcha's header.
+        self._max_queue_size = max_queue_size
+        # Its get() waits in C. An executor of the standard library spends more time per job on
+        # the hand-over than the decoder spends on the header of a captcha.
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Result]] | None] = (
             queue.SimpleQueue()
         )
@@ -53,51 +62,58 @@ class Batcher(Generic[Job, Result]):
         ]
 
     def start(self) -> None:
-        """Starts the threads; call it on the event loop that will submit."""
+        """Start the threads. Call it on the event loop that submits the jobs."""
         self._loop = asyncio.get_running_loop()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Lets the threads end after the jobs that wait now."""
+        """Let the threads end after the queued jobs."""
         for _ in self._threads:
             self._jobs.put(None)
 
     async def submit(self, job: Job) -> Result:
-        """The job's result, or the exception that `run` answered. Raises QueueFull at once."""
-        if self.waiting >= self._max_waiting:
-            raise QueueFull(f"{self.waiting} requests are waiting")
+        """Return the result of a job.
+
+        Raises:
+            QueueFull: at once, if there are `max_queue_size` unfinished jobs.
+            Exception: what `run` returned for this job.
+        """
+        if self.queue_size >= self._max_queue_size:
+            self.rejections += 1
+            raise QueueFull(f"the queue is full: {self.queue_size} requests are waiting")
         future: asyncio.Future[Result] = self._loop.create_future()
-        self.waiting += 1
+        self.queue_size += 1
         try:
             self._jobs.put((job, future))
             return await future
         finally:
-            self.waiting -= 1
+            self.queue_size -= 1
 
     def _work(self) -> None:
         while batch := self._next_batch():
             try:
                 results = self._run([job for job, _ in batch])
             except Exception as error:
-                # Whatever it was, the jobs that caused it must not wait for ever.
+                # The jobs of this batch must not wait for ever, whatever the error is.
                 results = [error] * len(batch)
             futures = [future for _, future in batch]
             try:
-                self._loop.call_soon_threadsafe(_deliver, futures, results)
+                self._loop.call_soon_threadsafe(_set_results, futures, results)
             except RuntimeError:
-                return  # the loop is closed: nobody waits any more
-            # An idle thread must not keep the uploads of its last batch.
+                return  # the loop is closed, so there are no clients
+            # An idle thread must not keep the request bodies of its last batch in memory.
             del batch, futures, results
 
     def _next_batch(self) -> list[tuple[Job, asyncio.Future[Result]]]:
+        """Wait for jobs; return an empty list after `stop`."""
         first = self._jobs.get()
         if first is None:
             return []
         batch = [first]
-        limit = self._max_batch
+        limit = self._max_batch_size
         if not self._max_delay_s:
-            # Nobody is waited for, so others may be idle: leave them their share.
+            # Other threads may be idle: leave them their share.
             limit = min(limit, math.ceil((1 + self._jobs.qsize()) / len(self._threads)))
         deadline = time.monotonic() + self._max_delay_s
         while len(batch) < limit:
@@ -107,18 +123,18 @@ class Batcher(Generic[Job, Result]):
             except queue.Empty:
                 break
             if job is None:
-                self._jobs.put(None)  # for the next round, after this batch
+                self._jobs.put(None)  # ends this thread after this batch
                 break
             batch.append(job)
         return batch
 
 
-def _deliver(
+def _set_results(
     futures: Sequence[asyncio.Future[Result]], results: Sequence[Result | Exception]
 ) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():
-            continue  # its client went away
+            continue  # the client disconnected
         if isinstance(result, Exception):
             future.set_exception(result)
         else:

@@ -1,8 +1,9 @@
-"""What the inference service counts."""
+"""Metrics of the inference service in the Prometheus format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,97 +15,105 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inference_service.models import ModelStore
-from inference_service.reading import Stages
+from inference_service.batching import Batcher
+from inference_service.model_store import ModelStore
+from inference_service.prediction import BatchTimes
 
-# Seconds: from a fifth of a reading to the longest upload.
+# Seconds: from a fifth of a prediction to the longest upload.
 _BUCKETS = (
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 )  # fmt: skip
 
 
 class Metrics:
-    """Counters of one app, in a registry of their own."""
+    """Counters and histograms of one app, in a registry of their own."""
 
-    def __init__(self, store: ModelStore, count_waiting: Callable[[], int]) -> None:
+    def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "inference_requests",
-            "Answers by route and status.",
+            "Responses by route and status.",
             ["route", "status"],
             registry=registry,
         )
-        self._seconds = Histogram(
+        self._request_seconds = Histogram(
             "inference_request_seconds",
-            "Time to the last byte by route.",
+            "Time to the last byte of the response by route.",
             ["route"],
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._stages = Histogram(
+        self._stage_seconds = Histogram(
             "inference_stage_seconds",
-            "Time of a batch in one stage: decode (upload to pixels) or model.",
+            "Time of a batch in one stage: decode (request body to pixels) or model.",
             ["stage"],
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._batch = Histogram(
+        self._batch_images = Histogram(
             "inference_batch_images",
-            "Images read in one call of the engine.",
+            "Images per call of the engine.",
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=registry,
         )
-        self.queue_full = Counter(
-            "inference_queue_full", "Requests refused because too many waited.", registry=registry
-        )
-        registry.register(_State(store, count_waiting))
         ProcessCollector(registry=registry)
 
-    def report(self, route: str, status: int, seconds: float) -> None:
-        """Counts one answer."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+    def watch_state(self, store: ModelStore, batcher: Batcher[Any, Any]) -> None:
+        """Add the metrics that are collected from the store and the batcher on demand."""
+        self._registry.register(_StateCollector(store, batcher))
 
-    def report_batch(self, stages: Stages) -> None:
-        """Counts one batch; called on worker threads."""
-        self._stages.labels("decode").observe(stages.decode_s)
-        if stages.images:
-            self._stages.labels("model").observe(stages.model_s)
-            self._batch.observe(stages.images)
+    def record_response(self, route: str, status: int, seconds: float) -> None:
+        """Count a response."""
+        self._requests.labels(route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def record_batch(self, times: BatchTimes) -> None:
+        """Count a batch; worker threads call this."""
+        self._stage_seconds.labels("decode").observe(times.decode_s)
+        if times.images:
+            self._stage_seconds.labels("model").observe(times.model_s)
+            self._batch_images.observe(times.images)
 
     def render(self) -> bytes:
-        """Everything in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
 
-class _State(Collector):
-    """What is read off when somebody looks."""
+class _StateCollector(Collector):
+    """Metrics whose values are read when they are requested."""
 
-    def __init__(self, store: ModelStore, count_waiting: Callable[[], int]) -> None:
+    def __init__(self, store: ModelStore, batcher: Batcher[Any, Any]) -> None:
         self._store = store
-        self._count_waiting = count_waiting
+        self._batcher = batcher
 
     def collect(self) -> Iterator[Metric]:
         store = self._store
         yield GaugeMetricFamily(
-            "inference_waiting", "Images being read or waiting for it.", self._count_waiting()
+            "inference_queue_size",
+            "Requests that wait for a prediction or are being predicted.",
+            self._batcher.queue_size,
+        )
+        yield CounterMetricFamily(
+            "inference_queue_full",
+            "Requests rejected because the queue was full.",
+            self._batcher.rejections,
         )
         yield GaugeMetricFamily(
             "inference_model_version",
-            "The version that answers, -1 if none.",
-            store.current.version if store.current else -1,
+            "The active version, -1 if there is none.",
+            store.active.version if store.active else -1,
         )
         yield CounterMetricFamily(
-            "inference_model_swaps", "Versions taken into service.", store.swaps
+            "inference_model_swaps", "How often a version was activated.", store.swaps
         )
         yield CounterMetricFamily(
-            "inference_model_refusals", "Versions refused, each time one was.", store.refusals
+            "inference_model_rejections", "How often a version was rejected.", store.rejections
         )
-        refused = GaugeMetricFamily(
-            "inference_model_refused",
-            "1 for each version that lies there and is not used, with the reason.",
+        rejected = GaugeMetricFamily(
+            "inference_model_rejected",
+            "1 for each version that is rejected now, with the reason.",
             labels=["version", "reason"],
         )
-        for version, reason in sorted(store.refused.items()):
-            refused.add_metric([str(version), reason], 1)
-        yield refused
+        for version, reason in sorted(store.rejected.items()):
+            rejected.add_metric([str(version), reason], 1)
+        yield rejected

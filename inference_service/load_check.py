@@ -1,0 +1,74 @@
+"""Load check: loads a version in a child process before the service loads it.
+
+A library that parses graphs in C++ can crash, use all memory or never return. In the service this
+would end every replica, again after each restart, although an older usable version exists.
+
+`python -m inference_service.load_check ENGINE DIRECTORY` exits with 0 if the version can be used,
+and otherwise prints the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+from inference_service.engines import ENGINES
+from inference_service.errors import EngineError, ModelError
+from inference_service.model_loading import load_version
+from shared.artifacts import ArtifactError
+
+_ROOT = Path(__file__).parents[1]
+
+
+def check_loading(engine: str, directory: Path, timeout_s: float | None = None) -> None:
+    """Load a version in a child process.
+
+    Args:
+        engine: value of the setting ENGINE.
+        directory: the version.
+        timeout_s: when to stop the process; None means the engine's `load_timeout_s`.
+
+    Raises:
+        EngineError: if the process fails, crashes or takes too long.
+    """
+    timeout_s = timeout_s or ENGINES[engine].load_timeout_s
+    # The first process takes the whole memory of a GPU, so the load check uses the CPU.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(_ROOT)}
+    command = [sys.executable, "-m", "inference_service.load_check", engine, str(directory)]
+    try:
+        result = subprocess.run(  # noqa: S603 - our own module, a path as one argument
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"loading takes more than {timeout_s:g} s") from None
+    if result.returncode < 0:
+        name = signal.Signals(-result.returncode).name
+        hint = " (possibly out of memory)" if name == "SIGKILL" else ""
+        raise EngineError(f"loading ended the process with {name}{hint}")
+    if result.returncode > 0:
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        raise EngineError(lines[-1][:500] if lines else f"exit status {result.returncode}")
+
+
+def main() -> None:
+    """Load the version that the command line names."""
+    engine, directory = sys.argv[1:]
+    try:
+        load_version(Path(directory), partial(ENGINES[engine], threads=1))
+    except (ArtifactError, ModelError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

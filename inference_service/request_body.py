@@ -1,0 +1,82 @@
+"""Reception of request bodies into memory, with limits on size, time and total memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import ClientDisconnect, Request
+
+from inference_service.errors import (
+    InvalidRequest,
+    RequestTimeout,
+    RequestTooLarge,
+    TooManyUploads,
+)
+from inference_service.parsing import RequestBody
+
+MAX_BODY_BYTES = 1_000_000
+MAX_BYTES_IN_MEMORY = 64_000_000
+UPLOAD_TIMEOUT_S = 10.0
+
+
+class BodyReceiver:
+    """Receives the bodies of one app's requests; nothing is written to disk.
+
+    Args:
+        max_bytes_in_memory: limit for all bodies together.
+        timeout_s: how long a client can take to send a body.
+    """
+
+    def __init__(
+        self,
+        max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY,
+        timeout_s: float = UPLOAD_TIMEOUT_S,
+    ) -> None:
+        self._max_bytes_in_memory = max_bytes_in_memory
+        self._timeout_s = timeout_s
+        self._bytes_in_memory = 0
+
+    @asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[RequestBody]:
+        """Yield the complete body, which counts against the limit until the block ends.
+
+        Raises:
+            RequestError: if the body is too large or too slow, or the client disconnected.
+            TooManyUploads: if the bodies of all requests exceed the limit.
+        """
+        content = bytearray()
+        size = 0
+        try:
+            try:
+                await self._receive_into(content, request)
+            finally:
+                size = len(content)
+            body = RequestBody(request.headers.get("content-type", ""), bytes(content))
+            content.clear()  # do not keep a second copy during the prediction
+            yield body
+        finally:
+            self._bytes_in_memory -= size
+
+    async def _receive_into(self, content: bytearray, request: Request) -> None:
+        too_large = RequestTooLarge(f"the request has more than {MAX_BODY_BYTES:,} bytes")
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+            raise too_large
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                async for chunk in request.stream():
+                    content += chunk
+                    self._bytes_in_memory += len(chunk)
+                    if len(content) > MAX_BODY_BYTES:
+                        raise too_large
+                    if self._bytes_in_memory > self._max_bytes_in_memory:
+                        raise TooManyUploads("too many uploads at once; retry later")
+        except TimeoutError:
+            raise RequestTimeout(
+                f"the request did not arrive within {self._timeout_s:g} s"
+            ) from None
+        except ClientDisconnect:
+            # No client receives this response. It is counted as an error of the client.
+            raise InvalidRequest("the client disconnected") from None

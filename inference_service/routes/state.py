@@ -1,0 +1,47 @@
+"""What the routes of one app share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from inference_service.batching import Batcher
+from inference_service.errors import NoModel
+from inference_service.metrics import Metrics
+from inference_service.model_loading import LoadedModel
+from inference_service.model_store import ModelStore
+from inference_service.prediction import PredictJob
+from inference_service.request_body import BodyReceiver
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """The parts of the service, created by `create_app`."""
+
+    store: ModelStore
+    batcher: Batcher[PredictJob, bytes]
+    receiver: BodyReceiver
+    metrics: Metrics
+
+
+def get_service(request: Request) -> ServiceState:
+    """Return the parts of the service that handles a request."""
+    service: ServiceState = request.app.state.service
+    return service
+
+
+def require_model(store: ModelStore) -> LoadedModel:
+    """Return the active version.
+
+    Raises:
+        NoModel: if there is none, with the reasons.
+    """
+    if store.active is not None:
+        return store.active
+    reasons = "; ".join(f"version {v} was rejected: {why}" for v, why in store.rejected.items())
+    raise NoModel(
+        f"no model: {reasons}"
+        if reasons
+        else "no model: the trainer has not published a version yet"
+    )
