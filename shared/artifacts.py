@@ -65,7 +65,8 @@ def read_manifest(version_dir: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{MANIFEST} is invalid: {field} {first['msg']}") from error
+        message = f"{field}: {first['msg']}" if field else first["msg"]
+        raise ArtifactError(f"{MANIFEST} is invalid: {message}") from error
     except (OSError, SpecError) as error:
         raise ArtifactError(f"{MANIFEST} is invalid: {error}") from error
     return manifest
