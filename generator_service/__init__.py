@@ -1,1 +1,1 @@
-"""Issues labelled captchas over HTTP."""
+"""The generator service: renders labelled captchas and serves them over HTTP."""

@@ -1,29 +1,30 @@
-"""Starts the generator: `python -m generator_service`."""
+"""Entry point of the generator service: `python -m generator_service`."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 import uvicorn
 
 from generator_service.app import create_app
-from generator_service.renderer import Renderer
+from generator_service.errors import FontError
 from generator_service.settings import Settings
+from generator_service.worker_pool import WorkerPool
 from shared.logs import log_as_json
+from shared.settings import SettingsError
 
 
 def main() -> None:
-    """Reads the settings, wires the app and serves until it is told to stop."""
+    """Read the settings and serve until the process is stopped."""
     log_as_json()
     try:
-        settings = Settings.from_environment(os.environ)
-        renderer = Renderer(settings.spec, settings.fonts, settings.processes)
-    except (ValueError, OSError) as error:
+        settings = Settings.load()
+        pool = WorkerPool(settings.spec, settings.fonts, settings.processes)
+    except (SettingsError, FontError) as error:
         sys.exit(f"generator: {error}")
-    # The observer logs requests; logging is set up already, for every logger alike.
+    # RequestMiddleware logs the requests, and log_as_json has set up every logger.
     uvicorn.run(
-        create_app(settings, renderer),
+        create_app(settings, pool),
         host=settings.host,
         port=settings.port,
         access_log=False,

@@ -1,4 +1,4 @@
-"""What the generator counts."""
+"""Prometheus metrics of the generator service."""
 
 from __future__ import annotations
 
@@ -12,35 +12,39 @@ from prometheus_client import (
 
 
 class Metrics:
-    """Counters of one app, in a registry of their own."""
+    """The metrics of one application, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "generator_requests",
-            "Answers by route and status.",
+            "Responses by route and status.",
             ["route", "status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "generator_request_seconds",
-            "Time to the last byte by route.",
+            "Seconds until the last byte of the response, by route.",
             ["route"],
             registry=self._registry,
         )
-        self.rendered = Counter(
+        self._rendered = Counter(
             "generator_captchas_rendered",
-            "Captchas drawn or spoken.",
-            ["kind"],
+            "Captchas rendered, by format (png, wav, zip, npz).",
+            ["format"],
             registry=self._registry,
         )
         ProcessCollector(registry=self._registry)
 
-    def report(self, route: str, status: int, seconds: float) -> None:
-        """Counts one answer."""
+    def record_response(self, route: str, status: int, seconds: float) -> None:
+        """Count a response and its duration."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def render(self) -> bytes:
-        """Everything in the Prometheus text format."""
+    def record_rendered(self, media_format: str, count: int = 1) -> None:
+        """Count rendered captchas."""
+        self._rendered.labels(media_format).inc(count)
+
+    def to_text(self) -> bytes:
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)

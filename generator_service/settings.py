@@ -1,48 +1,73 @@
-"""The generator's settings: read from the environment once, in `__main__`."""
+"""Settings of the generator service."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Annotated, Self
 
-from shared.environment import SettingsError, count_cores, read_int, read_text
-from shared.middleware import LOG_CHOICES, PROBLEMS
-from shared.spec import DRAWINGS, CaptchaSpec, SpecError
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from shared.middleware import LogRequests
+from shared.settings import EnvironmentSettings, count_cores
+from shared.spec import CaptchaSpec, SpecError, Style
+
+_DEFAULT = CaptchaSpec()
+_MAX_PROCESSES = 256
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the generator draws and how it serves."""
+class Settings(EnvironmentSettings, validate_by_name=True):
+    """What the generator renders and how it serves.
 
-    spec: CaptchaSpec
-    fonts: tuple[str, ...]
-    """Paths of TrueType files; empty means the library's own font."""
-    processes: int
-    max_dataset: int
-    log_requests: str
-    host: str
-    port: int
+    Attributes:
+        charset: characters that can appear in a captcha.
+        length: characters per captcha; the maximum if the length varies.
+        min_length: minimum length; None means `length`.
+        style: rendering style of requests that choose none.
+        width: width of an image in pixels.
+        height: height of an image in pixels.
+        fonts: paths of TrueType files; empty means the font of the captcha library.
+        processes: worker processes that render.
+        max_dataset: captchas that one request can ask for. The archive writer keeps about 1 kB
+            per captcha in memory until a zip is finished.
+        log_requests: requests that are logged.
+        host: address to listen on.
+        port: port to listen on.
+    """
 
+    charset: str = Field(_DEFAULT.charset, validation_alias="CAPTCHA_CHARSET")
+    length: int = Field(_DEFAULT.length, validation_alias="CAPTCHA_LENGTH")
+    min_length: int | None = Field(None, validation_alias="CAPTCHA_MIN_LENGTH")
+    style: Style = Field(_DEFAULT.style, validation_alias="CAPTCHA_STYLE")
+    width: int = Field(_DEFAULT.width, validation_alias="CAPTCHA_WIDTH")
+    height: int = Field(_DEFAULT.height, validation_alias="CAPTCHA_HEIGHT")
+    # NoDecode: pydantic-settings would otherwise expect JSON.
+    fonts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="CAPTCHA_FONTS")
+    processes: int = Field(
+        default_factory=count_cores, ge=1, le=_MAX_PROCESSES, validation_alias="RENDER_PROCESSES"
+    )
+    max_dataset: int = Field(100_000, ge=1, validation_alias="MAX_DATASET")
+    log_requests: LogRequests = Field("problems", validation_alias="LOG_REQUESTS")
+    host: str = Field("127.0.0.1", validation_alias="GENERATOR_HOST")
+    port: int = Field(8000, ge=1, le=65_535, validation_alias="GENERATOR_PORT")
+
+    @field_validator("fonts", mode="before")
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises SettingsError naming the variable."""
-        default = CaptchaSpec()
-        charset = read_text(environment, "CAPTCHA_CHARSET", default.charset)
-        length = read_int(environment, "CAPTCHA_LENGTH", default.length)
-        min_length = read_int(environment, "CAPTCHA_MIN_LENGTH", length)
-        drawing = read_text(environment, "CAPTCHA_DRAWING", default.drawing, choices=DRAWINGS)
-        width = read_int(environment, "CAPTCHA_WIDTH", default.width)
-        height = read_int(environment, "CAPTCHA_HEIGHT", default.height)
+    def _split_fonts(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_spec(self) -> Self:
         try:
-            spec = CaptchaSpec(charset, length, width, height, min_length, drawing)
+            self.spec  # noqa: B018 - raises SpecError
         except SpecError as error:
-            raise SettingsError(f"the CAPTCHA_* settings make no captcha: {error}") from error
-        return cls(
-            spec=spec,
-            fonts=tuple(read_text(environment, "CAPTCHA_FONTS", "").split()),
-            processes=read_int(environment, "RENDER_PROCESSES", count_cores(), low=1, high=256),
-            max_dataset=read_int(environment, "MAX_DATASET", 1_000_000, low=1),
-            log_requests=read_text(environment, "LOG_REQUESTS", PROBLEMS, choices=LOG_CHOICES),
-            host=read_text(environment, "GENERATOR_HOST", "127.0.0.1"),
-            port=read_int(environment, "GENERATOR_PORT", 8000, low=1, high=65_535),
+            # The message starts with the name of the field.
+            field, _, problem = str(error).partition(" ")
+            raise ValueError(f"CAPTCHA_{field.upper()} {problem}") from error
+        return self
+
+    @property
+    def spec(self) -> CaptchaSpec:
+        """The captchas that the generator issues."""
+        return CaptchaSpec(
+            self.charset, self.length, self.width, self.height, self.min_length, self.style
         )

@@ -3,48 +3,82 @@ from __future__ import annotations
 import pytest
 
 from generator_service.settings import Settings
-from shared.environment import SettingsError, count_cores
+from shared.settings import SettingsError, count_cores
 from shared.spec import CaptchaSpec
 
 
-def test_the_defaults_are_the_course_captchas_on_all_cores() -> None:
-    settings = Settings.from_environment({})
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields.values():
+        assert isinstance(field.validation_alias, str)
+        monkeypatch.delenv(field.validation_alias, raising=False)
+
+
+def test_the_defaults_are_the_captchas_of_the_course_on_all_cores() -> None:
+    settings = Settings.load()
     assert settings.spec == CaptchaSpec("0123456789", 4, 160, 60)
     assert settings.fonts == ()
     assert settings.processes == count_cores()
+    assert settings.max_dataset == 100_000
+    assert settings.log_requests == "problems"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
 
 
-def test_the_environment_decides_captchas_and_fonts() -> None:
-    settings = Settings.from_environment(
-        {
-            "CAPTCHA_CHARSET": "ABC",
-            "CAPTCHA_LENGTH": "5",
-            "CAPTCHA_MIN_LENGTH": "3",
-            "CAPTCHA_DRAWING": "classic",
-            "CAPTCHA_WIDTH": "128",
-            "CAPTCHA_HEIGHT": "64",
-            "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
-        }
-    )
+def test_every_setting_is_read_from_its_environment_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = {
+        "CAPTCHA_CHARSET": "ABC",
+        "CAPTCHA_LENGTH": "5",
+        "CAPTCHA_MIN_LENGTH": "3",
+        "CAPTCHA_STYLE": "classic",
+        "CAPTCHA_WIDTH": "128",
+        "CAPTCHA_HEIGHT": "64",
+        "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
+        "RENDER_PROCESSES": "3",
+        "MAX_DATASET": "70",
+        "LOG_REQUESTS": "all",
+        "GENERATOR_HOST": "0.0.0.0",
+        "GENERATOR_PORT": "9000",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
     assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic")
     assert settings.fonts == ("/fonts/a.ttf", "/fonts/b.ttf")
+    assert (settings.processes, settings.max_dataset, settings.log_requests) == (3, 70, "all")
+    assert (settings.host, settings.port) == ("0.0.0.0", 9000)
+    assert {field.validation_alias for field in Settings.model_fields.values()} == set(variables)
+
+
+def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTCHA_LENGTH", "")
+    monkeypatch.setenv("CAPTCHA_FONTS", "")
+    assert Settings.load() == Settings.load(length=4, fonts=())
 
 
 @pytest.mark.parametrize(
-    ("environment", "sentence"),
+    ("name", "value", "message"),
     [
-        ({"CAPTCHA_LENGTH": "four"}, "CAPTCHA_LENGTH must be a whole number, not 'four'"),
-        ({"CAPTCHA_DRAWING": "old"}, "CAPTCHA_DRAWING must be .*'old'"),
-        ({"CAPTCHA_MIN_LENGTH": "6"}, "min_length must be a whole number from 1 to 4, not 6"),
-        ({"RENDER_PROCESSES": "0"}, "RENDER_PROCESSES must be from 1 to 256, not 0"),
-        ({"GENERATOR_PORT": "99999"}, "GENERATOR_PORT must be from 1 to 65535, not 99999"),
+        ("CAPTCHA_LENGTH", "four", "CAPTCHA_LENGTH: Input should be a valid integer.*'four'"),
+        (
+            "CAPTCHA_STYLE",
+            "old",
+            "CAPTCHA_STYLE: Input should be 'current' or 'classic', not 'old'",
+        ),
+        ("CAPTCHA_LENGTH", "0", "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
+        ("CAPTCHA_MIN_LENGTH", "6", "CAPTCHA_MIN_LENGTH must be an integer from 1 to 4, not 6"),
+        ("CAPTCHA_CHARSET", "0110", "CAPTCHA_CHARSET repeats '01'"),
+        ("RENDER_PROCESSES", "0", "RENDER_PROCESSES: .* greater than or equal to 1, not '0'"),
+        ("RENDER_PROCESSES", "257", "RENDER_PROCESSES: .* less than or equal to 256, not '257'"),
+        ("MAX_DATASET", "0", "MAX_DATASET: .* greater than or equal to 1, not '0'"),
+        ("GENERATOR_PORT", "99999", "GENERATOR_PORT: .* less than or equal to 65535, not '99999'"),
+        ("LOG_REQUESTS", "some", "LOG_REQUESTS: Input should be 'all' or 'problems', not 'some'"),
     ],
 )
-def test_a_wrong_setting_names_its_key(environment: dict[str, str], sentence: str) -> None:
-    with pytest.raises(SettingsError, match=sentence):
-        Settings.from_environment(environment)
-
-
-def test_an_impossible_captcha_is_refused_at_the_start() -> None:
-    with pytest.raises(SettingsError, match=r"CAPTCHA_\* .* length must be"):
-        Settings.from_environment({"CAPTCHA_LENGTH": "0"})
+def test_an_error_names_the_variable_what_it_must_be_and_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message):
+        Settings.load()

@@ -1,0 +1,30 @@
+"""Batches of a dataset: consecutive captchas of a seed, rendered in one worker process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from generator_service.captcha_text import generate_text
+from generator_service.image_renderer import render_grey, render_png
+from shared.spec import CaptchaSpec
+
+
+def render_grey_batch(
+    spec: CaptchaSpec, fonts: tuple[str, ...], seed: int, start: int, stop: int
+) -> bytes:
+    """Return the grey pixels of captchas start..stop-1, uint8 (N, height, width), row-major."""
+    images = np.empty((stop - start, spec.height, spec.width), np.uint8)
+    for row, index in enumerate(range(start, stop)):
+        images[row] = render_grey(spec, fonts, generate_text(spec, seed, index), seed, index)
+    return images.tobytes()
+
+
+def render_png_batch(
+    spec: CaptchaSpec, fonts: tuple[str, ...], seed: int, start: int, stop: int
+) -> list[tuple[str, bytes]]:
+    """Return captchas start..stop-1 as (text, PNG) pairs."""
+    texts = [generate_text(spec, seed, index) for index in range(start, stop)]
+    return [
+        (text, render_png(spec, fonts, text, seed, index))
+        for index, text in enumerate(texts, start)
+    ]

@@ -1,0 +1,50 @@
+"""Route for datasets: an archive of labelled captchas, streamed while it is rendered."""
+
+# Without `from __future__ import annotations`: FastAPI could not resolve the local name `Count`.
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from generator_service.captcha_text import restrict_charset
+from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.routes.dependencies import UNAVAILABLE, Seed, Spec, Streams
+from generator_service.seeded_random import MAX_SEED, generate_seed
+
+Charset = Annotated[
+    str | None, Query(description="A part of the generator's charset. The default is all of it.")
+]
+
+
+def create_router(max_dataset: int) -> APIRouter:
+    """Return the router, which accepts at most `max_dataset` captchas per request."""
+    router = APIRouter()
+    Count = Annotated[int, Query(ge=1, le=max_dataset)]  # noqa: N806 - a type
+
+    @router.get("/dataset", response_class=StreamingResponse, responses=UNAVAILABLE)
+    async def stream_dataset(
+        count: Count,
+        spec: Spec,
+        streams: Streams,
+        seed: Seed = None,
+        start: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
+        archive_format: Annotated[ArchiveFormat, Query(alias="format")] = "zip",
+        charset: Charset = None,
+    ) -> StreamingResponse:
+        """Stream captchas start..start+count-1 of a seed while they are rendered."""
+        if charset is not None:
+            spec = restrict_charset(spec, charset)
+        chosen = generate_seed() if seed is None else seed
+        body = await streams.start(DatasetRequest(spec, chosen, start, count, archive_format))
+        file_name = f"captchas-{chosen}-{start}.{archive_format}"
+        return StreamingResponse(
+            body,
+            media_type="application/zip",
+            headers={
+                "Content-Disposition": f'attachment; filename="{file_name}"',
+                "X-Dataset-Seed": str(chosen),
+            },
+        )
+
+    return router

@@ -1,0 +1,158 @@
+"""Worker pool: renders captchas in processes, one per core, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import ParamSpec, TypeVar
+
+from generator_service.audio_renderer import render_audio
+from generator_service.captcha_text import generate_text
+from generator_service.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.image_renderer import render_png
+from generator_service.renderer_versions import describe_renderer
+from shared.fingerprint import fingerprint
+from shared.spec import CaptchaSpec
+
+log = logging.getLogger(__name__)
+
+# Captchas per task: about 0.1 s of work, so a single captcha does not wait long for a dataset.
+BATCH_SIZE = 32
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class WorkerPool:
+    """Renders captchas in worker processes.
+
+    The bytes depend on spec, fonts, seed and index only, not on the number of processes. A worker
+    starts when the first captcha is rendered.
+
+    Attributes:
+        spec: the captchas that this generator issues.
+        fonts: paths of TrueType files; empty means the font of the captcha library.
+        processes: number of worker processes.
+        renderer: versions of the rendering libraries and digests of the fonts.
+        renderer_fingerprint: equal exactly when `renderer` is equal.
+
+    Raises:
+        FontError: if a font cannot be used.
+    """
+
+    def __init__(self, spec: CaptchaSpec, fonts: tuple[str, ...], processes: int) -> None:
+        self.spec = spec
+        self.fonts = fonts
+        self.processes = processes
+        self.renderer = describe_renderer(fonts)
+        self.renderer_fingerprint = fingerprint(self.renderer)
+        self._executor = self._start_executor()
+
+    def _start_executor(self) -> ProcessPoolExecutor:
+        # spawn: forking a process that already runs threads can deadlock the child.
+        return ProcessPoolExecutor(
+            self.processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_prepare_worker,
+        )
+
+    def close(self) -> None:
+        """Cancel waiting tasks and stop the workers after their current ones."""
+        # Without waiting, the executor's thread races with the shutdown of the interpreter, which
+        # sometimes prints a traceback.
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    async def warm_up(self) -> None:
+        """Render a captcha per worker, which starts all of them."""
+        text = generate_text(self.spec, 0, 0)
+        await asyncio.gather(*(self.render_png(text, 0) for _ in range(self.processes)))
+
+    async def render_png(self, text: str, seed: int, spec: CaptchaSpec | None = None) -> bytes:
+        """Return the image of a text as PNG.
+
+        Args:
+            text: what the image shows.
+            seed: seed of the captcha.
+            spec: another spec than the generator's.
+
+        Raises:
+            SpecError: if the text does not match the spec.
+        """
+        spec = spec or self.spec
+        spec.check_text(text)
+        return await self._run(render_png, spec, self.fonts, text, seed, 0)
+
+    async def render_audio(self, text: str, seed: int) -> bytes:
+        """Return the spoken text as WAV.
+
+        Raises:
+            SpecError: if the text does not match the spec.
+            MissingRecording: if a character cannot be spoken.
+        """
+        self.spec.check_text(text)
+        return await self._run(render_audio, self.spec, text, seed)
+
+    def render_grey_batches(
+        self, spec: CaptchaSpec, seed: int, start: int, count: int
+    ) -> AsyncGenerator[bytes]:
+        """Yield the pixels of captchas start..start+count-1 in order, uint8 and row-major."""
+        return self._run_batches(render_grey_batch, spec, seed, start, count)
+
+    def render_png_batches(
+        self, spec: CaptchaSpec, seed: int, start: int, count: int
+    ) -> AsyncGenerator[list[tuple[str, bytes]]]:
+        """Yield captchas start..start+count-1 in order, as (text, PNG) pairs."""
+        return self._run_batches(render_png_batch, spec, seed, start, count)
+
+    async def _run_batches(
+        self, render: Callable[..., R], spec: CaptchaSpec, seed: int, start: int, count: int
+    ) -> AsyncGenerator[R]:
+        # A short queue ahead of the client keeps the workers busy, and memory does not grow with
+        # the count.
+        queue: collections.deque[asyncio.Task[R]] = collections.deque()
+        starts = iter(range(start, start + count, BATCH_SIZE))
+        try:
+            while True:
+                while len(queue) < 2 * self.processes and (first := next(starts, None)) is not None:
+                    stop = min(first + BATCH_SIZE, start + count)
+                    batch = self._run(render, spec, self.fonts, seed, first, stop)
+                    queue.append(asyncio.create_task(batch))
+                if not queue:
+                    return
+                yield await queue.popleft()
+        finally:
+            for task in queue:
+                task.cancel()
+
+    async def _run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        executor = self._executor
+        try:
+            return await asyncio.wrap_future(executor.submit(function, *args, **kwargs))
+        except BrokenProcessPool:
+            # A worker was killed, for example because memory ran out. Rendering has no side
+            # effects, so the same call can run again in new workers.
+            if executor is self._executor:
+                log.warning("a worker process died; starting new ones")
+                self._executor = self._start_executor()
+            return await asyncio.wrap_future(self._executor.submit(function, *args, **kwargs))
+
+
+def _prepare_worker() -> None:
+    """Ignore Ctrl-C, which the parent handles, and end the worker when the parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import httpx
+
+from shared.spec import CaptchaSpec
+
+
+def test_ping_returns_pong_to_get_and_post(generator: httpx.Client) -> None:
+    assert generator.get("/ping").text == generator.post("/ping").text == "pong"
+
+
+def test_a_ready_generator_returns_the_fingerprint_of_its_spec(generator: httpx.Client) -> None:
+    response = generator.get("/ready")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "fingerprint": CaptchaSpec().fingerprint}
+
+
+def test_metrics_count_responses_by_declared_route_and_captchas_by_format(
+    generator: httpx.Client,
+) -> None:
+    generator.get("/captcha.png")
+    generator.get("/requested-by-a-client")
+    text = generator.get("/metrics").text
+    assert 'generator_requests_total{route="/captcha.png",status="200"}' in text
+    assert 'generator_requests_total{route="other",status="404"}' in text
+    assert "requested-by" not in text
+    assert 'generator_request_seconds_count{route="/captcha.png"}' in text
+    assert 'generator_captchas_rendered_total{format="png"}' in text

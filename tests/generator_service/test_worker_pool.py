@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from generator_service.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.errors import FontError, MissingRecording
+from generator_service.worker_pool import BATCH_SIZE, WorkerPool
+from shared.spec import CaptchaSpec, SpecError
+
+SPEC = CaptchaSpec()
+COUNT = 3 * BATCH_SIZE + 5
+
+
+async def collect_grey(pool: WorkerPool, seed: int, start: int, count: int) -> bytes:
+    batches = pool.render_grey_batches(SPEC, seed, start, count)
+    return b"".join([batch async for batch in batches])
+
+
+def test_batches_of_several_workers_equal_one_batch_of_one_process(pool: WorkerPool) -> None:
+    async def collect() -> tuple[bytes, list[tuple[str, bytes]]]:
+        batches = [batch async for batch in pool.render_png_batches(SPEC, 11, 2, COUNT)]
+        return await collect_grey(pool, 11, 2, COUNT), [pair for batch in batches for pair in batch]
+
+    grey, captchas = asyncio.run(collect())
+    assert grey == render_grey_batch(SPEC, (), 11, 2, 2 + COUNT)
+    assert captchas == render_png_batch(SPEC, (), 11, 2, 2 + COUNT)
+
+
+def test_a_dataset_can_be_rendered_in_parts(pool: WorkerPool) -> None:
+    async def collect() -> tuple[bytes, bytes]:
+        parts = await collect_grey(pool, 3, 0, 41) + await collect_grey(pool, 3, 41, 49)
+        return await collect_grey(pool, 3, 0, 90), parts
+
+    whole, parts = asyncio.run(collect())
+    assert whole == parts
+    assert len(whole) == 90 * 160 * 60
+
+
+def test_an_abandoned_dataset_cancels_its_waiting_batches(pool: WorkerPool) -> None:
+    async def abandon() -> int:
+        batches = pool.render_grey_batches(SPEC, 1, 0, 100_000)
+        await anext(batches)
+        await batches.aclose()
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(abandon()) == 1
+
+
+def test_a_killed_worker_is_replaced_and_its_captcha_rendered_again() -> None:
+    async def render() -> tuple[bytes, bytes]:
+        before = await pool.render_png("1234", 1)
+        for pid in list(pool._executor._processes):
+            os.kill(pid, signal.SIGKILL)
+        return before, await pool.render_png("1234", 1)
+
+    pool = WorkerPool(SPEC, (), 1)
+    before, after = asyncio.run(render())
+    pool.close()
+    assert before == after
+
+
+def send_worker_pids(connection: Connection) -> None:
+    """Start the workers in a process of their own, send their ids and wait to be killed."""
+    pool = WorkerPool(SPEC, (), 1)
+    asyncio.run(pool.warm_up())
+    connection.send(list(pool._executor._processes))
+    time.sleep(60)
+
+
+def test_workers_end_when_their_parent_is_killed() -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    parent = context.Process(target=send_worker_pids, args=(theirs,))
+    parent.start()
+    assert ours.poll(30)
+    workers = ours.recv()
+    assert workers
+    parent.kill()
+    parent.join()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+        assert time.monotonic() < deadline, "a worker is still running"
+        time.sleep(0.05)
+
+
+def test_the_event_loop_is_not_blocked_while_a_dataset_is_rendered(pool: WorkerPool) -> None:
+    async def median_gap() -> float:
+        loop = asyncio.get_running_loop()
+        gaps = []
+
+        async def tick() -> None:
+            while True:
+                started = loop.time()
+                await asyncio.sleep(0.005)
+                gaps.append(loop.time() - started)
+
+        ticking = asyncio.create_task(tick())
+        async for _ in pool.render_grey_batches(SPEC, 1, 0, 600):
+            pass
+        ticking.cancel()
+        return sorted(gaps)[len(gaps) // 2]
+
+    # Rendering 600 captchas takes over half a second, and so would a tick on a blocked loop.
+    assert asyncio.run(median_gap()) < 0.05
+
+
+def test_an_invalid_text_is_rejected_before_a_worker_starts() -> None:
+    pool = WorkerPool(SPEC, (), 1)
+    with pytest.raises(SpecError):
+        asyncio.run(pool.render_png("12a4", 1))
+    with pytest.raises(SpecError):
+        asyncio.run(pool.render_audio("12345", 1))
+    assert not pool._executor._processes
+    pool.close()
+
+
+def test_an_error_in_a_worker_is_raised_in_the_caller() -> None:
+    pool = WorkerPool(CaptchaSpec(charset="a1"), (), 1)
+    with pytest.raises(MissingRecording, match="'a'"):
+        asyncio.run(pool.render_audio("a111", 1))
+    pool.close()
+
+
+def test_an_unusable_font_is_rejected_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(FontError, match="missing"):
+        WorkerPool(SPEC, (str(tmp_path / "missing.ttf"),), 1)
