@@ -1,1 +1,1 @@
-"""Trains a recogniser on captchas from the generator and publishes it."""
+"""Trains a recogniser on captchas from the generator and publishes it as a model version."""

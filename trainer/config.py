@@ -1,152 +1,139 @@
-"""Every hyperparameter, validated; saved beside the model."""
+"""The hyperparameters of a training, and the presets that set them."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from typing import Any
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from shared.spec import DRAWINGS, MIN_SIDE_PX
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-NETWORKS = ("compact", "wide", "course")
-LOSSES = ("categorical_crossentropy", "binary_crossentropy")
-OPTIMIZERS = ("adamw", "adam")
-SCHEDULES = ("cosine", "constant", "watchful")
-# Below this many captchas the interval of an accuracy is wider than what anyone wants to know.
+from shared.spec import MIN_SIDE_PX, Style
+
+PRESETS_DIR = Path(__file__).parent / "presets"
+
+NetworkName = Literal["compact", "wide", "course"]
+SplitName = Literal["train", "validation", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
+# Below this number of captchas the confidence interval of an accuracy is too wide to be useful.
 MIN_EVALUATED = 100
-# A target that is met by luck stops too early: with so many the chance of half a point is small.
+# Early stopping at a target accuracy needs a validation set on which chance rarely exceeds it.
 MIN_TARGET_EVALUATED = 5_000
-# Each takes as long as an answer from one; more would look from further aside than is trained.
-MAX_LOOKS = 3
-# Larger steps learn no better, and what the layers make of them are gigabytes.
-MAX_BATCH = 1_024
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Shift = Annotated[int, Field(ge=0, lt=MIN_SIDE_PX)]
 
 
-class ConfigError(ValueError):
-    """A hyperparameter that cannot be; the text names it, its value and what it must be."""
+class TrainingConfig(BaseModel):
+    """Everything that decides how a recogniser is trained. It is stored in the manifest."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-def _described(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices})
+    network: NetworkName = "compact"
+    captchas: int = Field(60_000, ge=0)
+    """Training captchas from the generator; 0 to train on an image folder alone."""
+    styles: tuple[Style, ...] = ("current", "classic")
+    """Rendering styles, in equal parts."""
+    validation_captchas: int = Field(5_000, ge=MIN_EVALUATED)
+    test_captchas: int = Field(10_000, ge=MIN_EVALUATED)
+    seed: int = Field(1, ge=0, lt=2**31)
+    """Decides the captchas, their order, the augmentation and the initial weights."""
+    epochs: int = Field(4, ge=1)
+    batch_size: int = Field(64, ge=1, le=1_024)
+    loss: Literal["categorical_crossentropy", "binary_crossentropy"] = "categorical_crossentropy"
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = Field(0.004, gt=0, le=10)
+    """The peak of `cosine`, the value of `constant`, the initial value of `adaptive`."""
+    schedule: Literal["cosine", "constant", "adaptive"] = "cosine"
+    """`cosine`: linear warm-up over 10 % of the steps, then cosine decay to 1 %. `adaptive`: rules
+    change the rate when they see a plateau, an oscillation or an explosion of the loss."""
+    weight_decay: Fraction = 0.01
+    """Of adamw."""
+    max_shift_x_px: Shift = 4
+    """Training captchas are shifted left or right by up to this many pixels."""
+    max_shift_y_px: Shift = 4
+    augment_fraction: Fraction = 0.3
+    """Fraction of batches that are augmented: scale, shear, stroke width and contrast."""
+    hard_example_fraction: Fraction = 0.0
+    """Fraction of each epoch that is sampled by the error rates of its characters."""
+    confusable_captchas: int = Field(0, ge=0)
+    """Additional training captchas of confusable characters only."""
+    confusable_sets: tuple[str, ...] = ("0O", "Vv", "Xx", "Zz")
+    """Sets of confusable characters. A set is skipped unless the charset contains all of it."""
+    tta_views: int = Field(1, ge=1, le=3)
+    """Views per prediction of the published model (test-time augmentation)."""
+    target_accuracy: Fraction = 0.0
+    """Stop at this validation accuracy; 0 to disable."""
+    patience: int = Field(0, ge=0)
+    """Stop after this many epochs without a better validation accuracy; 0 to disable."""
+    max_minutes: float = Field(0.0, ge=0)
+    """Stop after this time; 0 to disable."""
+    min_accuracy: Fraction = 0.98
+    """Quality gate: test accuracy that a version needs to be published."""
 
+    @field_validator("styles", mode="after")
+    @classmethod
+    def _check_styles(cls, styles: tuple[Style, ...]) -> tuple[Style, ...]:
+        if not styles or len(set(styles)) != len(styles):
+            raise ValueError("Input should list at least one style, each once")
+        return styles
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a recogniser is trained. Raises ConfigError if it cannot be."""
+    @field_validator("confusable_sets", mode="after")
+    @classmethod
+    def _check_confusable_sets(cls, sets: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(len(set(one)) == len(one) > 1 for one in sets) or len(set(sets)) != len(sets):
+            raise ValueError(
+                "Input should list sets of two or more different characters, each once"
+            )
+        return sets
 
-    network: str = _described("compact", "which network", NETWORKS)
-    captchas: int = _described(60_000, "captchas of the generator to train on; 0 for none")
-    drawings: str = _described(
-        "current,classic", "how the generator draws them, an equal share of each"
-    )
-    folder: str = _described("", "a folder of your own captchas, <label>_<anything>.png, as well")
-    validation_captchas: int = _described(5_000, "captchas to watch the training by")
-    test_captchas: int = _described(10_000, "captchas the published accuracy is measured on")
-    seed: int = _described(1, "decides captchas, initial weights and their order")
-    epochs: int = _described(4, "passes over the training captchas")
-    batch_size: int = _described(64, "captchas per step")
-    loss: str = _described("categorical_crossentropy", "what is minimised", LOSSES)
-    optimizer: str = _described("adamw", "how", OPTIMIZERS)
-    learning_rate: float = _described(0.004, "the highest learning rate")
-    schedule: str = _described(
-        "cosine",
-        "warm-up and cosine decay, constant, or watchful: moved by what the loss does",
-        SCHEDULES,
-    )
-    weight_decay: float = _described(0.01, "of adamw")
-    shift: int = _described(4, "pixels by which captchas are moved across at most while training")
-    shift_down: int = _described(4, "the same, up and down")
-    variation: float = _described(
-        0.3, "share of batches whose captchas are stretched, thinned and paled, each otherwise"
-    )
-    focus: float = _described(
-        0.0,
-        "share of the captchas chosen by what is misread, after a fifth of the training",
-    )
-    look_alike_captchas: int = _described(
-        0, "captchas of look-alikes alone to train on as well, an equal share of each set"
-    )
-    look_alikes: str = _described(
-        "0O,Vv,Xx,Zz", "sets of characters hard to tell apart; those not to be read do not count"
-    )
-    looks: int = _described(
-        1, "looks at a captcha, each moved aside, whose mean is the published model's answer"
-    )
-    target_accuracy: float = _described(
-        0.0, "stop when so many validation captchas are read right; 0 for never"
-    )
-    patience: int = _described(
-        0, "stop after so many passes without a better validation; 0 for never"
-    )
-    max_minutes: float = _described(0.0, "stop after so many minutes of training; 0 for never")
-    min_accuracy: float = _described(0.98, "whole-captcha accuracy that publishing asks for")
-
-    def __post_init__(self) -> None:
-        for name, value in self.to_dict().items():
-            choices = type(self).__dataclass_fields__[name].metadata["choices"]
-            if choices and value not in choices:
-                raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        self._require("epochs", self.epochs >= 1, "at least 1")
-        self._require("batch_size", 1 <= self.batch_size <= MAX_BATCH, f"from 1 to {MAX_BATCH}")
-        self._require("captchas", self.captchas >= (0 if self.folder else 1), "at least 1")
-        for name in ("patience", "max_minutes"):
-            self._require(name, getattr(self, name) >= 0, "at least 0")
-        for name in ("variation", "focus", "target_accuracy", "min_accuracy"):
-            self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
-        self._require("look_alike_captchas", self.look_alike_captchas >= 0, "at least 0")
-        if not self.captchas:
-            self._require("look_alike_captchas", not self.look_alike_captchas, "0, as captchas are")
-        sets = self.look_alikes.split(",")
-        self._require(
-            "look_alikes",
-            " " not in self.look_alikes
-            and all(len(set(one)) == len(one) > 1 for one in sets)
-            and len(set(sets)) == len(sets),
-            "sets of two or more different characters, each once, with nothing but commas between",
-        )
-        self._require("looks", 1 <= self.looks <= MAX_LOOKS, f"from 1 to {MAX_LOOKS}")
-        known = set(self.drawing_names) <= set(DRAWINGS)
-        unique = len(set(self.drawing_names)) == len(self.drawing_names)
-        self._require("drawings", known and unique, f"some of {','.join(DRAWINGS)}, each once")
-        # A folder alone has no captchas of the generator to validate with: the job looks there.
-        if (
-            self.captchas
-            and self.target_accuracy > 0
-            and self.validation_captchas < MIN_TARGET_EVALUATED
-        ):
-            raise ConfigError(
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.captchas == 0:
+            if self.confusable_captchas:
+                raise ValueError("confusable_captchas must be 0 if captchas is 0")
+            return self
+        if self.batch_size > self.captchas:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) must not exceed captchas ({self.captchas})"
+            )
+        if self.target_accuracy and self.validation_captchas < MIN_TARGET_EVALUATED:
+            raise ValueError(
                 f"target_accuracy needs at least {MIN_TARGET_EVALUATED} validation_captchas,"
                 f" not {self.validation_captchas}"
             )
-        for name in ("validation_captchas", "test_captchas"):
-            self._require(name, getattr(self, name) >= MIN_EVALUATED, f"at least {MIN_EVALUATED}")
-        if self.captchas:
-            self._require("batch_size", self.batch_size <= self.captchas, "at most captchas")
-        self._require("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647")
-        self._require("learning_rate", 0 < self.learning_rate <= 10, "above 0 and at most 10")
-        self._require("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1")
-        for name in ("shift", "shift_down"):
-            value = getattr(self, name)
-            self._require(name, 0 <= value < MIN_SIDE_PX, f"from 0 to {MIN_SIDE_PX - 1}")
+        return self
 
-    def _require(self, name: str, holds: bool, must: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name} must be {must}, not {getattr(self, name)!r}")
+    def confusable_sets_in(self, charset: str) -> tuple[str, ...]:
+        """Return the sets whose characters are all in a charset."""
+        return tuple(one for one in self.confusable_sets if set(one) <= set(charset))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON can carry them."""
-        return dataclasses.asdict(self)
+    def split_seed(self, split: SplitName) -> int:
+        """Return the dataset seed of a split. Different seeds never give the same captchas."""
+        return 3 * self.seed + SPLIT_NAMES.index(split)
 
-    @property
-    def drawing_names(self) -> tuple[str, ...]:
-        """How the generator is to draw."""
-        return tuple(self.drawings.split(","))
 
-    def list_look_alikes(self, charset: str) -> tuple[str, ...]:
-        """The sets all of which can stand in captchas of a charset."""
-        return tuple(one for one in self.look_alikes.split(",") if set(one) <= set(charset))
+def list_presets() -> list[str]:
+    """Return the names of the built-in presets."""
+    return sorted(path.stem for path in PRESETS_DIR.glob("*.toml"))
 
-    @property
-    def split_seeds(self) -> dict[str, int]:
-        """A dataset seed for each split; different seeds never share a captcha's random numbers."""
-        return {name: 3 * self.seed + i for i, name in enumerate(("train", "validation", "test"))}
+
+def read_preset(preset: str) -> dict[str, Any]:
+    """Return the hyperparameters that a preset sets.
+
+    Args:
+        preset: the name of a built-in preset, or the path of a TOML file.
+
+    Raises:
+        ValueError: if there is no such preset or it is not TOML.
+    """
+    is_path = preset.endswith(".toml")
+    path = Path(preset) if is_path else PRESETS_DIR / f"{preset}.toml"
+    if not is_path and preset not in list_presets():
+        raise ValueError(
+            f"Input should be one of {', '.join(list_presets())} or the path of a .toml file"
+        )
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the preset {path} cannot be read ({error})") from error

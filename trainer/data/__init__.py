@@ -1,0 +1,1 @@
+"""Training data: fetch, split, sample, augment and batch captchas."""

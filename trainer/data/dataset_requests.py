@@ -1,0 +1,72 @@
+"""The datasets that a training requests from the generator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from shared.spec import CaptchaSpec, Style
+from trainer.config import SplitName, TrainingConfig
+
+CONFUSABLE = "confusable"
+"""Subset of captchas that contain confusable characters only."""
+
+
+@dataclass(frozen=True)
+class CaptchaSource:
+    """The captchas that a generator issues."""
+
+    spec: CaptchaSpec
+    renderer: dict[str, object]
+    """Versions of the rendering libraries and digests of the fonts."""
+    renderer_fingerprint: str
+
+    def with_options(self, style: Style, charset: str) -> CaptchaSource:
+        """Return the captchas of the same generator in another style and with fewer characters."""
+        return replace(self, spec=replace(self.spec, style=style, charset=charset))
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """Captchas start..start+count-1 of a seed, for one subset of a split."""
+
+    split: SplitName
+    subset: str
+    source: CaptchaSource
+    seed: int
+    start: int
+    count: int
+
+
+def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[DatasetRequest]:
+    """Yield the requests of a training; none if it uses an image folder alone.
+
+    Each style gets indices of its own. One index in two styles would be the same captcha twice,
+    with equal text, colours and angles. Confusable captchas follow the others.
+    """
+    if not config.captchas:
+        return
+    all_characters = (source.spec.charset,)
+    confusable = config.confusable_sets_in(source.spec.charset)
+    wanted: tuple[tuple[SplitName, str, int, tuple[str, ...]], ...] = (
+        ("train", "", config.captchas, all_characters),
+        ("train", CONFUSABLE, config.confusable_captchas, confusable),
+        ("validation", "", config.validation_captchas, all_characters),
+        ("test", "", config.test_captchas, all_characters),
+    )
+    next_start: dict[SplitName, int] = {"train": 0, "validation": 0, "test": 0}
+    for split, subset, total, charsets in wanted:
+        variants = list(itertools.product(charsets, config.styles))
+        for i, (charset, style) in enumerate(variants):
+            count = total // len(variants) + (i < total % len(variants))
+            if count:
+                yield DatasetRequest(
+                    split=split,
+                    subset=subset or style,
+                    source=source.with_options(style, charset),
+                    seed=config.split_seed(split),
+                    start=next_start[split],
+                    count=count,
+                )
+            next_start[split] += count

@@ -1,0 +1,151 @@
+"""An image folder: the user's own labelled images, `<label>_<anything>.png`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from shared.images import GreyImage, ImageError, decode_image
+from shared.spec import CaptchaSpec, SpecError
+from trainer.config import SplitName
+from trainer.errors import ImageFolderError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+# A tenth is held out for validation and a tenth for the test; fewer images measure nothing.
+MIN_IMAGES = 100
+_HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Labelled images, decoded as the inference service decodes them."""
+
+    spec: CaptchaSpec
+    images: npt.NDArray[np.uint8]
+    """(N, height, width), grey."""
+    texts: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """SHA-256 of the pixels of each image."""
+        return [hashlib.sha256(image.tobytes()).digest() for image in self.images]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that are equal for equal pixels and labels, in any order."""
+        pairs = zip(self.texts, self.digests, strict=True)
+        lines = sorted(f"{text} {digest.hex()}" for text, digest in pairs)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def split(self) -> dict[SplitName, npt.NDArray[np.intp]]:
+        """Return the rows of each split.
+
+        The pixels decide. An image stays in its split when others are added, and two copies of one
+        image are in the same split.
+        """
+        fractions = np.array([_digest_to_fraction(digest) for digest in self.digests])
+        return {
+            "test": np.flatnonzero(fractions < _HELD_OUT),
+            "validation": np.flatnonzero((fractions >= _HELD_OUT) & (fractions < 2 * _HELD_OUT)),
+            "train": np.flatnonzero(fractions >= 2 * _HELD_OUT),
+        }
+
+
+def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
+    """Read all images of a folder.
+
+    A label is the file name up to the first `_`, or the whole stem, as in the course's datasets.
+
+    Args:
+        folder: the directory.
+        spec: what every image must match; None to infer it from file names and images.
+
+    Raises:
+        ImageFolderError: naming the file and the reason.
+    """
+    if not folder.is_dir():
+        raise ImageFolderError(f"{folder} is not a directory")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if len(files) < MIN_IMAGES:
+        raise ImageFolderError(
+            f"{folder} contains {len(files)} images ({', '.join(SUFFIXES)}), at least"
+            f" {MIN_IMAGES} are needed"
+        )
+    texts = [file.stem.partition("_")[0] for file in files]
+    if "" in texts:
+        raise ImageFolderError(f"{files[texts.index('')].name}: the label before the _ is missing")
+    if spec is None:
+        spec = _infer_spec(folder, files, texts)
+    images = np.empty((len(files), spec.height, spec.width), np.uint8)
+    for row, (file, text) in enumerate(zip(files, texts, strict=True)):
+        try:
+            spec.check_text(text)
+        except SpecError as error:
+            raise ImageFolderError(f"{file.name}: {error}") from None
+        images[row] = _decode(file, spec)
+    image_folder = ImageFolder(spec, images, texts)
+    distinct = _count_distinct(files, image_folder)
+    if distinct < MIN_IMAGES or min(map(len, image_folder.split().values())) == 0:
+        raise ImageFolderError(
+            f"{folder} contains {distinct} different images, at least {MIN_IMAGES} are needed"
+        )
+    return image_folder
+
+
+def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
+    """Count different images; an image with two labels is an error, since it cannot be learned."""
+    first: dict[bytes, int] = {}
+    for row, (digest, text) in enumerate(zip(folder.digests, folder.texts, strict=True)):
+        earlier = first.setdefault(digest, row)
+        if folder.texts[earlier] != text:
+            raise ImageFolderError(
+                f"{files[earlier].name} and {files[row].name} are the same image with two labels"
+            )
+    return len(first)
+
+
+def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:
+    lengths = {len(text) for text in texts}
+    # The most common size; images of a similar aspect ratio are scaled to it.
+    (width, height), _ = Counter(map(_read_size, files[:MIN_IMAGES])).most_common(1)[0]
+    try:
+        return CaptchaSpec(
+            charset="".join(sorted(set("".join(texts)))),
+            length=max(lengths),
+            min_length=min(lengths),
+            width=width,
+            height=height,
+        )
+    except SpecError as error:
+        raise ImageFolderError(f"the images in {folder} are not valid captchas: {error}") from None
+
+
+def _read_size(file: Path) -> tuple[int, int]:
+    try:
+        with Image.open(file) as image:  # reads the header only
+            return image.size
+    except Exception as error:
+        # Pillow raises a dozen types on damaged and hostile headers.
+        raise ImageFolderError(f"{file.name} is not an image: {error}") from None
+
+
+def _decode(file: Path, spec: CaptchaSpec) -> GreyImage:
+    try:
+        return decode_image(file.read_bytes(), spec)
+    except ImageError as error:
+        raise ImageFolderError(f"{file.name}: {error}") from None
+
+
+def _digest_to_fraction(digest: bytes) -> float:
+    """Map a digest uniformly to [0, 1)."""
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -1,0 +1,39 @@
+"""Progress of a counted task: a bar on a terminal, a line every few seconds in a log."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+_BAR_WIDTH = 30
+_SECONDS_PER_LINE = 5.0
+
+
+class Progress:
+    """Progress of one task, for example "train captchas", on a text stream."""
+
+    def __init__(self, stream: TextIO, task: str, total: int) -> None:
+        self._stream = stream
+        self._task = task
+        self._total = total
+        self._started = self._last_shown = time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show how much is done: at once on a terminal, every few seconds in a log."""
+        now = time.monotonic()
+        # Keras counts in steps per execution, beyond the end of an epoch.
+        done = min(done, self._total)
+        is_finished = done == self._total
+        rate = done / max(now - self._started, 1e-9)
+        count = f"{done:,} of {self._total:,} ({rate:,.0f}/s)"
+        if self._stream.isatty():
+            filled = _BAR_WIDTH * done // self._total
+            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+            # \x1b[K clears the rest of a longer previous line.
+            end = "\n" if is_finished else ""
+            self._stream.write(f"\r{self._task} [{bar}] {count} {note}\x1b[K{end}")
+            self._stream.flush()
+        elif is_finished or now - self._last_shown >= _SECONDS_PER_LINE:
+            self._last_shown = now
+            self._stream.write(f"{self._task}: {count}{note and ', ' + note}\n")
+            self._stream.flush()

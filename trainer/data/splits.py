@@ -1,0 +1,126 @@
+"""The train, validation and test splits of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.dataset_archive import Dataset
+from shared.labels import encode
+from shared.spec import CaptchaSpec
+from trainer.data.image_folder import ImageFolder
+
+IMAGE_FOLDER = "image folder"
+"""Subset of the user's own images."""
+
+
+class Images(Protocol):
+    """An indexable collection of images: an array, or several memory-mapped ones."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        ...
+
+    def __getitem__(self, rows: npt.NDArray[np.int64] | slice, /) -> npt.NDArray[np.uint8]:
+        """Return the images of these rows, uint8 (N, height, width)."""
+        ...
+
+
+class ConcatenatedImages:
+    """Several arrays of images as one, without copying them into memory."""
+
+    def __init__(self, parts: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return int(self._starts[-1])
+
+    def __getitem__(self, rows: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.uint8]:
+        """Return copies of the images of these rows, uint8 (N, height, width)."""
+        if isinstance(rows, slice):
+            rows = np.arange(len(self))[rows]
+        images = np.empty((len(rows), *self._parts[0].shape[1:]), np.uint8)
+        part_numbers = np.searchsorted(self._starts, rows, side="right") - 1
+        offsets = rows - self._starts[part_numbers]
+        for i, (part, offset) in enumerate(
+            zip(part_numbers.tolist(), offsets.tolist(), strict=True)
+        ):
+            images[i] = self._parts[part][offset]
+        return images
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled captchas.
+
+    Attributes:
+        spec: the captchas.
+        images: grey, uint8, N x (height, width).
+        labels: class indices, int32 (N, length).
+        subsets: names and sizes of the subsets, in the order of the rows: ("classic", 5000), ...
+    """
+
+    spec: CaptchaSpec
+    images: Images
+    labels: npt.NDArray[np.int32]
+    subsets: tuple[tuple[str, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows_of(self, subset: str) -> range:
+        """Return the rows of a subset."""
+        start = 0
+        for name, count in self.subsets:
+            if name == subset:
+                return range(start, start + count)
+            start += count
+        return range(0)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits. No captcha is in two of them."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def build_split(
+    parts: Iterable[tuple[str, Dataset]],
+    spec: CaptchaSpec,
+    report: Callable[[int], None],
+    folder: ImageFolder | None = None,
+    rows: npt.NDArray[np.intp] | None = None,
+) -> Split:
+    """Build a split from datasets and from rows of an image folder.
+
+    Args:
+        parts: datasets with the name of their subset.
+        spec: the captchas; datasets of confusable captchas have fewer characters.
+        report: called with the number of captchas that have arrived.
+        folder: the image folder, if there is one.
+        rows: its rows for this split.
+    """
+    images: list[npt.NDArray[np.uint8]] = []
+    labels: list[npt.NDArray[np.int32]] = []
+    subsets: dict[str, int] = {}
+    arrived = 0
+    for subset, part in parts:
+        images.append(part.images)
+        labels.append(encode(part.texts, spec))
+        subsets[subset] = subsets.get(subset, 0) + len(part.texts)
+        arrived += len(part.texts)
+        report(arrived)
+    if folder is not None and rows is not None and len(rows):
+        images.append(folder.images[rows])
+        labels.append(encode([folder.texts[row] for row in rows], spec))
+        subsets[IMAGE_FOLDER] = len(rows)
+    return Split(spec, ConcatenatedImages(images), np.concatenate(labels), tuple(subsets.items()))

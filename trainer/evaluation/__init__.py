@@ -1,0 +1,1 @@
+"""Evaluation: accuracy on the test set, report figures and the quality gate."""

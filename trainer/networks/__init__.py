@@ -1,0 +1,36 @@
+"""Network architectures, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from shared.spec import CaptchaSpec
+from trainer.config import NetworkName
+from trainer.networks.compact import build_compact
+from trainer.networks.course import build_course
+from trainer.networks.wide import build_wide
+
+NETWORKS: dict[NetworkName, Callable[[CaptchaSpec], keras.Model]] = {
+    "compact": build_compact,
+    "wide": build_wide,
+    "course": build_course,
+}
+"""Builders. A network takes float32 (height, width, 1), 0 black to 1 white."""
+
+
+def build_recogniser(network: NetworkName, spec: CaptchaSpec) -> keras.Model:
+    """Build a network with normalisation and a uniform output shape.
+
+    uint8 (height, width) -> probabilities float32 (length, classes).
+    """
+    images = layers.Input((spec.height, spec.width), dtype="uint8", name="images")
+    x = layers.Rescaling(1 / 255, name="normalise")(images)
+    x = layers.Reshape((spec.height, spec.width, 1), name="grey")(x)
+    x = NETWORKS[network](spec)(x)
+    shape = (spec.length, spec.classes)
+    if x.shape[1:] != shape:
+        x = layers.Reshape(shape, name="positions")(x)
+    return keras.Model(images, x, name="recogniser")

@@ -1,0 +1,1 @@
+"""Publishing: export a SavedModel, and copy a version into the inference service."""

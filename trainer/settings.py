@@ -1,0 +1,117 @@
+"""The trainer's settings: where it runs, and what to train."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from shared.settings import EnvironmentSettings, SettingsError, describe_settings_error
+from shared.spec import Style
+from trainer.config import NetworkName, TrainingConfig, read_preset
+
+_PREFIX = "TRAIN_"
+
+
+def _check_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+        url.host.encode("idna")  # a lookup would fail on empty and overlong labels
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError(f"Input should be a URL ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("Input should be a URL such as http://host:port")
+    return text
+
+
+def _split_commas(value: object) -> object:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+class TrainerSettings(EnvironmentSettings):
+    """Where the trainer finds the generator and keeps its files."""
+
+    generator_url: Annotated[str, AfterValidator(_check_url)] = "http://127.0.0.1:8000"
+    generator_timeout_s: float = Field(120.0, ge=0, le=86_400)
+    """How long to wait for the generator to become ready."""
+    models_dir: Path = Path("models")
+    data_dir: Path = Path("data")
+
+
+class TrainingOptions(EnvironmentSettings):
+    """What to train: a preset, and values that replace those of the preset.
+
+    Each option is a variable `TRAIN_<NAME>` or a command-line option `--<name>`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        cli_prog_name="python -m trainer",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    preset: str = Field("quick", description="quick, best, letters, course or a .toml file")
+    image_folder: Path | None = Field(
+        None, description="folder of your own labelled images, <label>_<anything>.png"
+    )
+    captchas: int | None = Field(
+        None, description="training captchas from the generator; 0 for an image folder alone"
+    )
+    styles: Annotated[tuple[Style, ...] | None, NoDecode, BeforeValidator(_split_commas)] = Field(
+        None, description="rendering styles, separated by commas: current,classic"
+    )
+    network: NetworkName | None = Field(None, description="network architecture")
+    epochs: int | None = Field(None, description="passes over the training captchas")
+    batch_size: int | None = Field(None, description="captchas per step")
+    learning_rate: float | None = Field(None, description="peak learning rate")
+    seed: int | None = Field(None, description="decides captchas, order and initial weights")
+    target_accuracy: float | None = Field(
+        None, description="stop at this validation accuracy; 0 to disable"
+    )
+    patience: int | None = Field(
+        None, description="stop after this many epochs without improvement; 0 to disable"
+    )
+    max_minutes: float | None = Field(None, description="stop after this time; 0 to disable")
+    min_accuracy: float | None = Field(None, description="test accuracy needed to be published")
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> TrainingOptions:
+        """Read `TRAIN_*` variables and command-line options, which take precedence.
+
+        Prints the help and exits on `--help` and on invalid options.
+
+        Raises:
+            SettingsError: on an invalid value or an unknown `TRAIN_*` variable.
+        """
+        known = {f"{_PREFIX}{name.upper()}" for name in cls.model_fields}
+        unknown = sorted(key for key in os.environ if key.startswith(_PREFIX) and key not in known)
+        if unknown:
+            raise SettingsError(
+                f"unknown setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}"
+            )
+        return cls.load(_cli_parse_args=list(arguments))
+
+    def build_config(self) -> TrainingConfig:
+        """Return the hyperparameters of the preset with the options applied.
+
+        Raises:
+            SettingsError: if the preset cannot be read or a value is invalid.
+        """
+        options = self.model_dump(exclude={"preset", "image_folder"}, exclude_none=True)
+        try:
+            values: dict[str, Any] = read_preset(self.preset)
+        except ValueError as error:
+            raise SettingsError(f"{_PREFIX}PRESET: {error}, not {self.preset!r}") from None
+        if options.get("captchas") == 0:
+            values["confusable_captchas"] = 0  # these come from the generator too
+        try:
+            return TrainingConfig(**values | options)
+        except ValidationError as error:
+            raise SettingsError(describe_settings_error(error, type(self))) from None

@@ -1,0 +1,1 @@
+"""Training: one `model.fit` with its metrics, learning-rate schedules and callbacks."""

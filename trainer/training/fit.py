@@ -1,0 +1,155 @@
+"""One training: a network, its data and its callbacks in one `model.fit`."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import keras
+import tensorflow as tf
+
+from trainer.config import TrainingConfig
+from trainer.data.batches import TrainingBatches, build_evaluation_batches
+from trainer.data.disk_space import require_disk_space
+from trainer.data.splits import Splits
+from trainer.errors import TrainingError
+from trainer.networks.test_time_augmentation import add_test_time_augmentation
+from trainer.training.adaptive_schedule import AdaptiveSchedule
+from trainer.training.batch_norm import BatchNormRecalibration
+from trainer.training.checkpoints import CheckpointStore
+from trainer.training.epoch_sampling import EpochSampling
+from trainer.training.metrics import CharacterAccuracy, ExactMatch
+from trainer.training.resume import Backup, ResumableCallback
+from trainer.training.schedules import TimeLimit, build_learning_rate
+from trainer.training.stopping import Stopping
+from trainer.training.training_log import TrainingHistory, TrainingLog
+
+log = logging.getLogger(__name__)
+
+# Steps that TensorFlow runs between two calls of the callbacks: 15 % faster on a small network.
+_STEPS_PER_EXECUTION = 25
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained model with the weights of its best epoch.
+
+    Attributes:
+        model: uint8 (B, height, width) -> probabilities float32 (B, length, classes).
+        history: what happened.
+    """
+
+    model: keras.Model
+    history: TrainingHistory
+
+
+def fit(
+    recogniser: keras.Model,
+    config: TrainingConfig,
+    splits: Splits,
+    directory: Path,
+    stream: TextIO,
+) -> FitResult:
+    """Train a network. A training that was stopped resumes from its last complete epoch.
+
+    Args:
+        recogniser: uint8 (B, height, width) -> probabilities float32 (B, length, classes).
+        config: hyperparameters.
+        splits: training and validation captchas.
+        directory: an existing directory for checkpoints and TensorBoard's event files.
+        stream: where the progress is shown.
+
+    Raises:
+        TrainingError: if the loss is not finite or the memory does not suffice.
+        DiskSpaceError: if the checkpoints do not fit onto the disk.
+    """
+    batches = TrainingBatches(splits.train, config)
+    total_steps = config.epochs * batches.steps_per_epoch
+    # With a time limit the schedule follows the time, and a callback sets the rate.
+    learning_rate = (
+        config.learning_rate if config.max_minutes else build_learning_rate(config, total_steps)
+    )
+    optimizer = _build_optimizer(config, learning_rate)
+    optimizer.build(recogniser.trainable_variables)
+    variables = [*recogniser.variables, *optimizer.variables]
+    character_accuracy = CharacterAccuracy(splits.train.spec)
+    model = add_test_time_augmentation(recogniser, config.tta_views)
+    model.compile(
+        optimizer=optimizer,
+        loss=config.loss,
+        metrics=[ExactMatch(splits.train.spec), character_accuracy],
+        steps_per_execution=min(_STEPS_PER_EXECUTION, batches.steps_per_epoch),
+        jit_compile=False,  # compiling takes 4 s and is no faster on a CPU (docs/experiments.md)
+    )
+    training_log = TrainingLog(config, batches.steps_per_epoch, stream)
+    sampling = EpochSampling(config, batches, character_accuracy, training_log)
+    stopping = Stopping(config, training_log)
+    resumable: list[ResumableCallback] = [training_log, sampling, stopping]
+    callbacks: list[keras.callbacks.Callback] = [training_log, sampling]
+    if config.max_minutes:
+        callbacks.append(TimeLimit(config, training_log, total_steps))
+    if config.schedule == "adaptive":
+        adaptive = AdaptiveSchedule(config.learning_rate, variables, training_log)
+        resumable.append(adaptive)
+        callbacks.append(adaptive)
+    else:
+        callbacks.append(keras.callbacks.TerminateOnNaN(raise_error=True))
+    backup = Backup(
+        CheckpointStore(directory), variables, resumable, lambda: training_log.is_epoch_complete
+    )
+    callbacks += [
+        BatchNormRecalibration(recogniser, batches),
+        keras.callbacks.TensorBoard(str(directory), write_graph=False),
+        stopping,
+        backup,
+    ]
+
+    initial_epoch = backup.resume()
+    if initial_epoch:
+        # The stop criteria may have changed: another target, patience, time limit.
+        stopping.update_stop_reason(initial_epoch)
+    if not training_log.history.stop_reason:
+        require_disk_space(directory, backup.missing_bytes)
+        try:
+            model.fit(
+                batches.dataset,
+                initial_epoch=initial_epoch,
+                epochs=config.epochs,
+                validation_data=build_evaluation_batches(splits.validation),
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"batches of {config.batch_size} captchas do not fit into memory:"
+                f" {error.message.partition(chr(10))[0]}"
+            ) from error
+        except RuntimeError as error:
+            if isinstance(error, TrainingError) or math.isfinite(training_log.window_loss):
+                raise
+            raise TrainingError(
+                f"the loss became {training_log.window_loss}: the learning rate"
+                f" {config.learning_rate:g} is too high; lower it, or use the adaptive schedule"
+            ) from error
+    model.set_weights(stopping.best_weights)
+    history = training_log.history
+    log.info(
+        "training stopped after epoch %g: %s; the weights are those of epoch %g",
+        history.epochs[-1]["epoch"],
+        history.stop_reason,
+        stopping.best_epoch,
+    )
+    return FitResult(model, history)
+
+
+def _build_optimizer(
+    config: TrainingConfig,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> keras.optimizers.Optimizer:
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(learning_rate, weight_decay=config.weight_decay)
+    return keras.optimizers.Adam(learning_rate)

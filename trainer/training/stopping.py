@@ -1,0 +1,104 @@
+"""When a training stops, and which weights it keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from trainer.config import TrainingConfig
+from trainer.training.checkpoints import Arrays
+from trainer.training.resume import ResumableCallback
+from trainer.training.training_log import TrainingLog
+
+
+class Stopping(ResumableCallback):
+    """Stops at a target accuracy, without improvement or after a time, and keeps the best weights.
+
+    Keras' EarlyStopping forgets its best epoch on resume, has no target, compares the loss only if
+    it is the monitored value, and keeps the first of equally accurate epochs; the later ones have
+    trained longer.
+    """
+
+    state_name = "stopping"
+
+    def __init__(self, config: TrainingConfig, training_log: TrainingLog) -> None:
+        super().__init__()
+        self._config, self._log = config, training_log
+        self.best_weights: Arrays = []
+        self.best_accuracy = -1.0
+        self.best_epoch = 0.0
+        """Completed epochs at the best validation; a fraction if the last one was cut off."""
+        self._improved_epoch = 0.0
+        """The first of the equally accurate best epochs; patience counts from it."""
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Keep the initial weights, in case the loss is never finite."""
+        if not self.best_weights:
+            self.best_weights = self.model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Compare the epoch with the best one and decide whether to stop."""
+        logs = logs or {}
+        epochs_done = self._log.epochs_done
+        if self._is_best(epochs_done, logs["val_exact_match"], logs["val_loss"]):
+            self.best_weights = self.model.get_weights()
+        self.update_stop_reason(epochs_done)
+        if self._log.history.stop_reason:
+            self.model.stop_training = True
+
+    def _is_best(self, epochs_done: float, accuracy: float, loss: float) -> bool:
+        if accuracy < self.best_accuracy or not math.isfinite(loss):
+            return False
+        if accuracy > self.best_accuracy:
+            self._improved_epoch = epochs_done
+        self.best_accuracy, self.best_epoch = accuracy, epochs_done
+        return True
+
+    def update_stop_reason(self, epochs_done: float) -> None:
+        """Set the stop reason of the history, which is empty if the training is to continue."""
+        history, config = self._log.history, self._config
+        reason = self._find_reason(epochs_done)
+        minutes = config.max_minutes
+        history.is_out_of_time = False
+        if not reason and minutes and self._log.elapsed_s >= 60 * minutes:
+            history.is_out_of_time = True
+            reason = f"the time limit of {minutes:g} minutes is reached"
+        history.stop_reason = reason
+
+    def _find_reason(self, epochs_done: float) -> str:
+        target, patience = self._config.target_accuracy, self._config.patience
+        if target and self.best_accuracy >= target:
+            return (
+                f"the validation accuracy of {self.best_accuracy:.2%} reaches the target of"
+                f" {target:.2%}"
+            )
+        if epochs_done >= self._config.epochs:
+            return f"all {self._config.epochs} epochs are done"
+        if patience and epochs_done - self._improved_epoch >= patience:
+            return (
+                f"no validation accuracy in {patience} epochs was better than the"
+                f" {self.best_accuracy:.2%} of epoch {self._improved_epoch:g}"
+            )
+        return ""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best accuracy and its epochs."""
+        return {
+            "best_accuracy": self.best_accuracy,
+            "best_epoch": self.best_epoch,
+            "improved_epoch": self._improved_epoch,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue with the best accuracy of a checkpoint."""
+        self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
+        self._improved_epoch = state["improved_epoch"]
+
+    def get_arrays(self) -> dict[str, Arrays]:
+        """Return the best weights."""
+        return {"best_weights": self.best_weights}
+
+    def set_arrays(self, arrays: Mapping[str, Arrays]) -> None:
+        """Continue with the best weights of a checkpoint."""
+        self.best_weights = arrays["best_weights"]
