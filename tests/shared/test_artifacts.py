@@ -186,9 +186,7 @@ def test_a_failure_to_flush_the_directory_is_only_a_warning(
     verify(root / "1")
     ((logger, level, message),) = caplog.record_tuples
     assert (logger, level) == ("shared.artifacts", logging.WARNING)
-    assert message == (
-        "version 1 may be lost in a power failure: [Errno 5] Input/output error"
-    )
+    assert message == ("version 1 may be lost in a power failure: [Errno 5] Input/output error")
 
 
 def test_two_trainers_publish_one_after_the_other(
