@@ -90,9 +90,9 @@ def test_the_small_parts_are_frozen_and_complete(
     assert model.model_dump() == values
     with pytest.raises(ValidationError, match="colour"):
         part(**values, colour="red")
-    for name in values:
+    for name, old in values.items():
         with pytest.raises(ValidationError, match="frozen"):
-            setattr(model, name, values[name])
+            setattr(model, name, old)
         with pytest.raises(ValidationError, match=name):
             part(**{key: value for key, value in values.items() if key != name})
 

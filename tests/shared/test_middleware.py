@@ -1,85 +1,192 @@
-"""Every answer is counted, carries its request's id, and is logged if it tells something."""
+"""Responses are recorded, carry their request's id, and problems are logged without labels."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from shared.middleware import ALL, PROBLEMS, ObservedApp
+from shared import middleware
+from shared.logs import request_id
+from shared.middleware import SLOW_S, LogRequests, RequestMiddleware
 
 
 class Route:
-    path = "/declared/{name}"
+    def __init__(self, path: str) -> None:
+        self.path = path
 
 
-def ask(
+@dataclass
+class Seen:
+    """What happened during one request."""
+
+    records: list[tuple[str, int, float]] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    request_id: str = ""
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+
+def request(
     status: int,
     headers: Sequence[tuple[bytes, bytes]] = (),
-    log_requests: str = PROBLEMS,
-) -> tuple[list[tuple[str, int, float]], dict[bytes, bytes]]:
-    """What was reported, and the answer's headers, for one request."""
-    reports: list[tuple[str, int, float]] = []
-    sent: list[dict[str, Any]] = []
+    *,
+    log_requests: LogRequests = "problems",
+    route: str | None = "/declared/{name}",
+    kind: str = "http",
+    with_headers: bool = True,
+) -> Seen:
+    """Send one request through the middleware; status 500 is an exception of the application."""
+    seen = Seen()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope["route"] = Route()
+        seen.request_id = request_id.get()
+        if route:
+            scope["route"] = Route(route)
         if status == 500:
             raise RuntimeError("broken")
-        await send({"type": "http.response.start", "status": status, "headers": [(b"a", b"b")]})
-        await send({"type": "http.response.body", "body": b""})
+        start = {"type": "http.response.start", "status": status}
+        await send(start | ({"headers": [(b"a", b"b")]} if with_headers else {}))
+        await send({"type": "http.response.body", "body": b"x"})
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        seen.sent.append(message)
 
     scope = {
-        "type": "http", "method": "POST", "path": "/declared/2140", "headers": list(headers),
+        "type": kind, "method": "POST", "path": "/declared/2140", "headers": list(headers),
         "query_string": b"text=2140",
     }  # fmt: skip
-    observed = ObservedApp(app, lambda *report: reports.append(report), log_requests)
+    wrapped = RequestMiddleware(app, lambda *record: seen.records.append(record), log_requests)
     try:
-        asyncio.run(observed(scope, None, send))  # type: ignore[arg-type]
+        asyncio.run(wrapped(scope, None, send))  # type: ignore[arg-type]
     except RuntimeError:
         assert status == 500
-    return reports, dict(sent[0]["headers"]) if sent else {}
+    else:
+        assert status != 500
+    return seen
 
 
-def test_the_declared_route_and_the_status_are_reported() -> None:
-    ((route, status, seconds),), _ = ask(204)
+# Records
+
+
+def test_the_declared_route_and_the_status_are_recorded() -> None:
+    ((route, status, seconds),) = request(204).records
     assert (route, status) == ("/declared/{name}", 204)
     assert 0 < seconds < 5
 
 
-def test_an_id_that_came_with_the_request_goes_back_with_the_answer() -> None:
-    _, headers = ask(200, [(b"x-request-id", b"client.7:a_b-c")])
-    assert headers[b"x-request-id"] == b"client.7:a_b-c"
-    assert headers[b"a"] == b"b"
+def test_an_unknown_path_is_recorded_as_other() -> None:
+    ((route, status, _),) = request(404, route=None).records
+    assert (route, status) == ("other", 404)
 
 
-@pytest.mark.parametrize("bad", [b"", b"a b", b"x" * 65, b'{"a": 1}', b"\xff", b"a\nb"])
-def test_an_id_that_could_upset_a_log_is_replaced(bad: bytes) -> None:
-    _, headers = ask(200, [(b"x-request-id", bad)])
-    assert headers[b"x-request-id"] != bad
-    assert len(headers[b"x-request-id"]) == 16
+def test_an_exception_is_recorded_as_500_and_raised() -> None:
+    ((route, status, _),) = request(500).records
+    assert (route, status) == ("/declared/{name}", 500)
+
+
+def test_other_connections_than_http_are_only_passed_on() -> None:
+    seen = request(200, kind="websocket")
+    assert seen.records == []
+    assert seen.headers == {b"a": b"b"}
+    assert seen.request_id == ""
+
+
+# Request ids
+
+
+@pytest.mark.parametrize("good", [b"client.7:a_b-c", b"x", b"x" * 64, b"AZaz09"])
+def test_the_id_of_a_request_is_returned_with_the_response(good: bytes) -> None:
+    seen = request(200, [(b"accept", b"id"), (b"x-request-id", good)])
+    assert seen.headers == {b"a": b"b", b"x-request-id": good}
+    assert seen.request_id == good.decode()
+    assert seen.sent[1] == {"type": "http.response.body", "body": b"x"}
+
+
+@pytest.mark.parametrize("bad", [b"", b"a b", b"x" * 65, b'{"a": 1}', b"\xff", b"a\nb", b"a\n"])
+def test_an_id_that_is_unsafe_in_a_log_is_replaced(bad: bytes) -> None:
+    seen = request(200, [(b"x-request-id", bad)])
+    assert seen.headers[b"x-request-id"] != bad
+    assert len(seen.headers[b"x-request-id"]) == 16
+    assert seen.request_id == seen.headers[b"x-request-id"].decode()
 
 
 def test_each_request_without_an_id_gets_a_new_one() -> None:
-    assert ask(200)[1][b"x-request-id"] != ask(200)[1][b"x-request-id"]
+    ids = {request(200, [(b"other", b"abc")]).headers[b"x-request-id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert b"abc" not in ids
+
+
+def test_a_response_without_headers_gets_the_id() -> None:
+    seen = request(200, [(b"x-request-id", b"abc")], with_headers=False)
+    assert seen.headers == {b"x-request-id": b"abc"}
+
+
+# Log lines
 
 
 @pytest.mark.parametrize(
-    ("status", "log_requests", "lines"),
-    [(200, PROBLEMS, 0), (404, PROBLEMS, 1), (500, PROBLEMS, 1), (200, ALL, 1)],
+    ("status", "route", "log_requests", "lines"),
+    [
+        (200, "/predict", "problems", 0),
+        (399, "/predict", "problems", 0),
+        (400, "/predict", "problems", 1),
+        (404, None, "problems", 1),
+        (500, "/predict", "problems", 1),
+        # A normal answer while there is no model.
+        (503, "/ready", "problems", 0),
+        (503, "/predict", "problems", 1),
+        (200, "/predict", "all", 1),
+        (503, "/ready", "all", 1),
+    ],
 )
-def test_problems_are_logged_and_everything_if_asked_for_but_never_a_label(
-    caplog: pytest.LogCaptureFixture, status: int, log_requests: str, lines: int
+def test_problems_are_logged_or_every_request(
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    route: str | None,
+    log_requests: LogRequests,
+    lines: int,
 ) -> None:
     caplog.set_level(logging.INFO, "shared.middleware")
-    ask(status, log_requests=log_requests)
+    request(status, route=route, log_requests=log_requests)
     assert len(caplog.records) == lines
     for record in caplog.records:
-        assert record.fields["status"] == status  # type: ignore[attr-defined]
+        assert (record.levelname, record.getMessage()) == ("INFO", "answered")
+        fields = dict(record.fields)  # type: ignore[attr-defined]
+        assert 0 <= fields.pop("ms") < 5_000
+        assert fields == {"method": "POST", "route": route or "other", "status": status}
         assert "2140" not in str(record.__dict__)
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(0.5, 0), (1.0, 0), (1.25, 1)])
+def test_a_request_slower_than_a_second_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    lines: int,
+) -> None:
+    assert SLOW_S == 1.0
+    caplog.set_level(logging.INFO, "shared.middleware")
+    times = iter([10.0, 10.0 + seconds])
+    monkeypatch.setattr(middleware.time, "perf_counter", lambda: next(times))
+    seen = request(200, route="/ready")
+    assert seen.records == [("/ready", 200, seconds)]
+    assert len(caplog.records) == lines
+    for record in caplog.records:
+        assert record.fields["ms"] == 1250.0  # type: ignore[attr-defined]
+
+
+def test_milliseconds_are_logged_with_two_digits(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "shared.middleware")
+    times = iter([0.0, 0.00123456])
+    monkeypatch.setattr(middleware.time, "perf_counter", lambda: next(times))
+    request(200, log_requests="all")
+    assert caplog.records[0].fields["ms"] == 1.23  # type: ignore[attr-defined]

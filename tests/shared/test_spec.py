@@ -193,7 +193,7 @@ def test_a_missing_field_is_rejected(name: str) -> None:
 
 
 def test_an_unknown_field_is_rejected() -> None:
-    with pytest.raises(SpecError, match="not charset, colour, height, length, width$"):
+    with pytest.raises(SpecError, match=r"not charset, colour, height, length, width$"):
         CaptchaSpec.from_dict(CaptchaSpec().to_dict() | {"colour": 1})
 
 
