@@ -14,6 +14,7 @@ from generator_service.errors import ServiceUnavailable, UnsupportedRequest
 from generator_service.metrics import Metrics
 from generator_service.readiness import Readiness
 from generator_service.routes import captchas, datasets, health
+from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
 from shared.logs import request_id
@@ -39,10 +40,7 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
         },
     )
     metrics = Metrics()
-    app.state.pool = pool
-    app.state.metrics = metrics
-    app.state.readiness = Readiness()
-    app.state.streams = DatasetStreams(pool, metrics)
+    app.state.services = Services(pool, metrics, Readiness(), DatasetStreams(pool, metrics))
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
     )
@@ -56,12 +54,13 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
 @asynccontextmanager
 async def _run_pool(app: FastAPI) -> AsyncIterator[None]:
     # In the background: liveness and metrics respond while the workers start.
-    warm_up = asyncio.create_task(app.state.readiness.warm_up(app.state.pool))
+    services: Services = app.state.services
+    warm_up = asyncio.create_task(services.readiness.warm_up(services.pool))
     try:
         yield
     finally:
         warm_up.cancel()
-        app.state.pool.close()
+        services.pool.close()
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -1,10 +1,7 @@
-"""The text of a captcha: generated from a seed, and limited to a part of the charset."""
+"""The text of a captcha, generated from a seed."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from generator_service.errors import UnsupportedCharset
 from generator_service.seeded_random import SeededRandom
 from shared.spec import CaptchaSpec
 
@@ -21,17 +18,3 @@ def generate_text(spec: CaptchaSpec, seed: int, index: int) -> str:
     if spec.is_variable:  # a fixed length takes no number, so that seeds keep their texts
         length = spec.shortest + _random.randbelow(spec.length - spec.shortest + 1)
     return "".join(sequence.choices(spec.charset, k=length))
-
-
-def restrict_charset(spec: CaptchaSpec, charset: str) -> CaptchaSpec:
-    """Return the spec with a part of its charset.
-
-    Raises:
-        UnsupportedCharset: if the spec does not contain all of the characters.
-        SpecError: if the charset is empty or repeats a character.
-    """
-    if unknown := sorted(set(charset) - set(spec.charset)):
-        raise UnsupportedCharset(
-            f"charset contains {''.join(unknown)!r}; this generator renders {spec.charset!r}"
-        )
-    return replace(spec, charset=charset)

@@ -5,29 +5,21 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from generator_service.captcha_spec import choose_spec
 from generator_service.captcha_text import generate_text
-from generator_service.routes.dependencies import AppMetrics, Pool, Seed, Spec
+from generator_service.routes.dependencies import AppServices, Seed, Style
 from generator_service.seeded_random import generate_seed
 from shared.schemas import CaptchaBody, SpecBody
+from shared.spec import CaptchaSpec
 
 router = APIRouter()
 
-
-async def _choose_text_and_seed(
-    pool: Pool,
-    text: Annotated[
-        str | None, Query(description="The text to show. By default the seed determines it.")
-    ] = None,
-    seed: Seed = None,
-) -> tuple[str, int]:
-    chosen = generate_seed() if seed is None else seed
-    return generate_text(pool.spec, chosen, 0) if text is None else text, chosen
-
-
-TextAndSeed = Annotated[tuple[str, int], Depends(_choose_text_and_seed)]
+Text = Annotated[
+    str | None, Query(description="The text to show. By default the seed determines it.")
+]
 
 
 def _describe_content(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -35,8 +27,9 @@ def _describe_content(media_type: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/captcha/spec")
-async def show_spec(pool: Pool) -> SpecBody:
+async def show_spec(services: AppServices) -> SpecBody:
     """Return the captchas that this generator issues and the versions of its renderer."""
+    pool = services.pool
     return SpecBody(
         spec=pool.spec.to_dict(),
         fingerprint=pool.spec.fingerprint,
@@ -47,33 +40,38 @@ async def show_spec(pool: Pool) -> SpecBody:
 
 @router.get("/captcha")
 async def captcha_json(
-    text_and_seed: TextAndSeed, spec: Spec, pool: Pool, metrics: AppMetrics
+    services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> CaptchaBody:
     """Return a captcha with its label; the body can be posted to `/predict` unchanged."""
-    text, seed = text_and_seed
+    pool = services.pool
+    spec = choose_spec(pool.spec, style)
+    text, seed = _choose_text_and_seed(spec, text, seed)
     png = await pool.render_png(text, seed, spec)
-    metrics.record_rendered("png")
+    services.metrics.record_rendered("png")
     image = base64.b64encode(png).decode("ascii")
     return CaptchaBody(text=text, image=image, seed=seed, spec=spec.to_dict())
 
 
 @router.get("/captcha.png", response_class=Response, responses=_describe_content("image/png"))
 async def captcha_png(
-    text_and_seed: TextAndSeed, spec: Spec, pool: Pool, metrics: AppMetrics
+    services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> Response:
     """Return a captcha as PNG, with its label in the header X-Captcha-Text."""
-    text, seed = text_and_seed
+    pool = services.pool
+    spec = choose_spec(pool.spec, style)
+    text, seed = _choose_text_and_seed(spec, text, seed)
     png = await pool.render_png(text, seed, spec)
-    metrics.record_rendered("png")
+    services.metrics.record_rendered("png")
     return Response(png, media_type="image/png", headers=_label_headers(text, seed))
 
 
 @router.get("/captcha.wav", response_class=Response, responses=_describe_content("audio/wav"))
-async def captcha_wav(text_and_seed: TextAndSeed, pool: Pool, metrics: AppMetrics) -> Response:
+async def captcha_wav(services: AppServices, text: Text = None, seed: Seed = None) -> Response:
     """Return a spoken captcha as WAV, with its label in the header X-Captcha-Text."""
-    text, seed = text_and_seed
+    pool = services.pool
+    text, seed = _choose_text_and_seed(pool.spec, text, seed)
     wav = await pool.render_audio(text, seed)
-    metrics.record_rendered("wav")
+    services.metrics.record_rendered("wav")
     return Response(wav, media_type="audio/wav", headers=_label_headers(text, seed))
 
 
@@ -83,3 +81,8 @@ def _label_headers(text: str, seed: int) -> dict[str, str]:
         "X-Captcha-Seed": str(seed),
         "Cache-Control": "no-store",
     }
+
+
+def _choose_text_and_seed(spec: CaptchaSpec, text: str | None, seed: int | None) -> tuple[str, int]:
+    chosen = generate_seed() if seed is None else seed
+    return generate_text(spec, chosen, 0) if text is None else text, chosen

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from generator_service.captcha_text import restrict_charset
+from generator_service.captcha_spec import choose_spec, restrict_charset
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
-from generator_service.routes.dependencies import UNAVAILABLE, Seed, Spec, Streams
+from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Style
 from generator_service.seeded_random import MAX_SEED, generate_seed
 
 Charset = Annotated[
@@ -25,18 +25,21 @@ def create_router(max_dataset: int) -> APIRouter:
     @router.get("/dataset", response_class=StreamingResponse, responses=UNAVAILABLE)
     async def stream_dataset(
         count: Count,
-        spec: Spec,
-        streams: Streams,
+        services: AppServices,
         seed: Seed = None,
         start: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
         archive_format: Annotated[ArchiveFormat, Query(alias="format")] = "zip",
+        style: Style = None,
         charset: Charset = None,
     ) -> StreamingResponse:
         """Stream captchas start..start+count-1 of a seed while they are rendered."""
+        spec = choose_spec(services.pool.spec, style)
         if charset is not None:
             spec = restrict_charset(spec, charset)
         chosen = generate_seed() if seed is None else seed
-        body = await streams.start(DatasetRequest(spec, chosen, start, count, archive_format))
+        body = await services.streams.start(
+            DatasetRequest(spec, chosen, start, count, archive_format)
+        )
         file_name = f"captchas-{chosen}-{start}.{archive_format}"
         return StreamingResponse(
             body,

@@ -1,8 +1,8 @@
-"""Dependencies of the routes: the objects of the application and the shared query parameters."""
+"""Parameters of the routes: the services of the application and the shared query parameters."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
@@ -13,7 +13,7 @@ from generator_service.readiness import Readiness
 from generator_service.seeded_random import MAX_SEED
 from generator_service.worker_pool import WorkerPool
 from shared.schemas import ErrorBody
-from shared.spec import CaptchaSpec, Style
+from shared.spec import Style as StyleName
 
 UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: {
@@ -26,46 +26,30 @@ Seed = Annotated[
     int | None,
     Query(ge=0, le=MAX_SEED, description="The same seed gives the same captcha, byte for byte."),
 ]
+Style = Annotated[
+    StyleName | None,
+    Query(
+        description="Rendering style: `current` as captcha 0.7.1, `classic` with the stronger warp"
+        " of 0.7.0 and older. The default is the style of the generator."
+    ),
+]
 
 
-# async: FastAPI runs plain functions in a thread, which costs more than these take.
-async def _get_pool(request: Request) -> WorkerPool:
-    pool: WorkerPool = request.app.state.pool
-    return pool
+@dataclass(frozen=True)
+class Services:
+    """The objects that the routes of an application share."""
+
+    pool: WorkerPool
+    metrics: Metrics
+    readiness: Readiness
+    streams: DatasetStreams
 
 
-async def _get_metrics(request: Request) -> Metrics:
-    metrics: Metrics = request.app.state.metrics
-    return metrics
+# async: FastAPI runs plain functions in a thread, which costs more than this takes.
+async def _get_services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
-async def _get_readiness(request: Request) -> Readiness:
-    readiness: Readiness = request.app.state.readiness
-    return readiness
-
-
-async def _get_streams(request: Request) -> DatasetStreams:
-    streams: DatasetStreams = request.app.state.streams
-    return streams
-
-
-Pool = Annotated[WorkerPool, Depends(_get_pool)]
-AppMetrics = Annotated[Metrics, Depends(_get_metrics)]
-AppReadiness = Annotated[Readiness, Depends(_get_readiness)]
-Streams = Annotated[DatasetStreams, Depends(_get_streams)]
-
-
-async def _choose_spec(
-    pool: Pool,
-    style: Annotated[
-        Style | None,
-        Query(
-            description="Rendering style: `current` as captcha 0.7.1, `classic` with the stronger"
-            " warp of 0.7.0 and older. The default is the style of the generator."
-        ),
-    ] = None,
-) -> CaptchaSpec:
-    return replace(pool.spec, style=style) if style else pool.spec
-
-
-Spec = Annotated[CaptchaSpec, Depends(_choose_spec)]
+# One dependency and not one per object: each adds about 15 us to every request.
+AppServices = Annotated[Services, Depends(_get_services)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from generator_service.routes.dependencies import UNAVAILABLE, AppMetrics, AppReadiness, Pool
+from generator_service.routes.dependencies import UNAVAILABLE, AppServices
 
 router = APIRouter()
 
@@ -19,13 +19,13 @@ async def ping() -> str:
 
 
 @router.get("/ready", responses=UNAVAILABLE)
-async def show_readiness(readiness: AppReadiness, pool: Pool) -> dict[str, str]:
+async def show_readiness(services: AppServices) -> dict[str, str]:
     """Return 200 after the worker processes have rendered, 503 before."""
-    readiness.check()
-    return {"status": "ready", "fingerprint": pool.spec.fingerprint}
+    services.readiness.check()
+    return {"status": "ready", "fingerprint": services.pool.spec.fingerprint}
 
 
 @router.get("/metrics", response_class=Response)
-async def show_metrics(metrics: AppMetrics) -> Response:
+async def show_metrics(services: AppServices) -> Response:
     """Return the metrics in the Prometheus text format."""
-    return Response(metrics.to_text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(services.metrics.to_text(), media_type=CONTENT_TYPE_LATEST)

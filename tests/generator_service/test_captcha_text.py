@@ -4,11 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from generator_service.captcha_text import generate_text, restrict_charset
-from generator_service.errors import UnsupportedCharset
-from shared.spec import CaptchaSpec, SpecError
+from generator_service.captcha_text import generate_text
+from shared.spec import CaptchaSpec
 
 SPEC = CaptchaSpec()
 
@@ -43,15 +41,3 @@ def test_lengths_are_uniformly_distributed() -> None:
     assert set(lengths) == {2, 3, 4, 5}
     # 1,000 expected of each; chi-square with 3 degrees of freedom, p = 1e-6.
     assert sum((n - 1_000) ** 2 / 1_000 for n in lengths.values()) < 30.7
-
-
-def test_a_charset_can_be_restricted_to_a_part_of_it() -> None:
-    assert restrict_charset(SPEC, "17") == replace(SPEC, charset="17")
-
-
-def test_a_charset_cannot_be_extended_emptied_or_repeated() -> None:
-    with pytest.raises(UnsupportedCharset, match="charset contains 'Oa'"):
-        restrict_charset(SPEC, "1aO")
-    for charset in ("", "11"):
-        with pytest.raises(SpecError, match="charset"):
-            restrict_charset(SPEC, charset)

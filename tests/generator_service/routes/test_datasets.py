@@ -179,4 +179,4 @@ def test_the_number_of_concurrent_datasets_is_limited(
 
 def wait_until_no_stream_is_active(app: FastAPI) -> None:
     """Wait until the generator has noticed that earlier clients disconnected."""
-    eventually(lambda: app.state.streams.active == 0, 10, "the end of all streams")
+    eventually(lambda: app.state.services.streams.active == 0, 10, "the end of all streams")

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from generator_service.captcha_spec import choose_spec, restrict_charset
+from generator_service.errors import UnsupportedCharset
+from shared.spec import CaptchaSpec, SpecError
+
+SPEC = CaptchaSpec()
+
+
+def test_no_style_means_the_style_of_the_generator() -> None:
+    classic = replace(SPEC, style="classic")
+    assert choose_spec(classic, None) == choose_spec(SPEC, "classic") == classic
+
+
+def test_a_charset_can_be_restricted_to_a_part_of_it() -> None:
+    assert restrict_charset(SPEC, "17") == replace(SPEC, charset="17")
+
+
+def test_a_charset_cannot_be_extended_emptied_or_repeated() -> None:
+    with pytest.raises(UnsupportedCharset, match="charset contains 'Oa'"):
+        restrict_charset(SPEC, "1aO")
+    for charset in ("", "11"):
+        with pytest.raises(SpecError, match="charset"):
+            restrict_charset(SPEC, charset)
