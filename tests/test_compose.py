@@ -1,9 +1,10 @@
-"""What Compose makes of the project, without starting anything."""
+"""The configuration that Compose resolves, without starting anything."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,18 +12,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LOCKS = sorted((*ROOT.glob("*/requirements*.txt"), *ROOT.glob("tests/*/requirements*.txt")))
 
 
-def compose_works() -> bool:
+def has_compose() -> bool:
     if shutil.which("docker") is None:
         return False
     command = ["docker", "compose", "version"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-# In CI there must be one: there the tests run, and fail, rather than being skipped.
+# In CI these tests run and fail without Compose instead of being skipped.
 needs_compose = pytest.mark.skipif(
-    not compose_works() and not os.environ.get("CI"), reason="needs `docker compose`"
+    not has_compose() and not os.environ.get("CI"), reason="needs `docker compose`"
 )
 
 
@@ -51,13 +53,13 @@ def test_the_gpu_profile_replaces_inference_and_trainer() -> None:
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
         assert services[name]["build"]["args"]["REQUIREMENTS"].endswith("requirements-gpu.txt")
     assert services["inference-gpu"]["environment"]["ENGINE"] == "tensorflow"
-    # The gateway asks for "inference", whoever answers to it.
-    assert services["inference-gpu"]["networks"]["inside"]["aliases"] == ["inference"]
+    # The gateway resolves the name "inference" in both profiles.
+    assert services["inference-gpu"]["networks"]["internal"]["aliases"] == ["inference"]
 
 
 @needs_compose
 @pytest.mark.parametrize("profile", ["cpu", "gpu"])
-def test_only_the_gateway_publishes_a_port_and_everything_can_be_scaled(profile: str) -> None:
+def test_only_the_gateway_publishes_a_port_and_every_service_can_be_scaled(profile: str) -> None:
     services = resolve("--profile", profile, PORT="5123")["services"]
     published = {name: s["ports"] for name, s in services.items() if s.get("ports")}
     assert list(published) == ["gateway"]
@@ -68,18 +70,19 @@ def test_only_the_gateway_publishes_a_port_and_everything_can_be_scaled(profile:
 
 @needs_compose
 @pytest.mark.parametrize("profile", ["cpu", "gpu"])
-def test_nothing_but_the_gateway_can_leave_the_network(profile: str) -> None:
+def test_only_the_gateway_is_on_a_network_with_a_route_to_the_outside(profile: str) -> None:
     config = resolve("--profile", profile)
-    assert config["networks"]["inside"]["internal"] is True
+    assert config["networks"]["internal"]["internal"] is True
     for name, service in config["services"].items():
-        expected = {"default", "inside"} if name == "gateway" else {"inside"}
+        expected = {"default", "internal"} if name == "gateway" else {"internal"}
         assert set(service["networks"]) == expected, name
 
 
 @needs_compose
 @pytest.mark.parametrize("profile", ["cpu", "gpu"])
-def test_every_container_is_confined_and_limited(profile: str) -> None:
-    for name, service in resolve("--profile", profile)["services"].items():
+def test_every_container_is_restricted_and_limited(profile: str) -> None:
+    services = resolve("--profile", profile)["services"]
+    for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["init"] is True, name
@@ -87,32 +90,49 @@ def test_every_container_is_confined_and_limited(profile: str) -> None:
         assert "image" not in service or name == "gateway", "two clones would share it"
         assert int(service["mem_limit"]) > 0, name
         assert service["pids_limit"] > 0, name
-    models = [
-        mount
-        for name, service in resolve("--profile", profile)["services"].items()
-        if name.startswith("inference")
-        for mount in service["volumes"]
-    ]
-    assert [(m["target"], m["read_only"]) for m in models] == [("/models", True)]
+    mounts = {
+        name: [(m["target"], m.get("read_only", False)) for m in service["volumes"]]
+        for name, service in services.items()
+    }
+    suffix = "-gpu" if profile == "gpu" else ""
+    assert mounts[f"inference{suffix}"] == [("/models", True)]
+    assert mounts[f"trainer{suffix}"] == [("/models", False), ("/data", False), ("/presets", True)]
+    assert mounts["generator"] == [("/fonts", True)]
+
+
+@needs_compose
+def test_presets_are_mounted_from_the_presets_directory(tmp_path: Path) -> None:
+    for environment, expected in (
+        ({}, ROOT / "trainer/presets"),
+        ({"PRESETS_DIR": str(tmp_path)}, tmp_path),
+    ):
+        volumes = resolve(**environment)["services"]["trainer"]["volumes"]
+        (mount,) = [volume for volume in volumes if volume["target"] == "/presets"]
+        assert Path(mount["source"]) == expected
 
 
 @pytest.mark.parametrize("folder", ["generator_service", "inference_service", "trainer"])
-def test_images_are_built_from_hashed_locks_without_addresses(folder: str) -> None:
+def test_images_install_hashed_locks_and_do_not_run_as_root(folder: str) -> None:
     dockerfile = (ROOT / folder / "Dockerfile").read_text()
     assert "--require-hashes" in dockerfile
     assert "/app/.venv" in dockerfile
     assert "\nUSER app\n" in dockerfile
-    for lock in (ROOT / folder).glob("requirements*.txt"):
-        text = lock.read_text()
-        assert "--hash=sha256:" in text
-        assert "http" not in text.replace("httptools", "").replace("httpx", "").replace(
-            "httpcore", ""
-        )
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+def test_locks_contain_hashes_and_no_addresses(lock: Path) -> None:
+    text = lock.read_text()
+    assert "--hash=sha256:" in text
+    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
+    for requirement in re.split(r"\n(?=\S)", text.strip()):
+        assert re.match(r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?==\S+", requirement), requirement
+        assert "--hash=sha256:" in requirement, requirement
 
 
 def test_all_locks_agree_on_every_version() -> None:
+    assert len(LOCKS) == 7
     versions: dict[str, set[str]] = {}
-    for lock in (*ROOT.glob("*/requirements*.txt"), *ROOT.glob("tests/*/requirements*.txt")):
+    for lock in LOCKS:
         for line in lock.read_text().splitlines():
             if "==" in line and not line.startswith(" "):
                 name, version = line.split(";")[0].rstrip(" \\").split("==")
