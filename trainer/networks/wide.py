@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from shared.spec import CaptchaSpec
-from trainer.networks.layers import attention_head, convolution, space_to_depth
+from trainer.networks.blocks import attention_head, convolution, space_to_depth
 
 
 def build_wide(spec: CaptchaSpec) -> keras.Model:
