@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -67,12 +69,8 @@ def fit(
         DiskSpaceError: if the checkpoints do not fit onto the disk.
     """
     batches = TrainingBatches(splits.train, config)
-    total_steps = config.epochs * batches.steps_per_epoch
-    # With a time limit the schedule follows the time, and a callback sets the rate.
-    learning_rate = (
-        config.learning_rate if config.max_minutes else build_learning_rate(config, total_steps)
-    )
-    optimizer = _build_optimizer(config, learning_rate)
+    steps = config.epochs * batches.steps_per_epoch
+    optimizer = _build_optimizer(config, steps)
     optimizer.build(recogniser.trainable_variables)
     variables = [*recogniser.variables, *optimizer.variables]
     character_accuracy = CharacterAccuracy(splits.train.spec)
@@ -84,57 +82,39 @@ def fit(
         steps_per_execution=min(_STEPS_PER_EXECUTION, batches.steps_per_epoch),
         jit_compile=False,  # compiling takes 4 s and is no faster on a CPU (docs/experiments.md)
     )
+
     training_log = TrainingLog(config, batches.steps_per_epoch, stream)
     sampling = EpochSampling(config, batches, character_accuracy, training_log)
+    rate_callbacks = _build_rate_callbacks(config, variables, training_log, steps)
     stopping = Stopping(config, training_log)
-    resumable: list[ResumableCallback] = [training_log, sampling, stopping]
-    callbacks: list[keras.callbacks.Callback] = [training_log, sampling]
-    if config.max_minutes:
-        callbacks.append(TimeLimit(config, training_log, total_steps))
-    if config.schedule == "adaptive":
-        adaptive = AdaptiveSchedule(config.learning_rate, variables, training_log)
-        resumable.append(adaptive)
-        callbacks.append(adaptive)
-    else:
-        callbacks.append(keras.callbacks.TerminateOnNaN(raise_error=True))
-    backup = Backup(
-        CheckpointStore(directory), variables, resumable, lambda: training_log.is_epoch_complete
-    )
-    callbacks += [
+    callbacks = [
+        training_log,
+        sampling,
+        *rate_callbacks,
         BatchNormRecalibration(recogniser, batches),
         keras.callbacks.TensorBoard(str(directory), write_graph=False),
         stopping,
-        backup,
     ]
+    resumable = [callback for callback in callbacks if isinstance(callback, ResumableCallback)]
+    store = CheckpointStore(directory)
+    backup = Backup(store, variables, resumable, lambda: training_log.is_epoch_complete)
 
     initial_epoch = backup.resume()
     if initial_epoch:
-        # The stop criteria may have changed: another target, patience, time limit.
+        # The stop criteria may have changed: another target, patience or time limit.
         stopping.update_stop_reason(initial_epoch)
     if not training_log.history.stop_reason:
         require_disk_space(directory, backup.missing_bytes)
-        try:
+        with _training_errors(config, training_log):
             model.fit(
                 batches.dataset,
                 initial_epoch=initial_epoch,
                 epochs=config.epochs,
                 validation_data=build_evaluation_batches(splits.validation),
-                callbacks=callbacks,
+                callbacks=[*callbacks, backup],  # the backup stores what the others have changed
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
-        except tf.errors.ResourceExhaustedError as error:
-            raise TrainingError(
-                f"batches of {config.batch_size} captchas do not fit into memory:"
-                f" {error.message.partition(chr(10))[0]}"
-            ) from error
-        except RuntimeError as error:
-            if isinstance(error, TrainingError) or math.isfinite(training_log.window_loss):
-                raise
-            raise TrainingError(
-                f"the loss became {training_log.window_loss}: the learning rate"
-                f" {config.learning_rate:g} is too high; lower it, or use the adaptive schedule"
-            ) from error
     model.set_weights(stopping.best_weights)
     history = training_log.history
     log.info(
@@ -146,10 +126,45 @@ def fit(
     return FitResult(model, history)
 
 
-def _build_optimizer(
-    config: TrainingConfig,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
-) -> keras.optimizers.Optimizer:
+def _build_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    # With a time limit the schedule follows the time, and a callback sets the rate.
+    rate = config.learning_rate if config.max_minutes else build_learning_rate(config, steps)
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(learning_rate, weight_decay=config.weight_decay)
-    return keras.optimizers.Adam(learning_rate)
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    return keras.optimizers.Adam(rate)
+
+
+def _build_rate_callbacks(
+    config: TrainingConfig,
+    variables: Sequence[keras.Variable],
+    training_log: TrainingLog,
+    steps: int,
+) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = []
+    if config.max_minutes:
+        callbacks.append(TimeLimit(config, training_log, steps))
+    if config.schedule == "adaptive":
+        callbacks.append(AdaptiveSchedule(config.learning_rate, variables, training_log))
+    else:
+        callbacks.append(keras.callbacks.TerminateOnNaN(raise_error=True))
+    return callbacks
+
+
+@contextmanager
+def _training_errors(config: TrainingConfig, training_log: TrainingLog) -> Iterator[None]:
+    """Turn the errors of TensorFlow and Keras that a user can do something about into ours."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise TrainingError(
+            f"batches of {config.batch_size} captchas do not fit into memory:"
+            f" {error.message.partition(chr(10))[0]}"
+        ) from error
+    except RuntimeError as error:
+        # TerminateOnNaN raises a plain RuntimeError.
+        if isinstance(error, TrainingError) or math.isfinite(training_log.window_loss):
+            raise
+        raise TrainingError(
+            f"the loss became {training_log.window_loss}: the learning rate"
+            f" {config.learning_rate:g} is too high; lower it, or use the adaptive schedule"
+        ) from error
