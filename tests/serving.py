@@ -1,4 +1,4 @@
-"""Runs applications on free ports of this machine, and waits for what they do."""
+"""Apps that run on free ports of this machine, and waiting for conditions."""
 
 from __future__ import annotations
 
@@ -12,19 +12,30 @@ from typing import Any
 import httpx
 import uvicorn
 
+# By default, server and client both close a connection after 5 s without requests. On a busy
+# machine the server could close it just when the client sends the next request.
+_SERVER_KEEP_ALIVE_S = 600
+
 
 @contextmanager
 def running(app: Any) -> Iterator[httpx.Client]:
-    """A client of the application, which runs as long as the block does."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
+    """Run an ASGI app in a thread and yield a client of it."""
+    config = uvicorn.Config(
+        app,
+        port=0,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=_SERVER_KEEP_ALIVE_S,
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started:
-            assert thread.is_alive(), "the application did not start"
+            assert thread.is_alive(), "the app did not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
     finally:
         server.should_exit = True
@@ -32,7 +43,7 @@ def running(app: Any) -> Iterator[httpx.Client]:
 
 
 def wait_ready(client: httpx.Client, timeout_s: float = 60.0) -> None:
-    """Returns when the application says that it is ready."""
+    """Return when the app is ready."""
     deadline = time.monotonic() + timeout_s
     while client.get("/ready").status_code != httpx.codes.OK:
         assert time.monotonic() < deadline, client.get("/ready").text
@@ -40,6 +51,7 @@ def wait_ready(client: httpx.Client, timeout_s: float = 60.0) -> None:
 
 
 def free_port() -> int:
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -47,7 +59,7 @@ def free_port() -> int:
 
 
 def eventually(condition: Callable[[], object], timeout_s: float, what: str) -> None:
-    """Returns once the condition holds; fails with `what` if it does not in time."""
+    """Return once the condition holds; fail with `what` if it does not within the time."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -56,4 +68,4 @@ def eventually(condition: Callable[[], object], timeout_s: float, what: str) -> 
         except httpx.TransportError:
             pass
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.2)
+        time.sleep(0.05)

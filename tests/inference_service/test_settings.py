@@ -1,50 +1,114 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from inference_service.settings import Settings
-from shared.environment import SettingsError
+from shared.settings import SettingsError
 
 
-def test_the_defaults_serve_openvino_on_the_course_port() -> None:
-    settings = Settings.from_environment({})
-    assert (settings.engine, settings.port) == ("openvino", 5000)
-    assert settings.models == Path("models/captcha")
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
 
 
-def test_each_engine_has_the_batches_that_suit_it() -> None:
-    openvino = Settings.from_environment({})
-    assert (openvino.max_batch, openvino.batch_delay_s) == (8, 0.0)
-    tensorflow = Settings.from_environment({"ENGINE": "tensorflow"})
-    assert (tensorflow.max_batch, tensorflow.batch_delay_s) == (32, 0.002)
-    chosen = Settings.from_environment({"MAX_BATCH": "4", "BATCH_DELAY_MS": "0.5"})
-    assert (chosen.max_batch, chosen.batch_delay_s) == (4, 0.0005)
+def test_the_defaults_serve_openvino_on_the_port_of_the_course(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(monkeypatch)
+    assert (settings.engine, settings.inference_port) == ("openvino", 5000)
+    assert settings.versions_dir == Path("models/captcha")
+    assert settings.log_requests == "problems"
+    assert settings.inference_threads >= 1
 
 
-def test_the_box_comes_along_and_can_be_replaced_or_switched_off(tmp_path: Path) -> None:
-    packaged = Settings.from_environment({}).box
+def test_every_setting_is_read_from_the_variable_of_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = {
+        "ENGINE": "tensorflow",
+        "MODELS_DIR": "/m",
+        "BUNDLED_MODEL": "off",
+        "INFERENCE_THREADS": "3",
+        "MAX_BATCH_SIZE": "5",
+        "BATCH_DELAY_MS": "0.5",
+        "MAX_QUEUE_SIZE": "7",
+        "LOG_REQUESTS": "all",
+        "MODEL_POLL_S": "0.25",
+        "DRAIN_S": "2.5",
+        "INFERENCE_HOST": "0.0.0.0",
+        "INFERENCE_PORT": "5001",
+    }
+    settings = load(monkeypatch, **environment)
+    assert settings.model_dump() == {
+        "engine": "tensorflow",
+        "models_dir": Path("/m"),
+        "bundled_model": None,
+        "inference_threads": 3,
+        "max_batch_size": 5,
+        "batch_delay_ms": 0.5,
+        "max_queue_size": 7,
+        "log_requests": "all",
+        "model_poll_s": 0.25,
+        "drain_s": 2.5,
+        "inference_host": "0.0.0.0",
+        "inference_port": 5001,
+    }
+
+
+def test_the_default_batches_depend_on_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = load(monkeypatch)
+    assert (openvino.max_batch_size, openvino.batch_delay_ms) == (8, 0.0)
+    tensorflow = load(monkeypatch, ENGINE="tensorflow")
+    assert (tensorflow.max_batch_size, tensorflow.batch_delay_ms) == (32, 2.0)
+    empty = load(monkeypatch, ENGINE="tensorflow", MAX_BATCH_SIZE="", BATCH_DELAY_MS="")
+    assert (empty.max_batch_size, empty.batch_delay_ms) == (32, 2.0)
+
+
+def test_the_bundled_model_can_be_replaced_or_disabled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    packaged = load(monkeypatch).bundled_model
     assert packaged is not None
     assert (packaged / "0" / "manifest.json").is_file()
-    assert Settings.from_environment({"MODEL_BOX": ""}).box == packaged
+    assert load(monkeypatch, BUNDLED_MODEL="").bundled_model == packaged
     (tmp_path / "0").mkdir()
-    assert Settings.from_environment({"MODEL_BOX": str(tmp_path)}).box == tmp_path
-    assert Settings.from_environment({"MODEL_BOX": "off"}).box is None
+    assert load(monkeypatch, BUNDLED_MODEL=str(tmp_path)).bundled_model == tmp_path
+    assert load(monkeypatch, BUNDLED_MODEL="off").bundled_model is None
 
 
 @pytest.mark.parametrize(
-    ("environment", "sentence"),
+    ("name", "value", "message"),
     [
-        ({"ENGINE": "onnx"}, "ENGINE must be one of openvino, tensorflow, not 'onnx'"),
-        ({"INFERENCE_THREADS": "0"}, "INFERENCE_THREADS must be from 1 to 256, not 0"),
+        ("ENGINE", "onnx", "ENGINE: Input should be 'openvino' or 'tensorflow', not 'onnx'"),
+        ("INFERENCE_THREADS", "0", "INFERENCE_THREADS: Input should be greater than or equal to 1"),
+        ("INFERENCE_THREADS", "257", "INFERENCE_THREADS: Input should be less than or equal to 25"),
+        ("MAX_BATCH_SIZE", "0", "MAX_BATCH_SIZE: Input should be greater than or equal to 1"),
+        ("MAX_BATCH_SIZE", "1025", "MAX_BATCH_SIZE: Input should be less than or equal to 1024"),
+        ("BATCH_DELAY_MS", "-1", "BATCH_DELAY_MS: Input should be greater than or equal to 0"),
+        ("BATCH_DELAY_MS", "1001", "BATCH_DELAY_MS: Input should be less than or equal to 1000"),
+        ("MAX_QUEUE_SIZE", "0", "MAX_QUEUE_SIZE: Input should be greater than or equal to 1"),
+        ("LOG_REQUESTS", "some", "LOG_REQUESTS: Input should be 'all' or 'problems', not 'some'"),
         (
-            {"MODEL_BOX": "none"},
-            "MODEL_BOX must be off or a directory that holds a version 0, not 'none'",
+            "BUNDLED_MODEL",
+            "none",
+            "BUNDLED_MODEL: must be off or a directory that contains version 0, not 'none'",
         ),
-        ({"MODEL_POLL_S": "0"}, "MODEL_POLL_S must be from 0.05 to 3600, not 0"),
+        ("MODEL_POLL_S", "0", "MODEL_POLL_S: Input should be greater than or equal to 0.05"),
+        ("MODEL_POLL_S", "3601", "MODEL_POLL_S: Input should be less than or equal to 3600"),
+        ("DRAIN_S", "-1", "DRAIN_S: Input should be greater than or equal to 0"),
+        ("DRAIN_S", "61", "DRAIN_S: Input should be less than or equal to 60"),
+        ("INFERENCE_PORT", "65536", "INFERENCE_PORT: Input should be less than or equal to 65535"),
+        ("INFERENCE_PORT", "0", "INFERENCE_PORT: Input should be greater than or equal to 1"),
     ],
 )
-def test_a_wrong_setting_names_its_key(environment: dict[str, str], sentence: str) -> None:
-    with pytest.raises(SettingsError, match=sentence):
-        Settings.from_environment(environment)
+def test_an_invalid_setting_is_an_error_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        load(monkeypatch, **{name: value})

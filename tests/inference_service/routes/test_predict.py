@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from PIL import Image
+
+from inference_service.engines import OpenVinoEngine
+from tests.inference_service.captchas import Captcha
+from tests.shared.encoded_images import animated, encoded, gradient, png_that_claims
+
+FIELDS = {"success", "prediction", "debug"}
+Post = Callable[[httpx.Client], httpx.Response]
+
+
+def post_file(client: httpx.Client, data: bytes) -> httpx.Response:
+    return client.post("/predict", files={"image": ("captcha.png", data, "image/png")})
+
+
+def test_a_multipart_file_and_json_get_the_three_fields_of_the_course(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    correct = 0
+    for captcha in captchas[:40]:
+        form = post_file(client, captcha.png)
+        json = client.post("/predict", json=captcha.json)
+        # A response of the generator can be posted unchanged.
+        as_issued = client.post("/predict", json={"text": "x", "seed": 1, **captcha.json})
+        assert form.status_code == json.status_code == 200
+        assert form.json() == json.json() == as_issued.json()
+        assert set(form.json()) == FIELDS
+        assert form.json()["success"] is True
+        assert form.json()["debug"] == "predicted"
+        correct += form.json()["prediction"] == captcha.text
+    assert correct >= 38
+
+
+def test_details_contain_confidences_version_engine_and_times(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    body = client.post("/predict?details=1", json=captchas[0].json).json()
+    assert set(body) == FIELDS | {"details"}
+    details = body["details"]
+    assert "".join(c["character"] for c in details["characters"]) == body["prediction"]
+    assert all(0.1 <= c["confidence"] <= 1 for c in details["characters"])
+    assert 0 < details["confidence"] <= 1
+    assert (details["version"], details["engine"]) == (1, "openvino")
+    assert details["batch_size"] >= 1
+    assert details["decode_ms"] > 0
+    assert details["model_ms"] > 0
+
+
+def test_a_scaled_captcha_is_predicted(client: httpx.Client, captchas: list[Captcha]) -> None:
+    correct = 0
+    for captcha in captchas[:40]:
+        image = Image.open(io.BytesIO(captcha.png))
+        doubled = encoded(image.resize((320, 120), Image.Resampling.BICUBIC))
+        correct += post_file(client, doubled).json()["prediction"] == captcha.text
+    assert correct >= 32
+
+
+def typed(content: bytes, content_type: str) -> Post:
+    headers = {"content-type": content_type}
+    return lambda client: client.post("/predict", content=content, headers=headers)
+
+
+def json_bytes(content: bytes) -> Post:
+    return typed(content, "application/json")
+
+
+def file(data: bytes) -> Post:
+    return lambda client: post_file(client, data)
+
+
+def form_with_charset(charset: str) -> Post:
+    """Return a form with a text part for which Python's punycode decoder takes minutes."""
+    part = b'--b\r\nContent-Disposition: form-data; name="a-"\r\n\r\n-' + b"b" * 900_000
+    return typed(part + b"\r\n--b--\r\n", f"multipart/form-data; boundary=b; charset={charset}")
+
+
+LATIN1_FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="\xe4"; filename="\xff"\r\n\r\nx\r\n--b--\r\n'
+)
+PNG = encoded(gradient())
+NOT_AN_IMAGE = "the file is not an image in PNG"
+INVALID: dict[str, tuple[Post, int, str]] = {
+    "empty request": (lambda c: c.post("/predict"), 400, "contains no image"),
+    "form without image": (
+        lambda c: c.post("/predict", files={"other": b"x"}),
+        400,
+        "the form has no field 'image'",
+    ),
+    "image as a text field": (
+        lambda c: c.post("/predict", files={"other": b"x"}, data={"image": "captcha.png"}),
+        400,
+        "the field 'image' is text",
+    ),
+    "empty file": (file(b""), 400, "the image is empty"),
+    "empty json": (json_bytes(b""), 400, "Invalid JSON"),
+    "truncated json": (json_bytes(b'{"image": '), 400, "Invalid JSON"),
+    "json list": (json_bytes(b"[]"), 400, "request: Input should be an object"),
+    "json without image": (json_bytes(b"{}"), 400, "image: Field required"),
+    "image is a number": (json_bytes(b'{"image": 5}'), 400, "image: Input should be a valid str"),
+    "image is null": (json_bytes(b'{"image": null}'), 400, "image: Input should be a valid string"),
+    "deep json": (json_bytes(b"[" * 50_000), 400, "Invalid JSON"),
+    "json of invalid utf-8": (json_bytes(b'{"image": "\xff"}'), 400, "Invalid JSON"),
+    "invalid base64": (json_bytes(b'{"image": "%%%%"}'), 400, "the image is not valid base64"),
+    "base64 of wrong length": (json_bytes(b'{"image": "abcde"}'), 400, "is not valid base64"),
+    "base64 with umlauts": (json_bytes('{"image": "äöü"}'.encode()), 400, "is not valid base64"),
+    "empty base64": (json_bytes(b'{"image": ""}'), 400, "the image is empty"),
+    "base64 of no image": (json_bytes(b'{"image": "aGVsbG8="}'), 422, NOT_AN_IMAGE),
+    "text": (typed(b"hello", "text/plain"), 415, "text/plain is not supported"),
+    "raw png": (typed(PNG, "image/png"), 415, "image/png is not supported"),
+    "url-encoded form": (
+        typed(b"image=x", "application/x-www-form-urlencoded"),
+        415,
+        "is not supported",
+    ),
+    "form without boundary": (typed(b"x", "multipart/form-data"), 400, "the form is invalid"),
+    "not a form": (typed(b"x" * 99, "multipart/form-data; boundary=b"), 400, "the form is"),
+    "charset that fails": (form_with_charset("undefined"), 400, "no field 'image'"),
+    "charset that takes minutes": (form_with_charset("punycode"), 400, "no field 'image'"),
+    "form that is not utf-8": (typed(LATIN1_FORM, "multipart/form-data; boundary=b"), 400, "form"),
+    "long content type": (typed(b"x", "text/" + "x" * 5_000), 415, "text/xxx"),
+    "not an image": (file(b"hello, this is a text"), 422, NOT_AN_IMAGE),
+    "executable": (file(b"\x7fELF" + bytes(500)), 422, NOT_AN_IMAGE),
+    "truncated png": (file(PNG[: len(PNG) // 2]), 422, "truncated"),
+    "png without pixels": (file(PNG[:33]), 422, "truncated"),
+    "animated gif": (file(animated("gif")), 422, "animated"),
+    "animated png": (file(animated("png")), 422, "animated"),
+    "20,000 x 20,000 pixels": (file(png_that_claims(20_000, 20_000)), 413, "pixels"),
+    "1,200 x 1,000 pixels": (file(png_that_claims(1_200, 1_000)), 413, "1200x1000 pixels"),
+    "10 MB": (file(os.urandom(10_000_000)), 413, "more than 1,000,000 bytes"),
+    "10 MB of json": (
+        json_bytes(b'{"image": "' + b"A" * 10_000_000 + b'"}'),
+        413,
+        "more than 1,000,000 bytes",
+    ),
+    "wrong aspect ratio": (file(encoded(Image.new("L", (60, 160)))), 422, "60x160; expected 160"),
+    "tiff": (file(encoded(gradient(), "tiff")), 422, NOT_AN_IMAGE),
+    "invalid parameter": (lambda c: c.post("/predict?details=perhaps"), 422, "details: "),
+    "get": (lambda c: c.get("/predict"), 405, "Method Not Allowed"),
+}
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_request_keeps_the_three_fields_and_gets_a_true_status(
+    client: httpx.Client, captchas: list[Captcha], case: str
+) -> None:
+    before = client.post("/predict", json=captchas[0].json).json()
+    post, status, message = INVALID[case]
+    started = time.monotonic()
+    response = post(client)
+    assert time.monotonic() - started < 10
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == FIELDS
+    assert (body["success"], body["prediction"]) == (False, "")
+    assert message in body["debug"]
+    # An invalid request does not affect the next one.
+    assert client.post("/predict", json=captchas[0].json).json() == before
+
+
+def test_a_body_of_unknown_length_is_rejected_at_the_limit(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(200):
+            yield bytes(100_000)
+
+    headers = {"content-type": "application/json"}
+    response = client.post("/predict", content=endless(), headers=headers)
+    assert response.status_code == 413
+    assert set(response.json()) == FIELDS
+
+
+def test_details_never_appear_in_the_response_of_another_request(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    def post(i: int) -> tuple[int, bool]:
+        path = "/predict?details=1" if i % 2 else "/predict"
+        response = client.post(path, json=captchas[i % 40].json)
+        return response.status_code, "details" in response.json()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(post, range(200))) == [(200, bool(i % 2)) for i in range(200)]
+
+
+def test_requests_in_parallel_get_their_own_predictions(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    expected = [client.post("/predict", json=c.json).json()["prediction"] for c in captchas[:40]]
+
+    def post(i: int) -> str:
+        return str(client.post("/predict", json=captchas[i % 40].json).json()["prediction"])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(post, range(400))) == expected * 10
+
+
+def test_requests_in_parallel_are_predicted_in_batches(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    expected = [client.post("/predict", json=c.json).json()["prediction"] for c in captchas[:40]]
+    invalid = {"image": "aGVsbG8="}
+
+    def post(i: int) -> int:
+        if i % 7 == 0:
+            assert client.post("/predict", json=invalid).status_code == 422
+            return 0
+        body = client.post("/predict?details=1", json=captchas[i % 40].json).json()
+        assert body["prediction"] == expected[i % 40]
+        return int(body["details"]["batch_size"])
+
+    with ThreadPoolExecutor(24) as pool:
+        batch_sizes = list(pool.map(post, range(400)))
+    assert 2 <= max(batch_sizes) <= OpenVinoEngine.preferred_batch_size
+
+
+def test_the_api_document_describes_both_kinds_of_body_and_every_status(
+    client: httpx.Client,
+) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
+    statuses = {"200", "400", "408", "413", "415", "422", "503"}
+    assert statuses <= set(operation["responses"])

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generator_service.seeded_random import MAX_SEED
+from inference_service.engines import OpenVinoEngine
+from inference_service.model_store import ModelStore
+from shared.artifacts import MANIFEST, verify
+from shared.manifest import Manifest
+from shared.spec import STYLES, CaptchaSpec, Style
+from tests.inference_service.captchas import render_captchas, stack
+from tests.inference_service.versions import BUNDLED_MODEL
+
+ROOT = Path(__file__).parents[2]
+# Every clone and every container image contains it.
+MAX_BYTES = 3_000_000
+FRESH_CAPTCHAS = 1_500
+# Far from the three seeds of any training.
+FRESH_SEED = MAX_SEED
+Z_999 = 3.290527  # 99.9 % of a normal distribution are within this many standard deviations
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return verify(BUNDLED_MODEL / "0")
+
+
+def test_it_consists_of_the_files_in_its_manifest(manifest: Manifest) -> None:
+    version = BUNDLED_MODEL / "0"
+    found = {p.relative_to(version).as_posix(): p for p in version.rglob("*") if p.is_file()}
+    assert set(found) == {MANIFEST, *manifest.files}
+    assert sum(path.stat().st_size for path in found.values()) < MAX_BYTES
+
+
+def test_git_and_the_container_images_keep_its_bytes() -> None:
+    # Git must not convert line endings: the manifest contains the SHA-256 of every file.
+    assert "0/** -text" in (BUNDLED_MODEL / ".gitattributes").read_text().splitlines()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "!inference_service" in ignored
+    assert not [line for line in ignored if re.search(r"\.pb|\.json|bundled|variables", line)]
+    dockerfile = (ROOT / "inference_service" / "Dockerfile").read_text()
+    assert "COPY inference_service inference_service" in dockerfile
+
+
+def test_it_predicts_the_captchas_of_a_generator_with_default_settings(
+    manifest: Manifest,
+) -> None:
+    assert manifest.captcha_spec == CaptchaSpec()
+
+
+def test_its_readme_names_the_seed_and_the_accuracy_of_its_manifest(manifest: Manifest) -> None:
+    readme = (BUNDLED_MODEL / "README.md").read_text()
+    (command,) = re.findall(r"^python -m trainer\b.*", readme, re.MULTILINE)
+    assert command == f"python -m trainer --preset best --seed {manifest.config['seed']}"
+    for style, subset in manifest.metrics.by_subset.items():
+        low, high = subset.accuracy_interval_95
+        assert (
+            f"| `{style}`, {subset.n:,} | {subset.accuracy:.2%} | {low:.2%} to {high:.2%} |"
+        ).replace("%", " %").replace(" % to", " to") in readme
+
+
+def test_its_claimed_accuracy_is_within_its_interval_and_passes_the_quality_gate(
+    manifest: Manifest,
+) -> None:
+    metrics = manifest.metrics
+    low, high = metrics.accuracy_interval_95
+    assert low <= metrics.accuracy <= high
+    assert metrics.n == manifest.config["test_captchas"]
+    assert metrics.accuracy >= manifest.config["min_accuracy"] >= 0.99
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_its_accuracy_on_new_captchas_agrees_with_its_manifest(
+    manifest: Manifest, openvino: OpenVinoEngine, tmp_path: Path, style: Style
+) -> None:
+    store = ModelStore(tmp_path, lambda *_: openvino, bundled_model=BUNDLED_MODEL)
+    store.refresh()
+    assert store.active is not None
+    captchas = render_captchas(replace(CaptchaSpec(), style=style), FRESH_SEED, FRESH_CAPTCHAS)
+    predictions = store.active.predict(stack(captchas))
+    correct = sum(p.text == c.text for p, c in zip(predictions, captchas, strict=True))
+    claimed_low, _ = manifest.metrics.by_subset[style].accuracy_interval_95
+    # The number of correct predictions is binomial; allow 3.3 standard deviations.
+    deviation = math.sqrt(FRESH_CAPTCHAS * claimed_low * (1 - claimed_low))
+    least = FRESH_CAPTCHAS * claimed_low - Z_999 * deviation
+    assert correct >= least, f"{correct:,} of {FRESH_CAPTCHAS:,} correct, claimed {claimed_low:.2%}"
