@@ -1,87 +1,114 @@
-"""What several test files need: a running generator, and one small trained model."""
+"""Fixtures of several folders: a running generator, three splits and a briefly trained model.
+
+Programs are imported inside the fixtures, so that tests of one program do not import the others.
+"""
 
 from __future__ import annotations
 
-import io
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from generator_service.app import create_app
-from generator_service.renderer import Renderer
-from generator_service.settings import Settings
-from shared.artifacts import publish
 from shared.spec import CaptchaSpec
-from tests.serving import running, wait_ready
-from trainer.client import GeneratorClient, Source
 from trainer.config import TrainingConfig
-from trainer.dataset import Split, Splits, collect
+
+if TYPE_CHECKING:
+    from trainer.data.dataset_requests import CaptchaSource
+    from trainer.data.splits import Splits
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+ROOT = Path(__file__).parents[1]
 SPEC = CaptchaSpec()
-# Enough to see where captchas come from.
+# The smallest training: for tests of what happens around it.
 TINY = TrainingConfig(
     captchas=301, validation_captchas=100, test_captchas=101, epochs=1, min_accuracy=0.0
 )
-# Enough to read most captchas, little enough to train in seconds.
+# Predicts most captchas after seconds of training.
 SMALL = TrainingConfig(
     captchas=6_000,
-    drawings="current",
+    styles=("current",),
     validation_captchas=200,
     test_captchas=200,
     epochs=3,
-    variation=0.0,
+    augment_fraction=0.0,
     min_accuracy=0.5,
 )
-CAPTCHAS = {"spec": SPEC.fingerprint, "drawing": "tests", "own": ""}
 
 
 @pytest.fixture(scope="session")
 def generator() -> Iterator[httpx.Client]:
-    """A generator with default settings and two render processes, ready."""
-    settings = Settings.from_environment({"RENDER_PROCESSES": "2", "MAX_DATASET": "100000"})
-    with running(create_app(settings, Renderer(SPEC, (), settings.processes))) as client:
+    """Run a generator with default settings and two workers, and yield a client of it."""
+    from generator_service.app import create_app
+    from generator_service.settings import Settings
+    from generator_service.worker_pool import WorkerPool
+    from tests.serving import running, wait_ready
+
+    pool = WorkerPool(SPEC, (), 2)
+    with running(create_app(Settings.load(), pool)) as client:
         wait_ready(client)
         yield client
 
 
 @pytest.fixture(scope="session")
-def source(generator: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(generator: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> CaptchaSource:
+    """Return what the generator issues."""
+    from trainer.data.generator_client import GeneratorClient
+
     return GeneratorClient(generator, tmp_path_factory.mktemp("none")).wait_ready(10)
 
 
 @pytest.fixture(scope="session")
 def splits(
-    generator: httpx.Client, source: Source, tmp_path_factory: pytest.TempPathFactory
+    generator: httpx.Client, source: CaptchaSource, tmp_path_factory: pytest.TempPathFactory
 ) -> Splits:
+    """Return the splits of `SMALL`."""
+    from trainer.data.dataset_requests import list_requests
+    from trainer.data.generator_client import GeneratorClient
+    from trainer.pipeline import fetch_splits
+
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))
-
-    def fetch(seed: int, count: int) -> Split:
-        parts = (("current", part) for part in client.fetch(source, seed, count))
-        return collect(parts, SPEC, count, lambda _: None)
-
-    return Splits(
-        train=fetch(1, SMALL.captchas),
-        validation=fetch(2, SMALL.validation_captchas),
-        test=fetch(3, SMALL.test_captchas),
-    )
+    return fetch_splits(client, list(list_requests(SMALL, source)), SPEC, None)
 
 
 @pytest.fixture(scope="session")
-def models(source: Source, splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models directory with version 1: the compact network, briefly trained.
-
-    Tests that change it take a copy.
-    """
-    from trainer.training import train_and_evaluate
-
-    workdir = tmp_path_factory.mktemp("workdir")
-    run = tmp_path_factory.mktemp("run")
-    artifact = train_and_evaluate(SMALL, source, CAPTCHAS, splits, run, workdir, io.StringIO())
-    root = tmp_path_factory.mktemp("models") / "captcha"
-    publish(artifact.directory, root, artifact.draft)
+def bundled_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with version 1, a copy of the bundled model. It needs no training."""
+    root = tmp_path_factory.mktemp("bundled") / "captcha"
+    shutil.copytree(ROOT / "inference_service/bundled_model/0", root / "1")
     return root
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Return a directory with version 1: the compact network, trained with `SMALL`.
+
+    It is trained once for all workers of pytest-xdist. Tests that change it take a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the workers have a directory each in it
+    root = base / "models" / "captcha"
+    with (base / "models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "1").exists():
+            train_version(root, base / "run", request)
+    return root
+
+
+def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -> None:
+    from trainer.fingerprints import compute_fingerprints
+    from trainer.pipeline import train_and_publish
+
+    source: CaptchaSource = request.getfixturevalue("source")
+    splits: Splits = request.getfixturevalue("splits")
+    directory.mkdir()
+    data = {"spec": SPEC.fingerprint, "renderer": source.renderer_fingerprint, "image_folder": ""}
+    fingerprints = compute_fingerprints(SMALL, data)
+    train_and_publish(SMALL, source, fingerprints, splits, directory, root)
