@@ -46,7 +46,8 @@ class TrainerSettings(EnvironmentSettings):
 class TrainingOptions(EnvironmentSettings):
     """What to train: a preset, and values that replace those of the preset.
 
-    Each option is a variable `TRAIN_<NAME>` or a command-line option `--<name>`.
+    Each option is a variable `TRAIN_<NAME>` or a command-line option `--<name>`. None means the
+    value of the preset.
     """
 
     model_config = SettingsConfigDict(
