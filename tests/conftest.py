@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-ROOT = Path(__file__).parents[1]
 SPEC = CaptchaSpec()
 # The smallest training: for tests of what happens around it.
 TINY = TrainingConfig(
@@ -75,14 +73,6 @@ def splits(
 
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))
     return fetch_splits(client, list(list_requests(SMALL, source)), SPEC, None)
-
-
-@pytest.fixture(scope="session")
-def bundled_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with version 1, a copy of the bundled model. It needs no training."""
-    root = tmp_path_factory.mktemp("bundled") / "captcha"
-    shutil.copytree(ROOT / "inference_service/bundled_model/0", root / "1")
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""Load on a server of this machine: as fast as it answers, or at a fixed rate whatever it does.
+"""A load generator: requests as fast as they are answered, or at a fixed rate.
 
-The kept load generators each lack something needed here: wrk waits for an answer before it sends
-again, so that a server that hangs is asked less often (coordinated omission) and looks better than
-it is; hey sends one body only. This one sends at the times a schedule says, counts a latency from
-the scheduled time, and looks at every answer.
+The maintained load generators each lack something: wrk waits for a response before it sends the
+next request, so it sends fewer requests to a server that hangs, and reports a latency that is too
+low (coordinated omission); hey sends one body only. This one sends at scheduled times, measures
+each latency from the scheduled time, and checks every response.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ BOUNDARY = "captcha-pipeline-load"
 
 @dataclass(frozen=True)
 class Shot:
-    """One request, as bytes on the wire, and what its answer must hold."""
+    """A request as bytes, and the text that its response must contain."""
 
     request: bytes
     expected: str
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer, or what went wrong on the way to it (status 0)."""
+class Response:
+    """A response; with status 0, the body describes why there is none."""
 
     status: int
     headers: bytes
     body: bytes
 
 
-# Nothing if the answer is right, else a word for the report.
-Judge = Callable[[Shot, Answer], str | None]
+Check = Callable[[Shot, Response], str | None]
+"""Returns None if the response is correct, otherwise a short description of the problem."""
 
 
 @dataclass
 class Report:
-    """What came of a load."""
+    """Results of a load."""
 
     seconds: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
-    """Of all complete answers; from the scheduled time if there is one."""
+    """Of all complete responses; from the scheduled time if there is one."""
     statuses: Counter[int] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
 
     @property
     def answers(self) -> int:
-        """Complete answers, right or wrong."""
+        """Number of complete responses, correct or not."""
         return len(self.latencies_s)
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return self.answers / self.seconds
 
     def percentile_ms(self, percent: float) -> float:
-        """Latency that `percent` of the answers stay below, in milliseconds."""
+        """Return the latency that `percent` of the responses do not exceed, in milliseconds."""
         return float(np.percentile(self.latencies_s, percent)) * 1e3
 
 
 def predict_shot(png: bytes, text: str, path: str = "/predict") -> Shot:
-    """The course's curl line as bytes: the image as multipart field `image`."""
+    """Return the request of the course's curl command: the image as multipart field `image`."""
     body = (
         f"--{BOUNDARY}\r\n"
         'Content-Disposition: form-data; name="image"; filename="captcha.png"\r\n'
@@ -83,29 +83,29 @@ def predict_shot(png: bytes, text: str, path: str = "/predict") -> Shot:
     return Shot(head.encode() + body, text)
 
 
-def judge_prediction(shot: Shot, answer: Answer) -> str | None:
-    """Status 200 and the expected text."""
-    if answer.status != 200:
-        return f"status {answer.status}: {answer.body[:120].decode('utf-8', 'replace')}"
-    # The course's way answers with a blank after the colon.
-    compact = answer.body.replace(b'": ', b'":')
+def check_prediction(shot: Shot, response: Response) -> str | None:
+    """Require status 200 and the expected text."""
+    if response.status != 200:
+        return f"status {response.status}: {response.body[:120].decode('utf-8', 'replace')}"
+    # The course's service has a space after the colon.
+    compact = response.body.replace(b'": ', b'":')
     return None if b'"prediction":"%s"' % shot.expected.encode() in compact else "wrong text"
 
 
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection that sends one request at a time."""
+    """A keep-alive connection that sends one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: asyncio.Future[Response] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._finish(Answer(0, b"", f"connection lost: {exc or 'closed'}".encode()))
+        self._finish(Response(0, b"", f"connection lost: {exc or 'closed'}".encode()))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -117,36 +117,36 @@ class _Connection(asyncio.Protocol):
         length = int(after.split(b"\r\n", 1)[0])
         if len(rest) < length:
             return
-        answer = Answer(int(fields[9:12]), bytes(head), bytes(rest))
+        response = Response(int(fields[9:12]), bytes(head), bytes(rest))
         self._buffer.clear()
-        # HTTP/1.0 closes unless asked not to; the course's server speaks it.
+        # HTTP/1.0 closes by default; the course's server uses it.
         if (b"connection: close" in fields or fields.startswith(b"http/1.0")) and self._transport:
             self._transport.close()
             self._transport = None
-        self._finish(answer)
+        self._finish(response)
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, response: Response) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting and not waiting.done():
-            waiting.set_result(answer)
+            waiting.set_result(response)
 
-    async def ask(self, host: str, port: int, request: bytes, timeout_s: float) -> Answer:
+    async def request(self, host: str, port: int, data: bytes, timeout_s: float) -> Response:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
-                # An idle connection may be closed by the server at any time: like every HTTP
-                # client, a request on a connection found closed before sending opens a new one.
+                # The server can close an idle connection at any time. Like every HTTP client,
+                # open a new one if the connection is closed before the request is sent.
                 if self._transport is None or self._transport.is_closing():
                     self._buffer.clear()
                     await loop.create_connection(lambda: self, host, port)
                 self._waiting = loop.create_future()
-                self._transport.write(request)  # type: ignore[union-attr]
+                self._transport.write(data)  # type: ignore[union-attr]
                 return await self._waiting
         except TimeoutError:
             self.close()
-            return Answer(0, b"", b"no answer in time")
+            return Response(0, b"", b"no response in time")
         except OSError as error:
-            return Answer(0, b"", f"cannot connect: {error}".encode())
+            return Response(0, b"", f"cannot connect: {error}".encode())
 
     def close(self) -> None:
         if self._transport:
@@ -155,52 +155,52 @@ class _Connection(asyncio.Protocol):
 
 
 class Load:
-    """Requests to one server until a time is over or `stop` is called."""
+    """Requests to one server until the time is over or `stop` is called."""
 
     def __init__(
-        self, url: str, shots: Sequence[Shot], judge: Judge = judge_prediction, *,
+        self, url: str, shots: Sequence[Shot], check: Check = check_prediction, *,
         timeout_s: float = 30.0,
     ) -> None:  # fmt: skip
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._shots = shots
-        self._judge = judge
+        self._check = check
         self._timeout_s = timeout_s
         self._stopped = False
         self.report = Report()
 
     def stop(self) -> None:
-        """Ends the load after the requests under way; from any thread."""
+        """End the load after the current requests. It can be called from any thread."""
         self._stopped = True
 
     def closed(self, connections: int, seconds: float) -> Report:
-        """Each connection asks again as soon as it was answered."""
+        """Send on each connection the next request after each response."""
         return uvloop.run(self._closed(connections, seconds))
 
     def open(self, rate: float, seconds: float, connections: int = 256) -> Report:
-        """`rate` requests per second, at random times, on as many connections as it takes."""
+        """Send `rate` requests per second at random times, on up to `connections` connections."""
         return uvloop.run(self._open(rate, seconds, connections))
 
     async def _one(self, connection: _Connection, shot: Shot, due: float) -> None:
-        answer = await connection.ask(self._host, self._port, shot.request, self._timeout_s)
+        response = await connection.request(self._host, self._port, shot.request, self._timeout_s)
         now = time.perf_counter()
-        self.report.statuses[answer.status] += 1
-        problem = self._look_at(shot, answer) if answer.status else answer.body.decode()
+        self.report.statuses[response.status] += 1
+        problem = self._find_problem(shot, response) if response.status else response.body.decode()
         if problem:
             self.report.problems[problem] += 1
-        if answer.status:
+        if response.status:
             self.report.latencies_s.append(now - due)
 
-    def _look_at(self, shot: Shot, answer: Answer) -> str | None:
+    def _find_problem(self, shot: Shot, response: Response) -> str | None:
         try:
-            return self._judge(shot, answer)
+            return self._check(shot, response)
         except Exception as error:
-            # An answer that the judge cannot read is wrong, not unseen.
-            return f"cannot be judged: {error!r}"
+            # A response that cannot be checked counts as a problem.
+            return f"cannot be checked: {error!r}"
 
     async def _closed(self, connections: int, seconds: float) -> Report:
-        began = time.perf_counter()
-        end = began + seconds
+        started = time.perf_counter()
+        end = started + seconds
 
         async def client(i: int) -> None:
             connection = _Connection()
@@ -210,7 +210,7 @@ class Load:
             connection.close()
 
         await asyncio.gather(*(client(i) for i in range(connections)))
-        self.report.seconds = time.perf_counter() - began
+        self.report.seconds = time.perf_counter() - started
         return self.report
 
     async def _open(self, rate: float, seconds: float, connections: int) -> Report:
@@ -218,13 +218,13 @@ class Load:
         free = asyncio.Semaphore(connections)
         tasks: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
-        began = time.perf_counter()
+        started = time.perf_counter()
 
         async def one(shot: Shot, due: float) -> None:
-            async with free:  # latency counts from `due`: waiting here is not hidden
+            async with free:  # the latency counts from `due`, so it includes this wait
                 connection = idle.popleft()
                 await self._one(connection, shot, due)
-                idle.appendleft(connection)  # the warm one first
+                idle.appendleft(connection)  # reuse the most recent connection first
 
         def send(shot: Shot, due: float) -> None:
             task = loop.create_task(one(shot, due))
@@ -232,20 +232,20 @@ class Load:
             task.add_done_callback(tasks.discard)
 
         def pace() -> None:
-            # Arrivals of many independent clients: exponential gaps (a Poisson process).
+            # Many independent clients: exponentially distributed gaps (a Poisson process).
             gaps = random.Random(1)
-            due, i = began, 0
-            while not self._stopped and due < began + seconds:
+            due, i = started, 0
+            while not self._stopped and due < started + seconds:
                 due += gaps.expovariate(rate)
                 if (wait := due - time.perf_counter()) > 0:
                     time.sleep(wait)
                 loop.call_soon_threadsafe(send, self._shots[i % len(self._shots)], due)
                 i += 1
 
-        # On a thread: the timers of an event loop tick in milliseconds, which would send in bursts.
+        # In a thread, because the timers of an event loop only have millisecond resolution.
         await asyncio.to_thread(pace)
         await asyncio.gather(*tasks)
-        self.report.seconds = time.perf_counter() - began
+        self.report.seconds = time.perf_counter() - started
         for connection in idle:
             connection.close()
         return self.report

@@ -1,4 +1,4 @@
-"""The load generator, held against servers that misbehave on purpose."""
+"""The load generator, tested with servers that fail in known ways."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.load import Answer, Load, Report, Shot, judge_prediction, predict_shot
+from tests.load import Load, Report, Response, Shot, check_prediction, predict_shot
 from tests.serving import free_port
 
 Behave = Callable[[int], bytes | list[bytes] | None]
-SHOTS = [predict_shot(b"a picture", "2140")]
+SHOTS = [predict_shot(b"an image", "2140")]
 
 
-def answer(text: str = "2140", status: int = 200, headers: str = "") -> bytes:
+def response(text: str = "2140", status: int = 200, headers: str = "") -> bytes:
     body = f'{{"success":true,"prediction":"{text}","debug":"predicted"}}'
     head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     return (head + body).encode()
 
 
-class Fake:
-    """Sends what `behave` makes of the number of each request: an answer, in one piece or several.
+class FakeServer:
+    """Sends the response that `behave` returns for the number of a request, in one or more parts.
 
-    None breaks the connection off.
+    None closes the connection.
     """
 
     def __init__(self, behave: Behave) -> None:
@@ -48,11 +48,11 @@ class Fake:
                 self.requests += 1
                 if sent is None:
                     break
-                pieces = [sent] if isinstance(sent, bytes) else sent
-                for piece in pieces:
-                    writer.write(piece)
-                    await asyncio.sleep(0.002 * (len(pieces) > 1))
-                if b"connection: close" in pieces[0]:
+                parts = [sent] if isinstance(sent, bytes) else sent
+                for part in parts:
+                    writer.write(part)
+                    await asyncio.sleep(0.002 * (len(parts) > 1))
+                if b"connection: close" in parts[0]:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -61,8 +61,8 @@ class Fake:
 
 
 @contextmanager
-def fake_server(behave: Behave) -> Iterator[Fake]:
-    fake = Fake(behave)
+def fake_server(behave: Behave) -> Iterator[FakeServer]:
+    fake = FakeServer(behave)
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(asyncio.start_server(fake.serve, "127.0.0.1", 0))
     fake.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -80,8 +80,8 @@ def fake_server(behave: Behave) -> Iterator[Fake]:
         loop.close()
 
 
-def test_a_closed_loop_counts_every_answer_and_keeps_its_connections() -> None:
-    with fake_server(lambda _: answer()) as fake:
+def test_a_closed_loop_counts_every_response_and_keeps_its_connections() -> None:
+    with fake_server(lambda _: response()) as fake:
         report = Load(fake.url, SHOTS).closed(4, 0.3)
     assert report.answers == report.statuses[200] == fake.requests > 20
     assert fake.connections == 4
@@ -89,8 +89,8 @@ def test_a_closed_loop_counts_every_answer_and_keeps_its_connections() -> None:
     assert report.rate == pytest.approx(fake.requests / report.seconds)
 
 
-def test_wrong_texts_and_statuses_are_counted_and_are_answers() -> None:
-    kinds = (answer(), answer("2141"), answer(status=503))
+def test_wrong_texts_and_statuses_are_counted_as_responses() -> None:
+    kinds = (response(), response("2141"), response(status=503))
     with fake_server(lambda number: kinds[number % 3]) as fake:
         report = Load(fake.url, SHOTS).closed(1, 0.3)
     assert report.answers == fake.requests
@@ -99,19 +99,19 @@ def test_wrong_texts_and_statuses_are_counted_and_are_answers() -> None:
     assert report.problems.total() == report.problems["wrong text"] + report.statuses[503]
 
 
-@pytest.mark.parametrize("way", ["closed", "open"])
-def test_an_answer_that_cannot_be_judged_is_a_problem(way: str) -> None:
-    def judge(shot: Shot, given: Answer) -> str | None:
+@pytest.mark.parametrize("loop", ["closed", "open"])
+def test_a_response_that_cannot_be_checked_is_a_problem(loop: str) -> None:
+    def check(shot: Shot, given: Response) -> str | None:
         raise KeyError("details")
 
-    with fake_server(lambda _: answer()) as fake:
-        load = Load(fake.url, SHOTS, judge)
-        report = load.closed(2, 0.2) if way == "closed" else load.open(50, 0.2)
+    with fake_server(lambda _: response()) as fake:
+        load = Load(fake.url, SHOTS, check)
+        report = load.closed(2, 0.2) if loop == "closed" else load.open(50, 0.2)
     assert report.problems.total() == report.answers > 0
 
 
-def test_a_dropped_connection_is_a_problem_and_no_answer() -> None:
-    with fake_server(lambda number: None if number % 5 == 4 else answer()) as fake:
+def test_a_dropped_connection_is_a_problem_without_a_response() -> None:
+    with fake_server(lambda number: None if number % 5 == 4 else response()) as fake:
         report = Load(fake.url, SHOTS).closed(3, 0.3)
     dropped = fake.requests // 5
     assert report.problems == {"connection lost: closed": dropped}
@@ -119,61 +119,61 @@ def test_a_dropped_connection_is_a_problem_and_no_answer() -> None:
     assert report.answers == fake.requests - dropped
 
 
-def test_an_answer_that_stays_away_and_a_missing_server_are_problems() -> None:
+def test_a_missing_response_and_a_missing_server_are_problems() -> None:
     with fake_server(lambda _: b"") as fake:
         report = Load(fake.url, SHOTS, timeout_s=0.1).closed(1, 0.25)
-    assert set(report.problems) == {"no answer in time"}
+    assert set(report.problems) == {"no response in time"}
     assert report.statuses[0] == fake.requests > 0 == report.answers
     report = Load(f"http://127.0.0.1:{free_port()}", SHOTS).closed(1, 0.05)
     assert all(problem.startswith("cannot connect") for problem in report.problems)
     assert report.problems.total() > 0 == report.answers
 
 
-def test_a_server_that_says_it_closes_gets_a_new_connection_for_each_request() -> None:
-    with fake_server(lambda _: answer(headers="connection: close\r\n")) as fake:
+def test_after_connection_close_each_request_opens_a_new_connection() -> None:
+    with fake_server(lambda _: response(headers="connection: close\r\n")) as fake:
         report = Load(fake.url, SHOTS).closed(3, 0.3)
     assert fake.connections == fake.requests == report.answers > 10
     assert not report.problems
 
 
-def test_an_answer_in_pieces_is_one_answer() -> None:
-    whole = answer()
+def test_a_response_in_parts_is_one_response() -> None:
+    whole = response()
     with fake_server(lambda _: [whole[:10], whole[10:40], whole[40:]]) as fake:
         report = Load(fake.url, SHOTS).closed(2, 0.2)
     assert report.answers == fake.requests > 10
     assert not report.problems
 
 
-def test_latencies_of_an_open_loop_count_from_the_schedule() -> None:
+def test_latencies_at_a_fixed_rate_count_from_the_scheduled_time() -> None:
     def stall_once(number: int) -> bytes:
         if number == 50:
-            time.sleep(0.3)  # the whole server hangs, as in a garbage collection
-        return answer()
+            time.sleep(0.3)  # the whole server pauses, as in a garbage collection
+        return response()
 
     with fake_server(stall_once) as fake:
         report = Load(fake.url, SHOTS).open(rate=200, seconds=1.0)
     assert report.answers == fake.requests == pytest.approx(200, abs=60)
     assert not report.problems
-    # Not one slow answer: all that were due in these 0.3 s were late.
+    # All requests scheduled in these 0.3 s were late, not only one.
     assert sum(latency > 0.1 for latency in report.latencies_s) > 15
     assert report.percentile_ms(99) > 200
     assert report.percentile_ms(50) < 100
 
 
-def test_stop_ends_a_load_before_its_time() -> None:
-    with fake_server(lambda _: answer()) as fake:
+def test_stop_ends_a_load_early() -> None:
+    with fake_server(lambda _: response()) as fake:
         load = Load(fake.url, SHOTS)
         threading.Timer(0.1, load.stop).start()
         assert load.closed(2, 30).seconds < 5
 
 
-def test_percentiles_are_of_the_latencies_in_milliseconds() -> None:
+def test_percentiles_are_in_milliseconds() -> None:
     report = Report(latencies_s=[i / 1e3 for i in range(101)])
     assert report.percentile_ms(95) == pytest.approx(95)
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "verdict"),
+    ("body", "status", "problem"),
     [
         (b'{"success":true,"prediction":"2140"}', 200, None),
         (b'{"success": true, "prediction": "2140"}', 200, None),
@@ -182,7 +182,7 @@ def test_percentiles_are_of_the_latencies_in_milliseconds() -> None:
         (b"busy", 503, "status 503: busy"),
     ],
 )
-def test_an_answer_is_right_if_it_is_200_with_the_text(
-    body: bytes, status: int, verdict: str | None
+def test_a_prediction_is_correct_with_status_200_and_the_expected_text(
+    body: bytes, status: int, problem: str | None
 ) -> None:
-    assert judge_prediction(Shot(b"", "2140"), Answer(status, b"", body)) == verdict
+    assert check_prediction(Shot(b"", "2140"), Response(status, b"", body)) == problem

@@ -1,4 +1,4 @@
-"""`make local`: the same three programs as plain processes."""
+"""`make local`: the three programs as plain processes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from shared.artifacts import list_versions
 from tests.serving import eventually, free_port
 
 ROOT = Path(__file__).parents[1]
+PRESET = """
+captchas = 3_000
+epochs = 2
+validation_captchas = 100
+test_captchas = 100
+min_accuracy = 0.0
+"""
 
 
-def test_make_local_issues_trains_and_answers_and_ctrl_c_stops_all(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_make_local_serves_trains_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     generator_port, inference_port = free_port(), free_port()
+    preset = tmp_path / "small.toml"
+    preset.write_text(PRESET)
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("TRAIN_")},
         "GENERATOR_PORT": str(generator_port),
@@ -25,14 +36,10 @@ def test_make_local_issues_trains_and_answers_and_ctrl_c_stops_all(tmp_path: Pat
         "MODELS_DIR": str(tmp_path / "models"),
         "DATA_DIR": str(tmp_path / "data"),
         "CUDA_VISIBLE_DEVICES": "-1",
-        "TRAIN_CAPTCHAS": "3000",
-        "TRAIN_EPOCHS": "2",
-        "TRAIN_VALIDATION_CAPTCHAS": "100",
-        "TRAIN_TEST_CAPTCHAS": "100",
-        "TRAIN_MIN_ACCURACY": "0",
+        "TRAIN_PRESET": str(preset),
     }
     log = (tmp_path / "log").open("w+")
-    # A session of its own, as a terminal would give it: Ctrl-C reaches every process in it.
+    # A new session, as in a terminal: Ctrl-C reaches every process in it.
     make = subprocess.Popen(
         ["make", "--no-print-directory", "local"],
         cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
@@ -43,9 +50,9 @@ def test_make_local_issues_trains_and_answers_and_ctrl_c_stops_all(tmp_path: Pat
             def version() -> int | None:
                 return inference.get("/ready").json().get("version")
 
-            eventually(lambda: version() is not None, 60, "a model answers")
-            assert version() == 0, "long before the training ends, it is the one in the box"
-            eventually(lambda: version() == 1, 120, "the one that was trained answers")
+            eventually(lambda: version() is not None, 60, "a model is active")
+            assert version() == 0, "the bundled model is active while the training runs"
+            eventually(lambda: version() == 1, 180, "the trained version is active")
             captcha = httpx.get(f"http://127.0.0.1:{generator_port}/captcha").json()
             assert inference.post("/predict", json=captcha).json()["success"] is True
         assert list_versions(tmp_path / "models" / "captcha") == [1]
@@ -56,12 +63,12 @@ def test_make_local_issues_trains_and_answers_and_ctrl_c_stops_all(tmp_path: Pat
     output = log.read()
     assert "Traceback" not in output, output
     deadline = time.monotonic() + 10
-    while group_lives(make.pid):
-        assert time.monotonic() < deadline, "a process was left behind"
+    while has_processes(make.pid):
+        assert time.monotonic() < deadline, "a process is still running"
         time.sleep(0.1)
 
 
-def group_lives(group: int) -> bool:
+def has_processes(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
