@@ -1,0 +1,115 @@
+"""Fingerprints: what makes a training another one, and which trainings can resume each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.fingerprint import fingerprint
+from trainer.config import TrainingConfig
+from trainer.fingerprints import Fingerprints, compute_fingerprints
+
+DATA = {"spec": "a", "renderer": "b", "image_folder": "c"}
+# A value other than the default for every field.
+CHANGED: dict[str, Any] = {
+    "network": "wide",
+    "captchas": 60_001,
+    "styles": ("classic",),
+    "validation_captchas": 5_001,
+    "test_captchas": 10_001,
+    "seed": 2,
+    "epochs": 5,
+    "batch_size": 65,
+    "loss": "binary_crossentropy",
+    "optimizer": "adam",
+    "learning_rate": 0.005,
+    "schedule": "adaptive",
+    "weight_decay": 0.02,
+    "max_shift_x_px": 5,
+    "max_shift_y_px": 5,
+    "augment_fraction": 0.4,
+    "hard_example_fraction": 0.1,
+    "confusable_captchas": 1,
+    "confusable_sets": ("17",),
+    "tta_views": 2,
+    "target_accuracy": 0.5,
+    "patience": 2,
+    "max_minutes": 5.0,
+    "min_accuracy": 0.5,
+}
+BASE = compute_fingerprints(TrainingConfig(), DATA)
+
+
+def with_fields(**fields: Any) -> Fingerprints:
+    return compute_fingerprints(TrainingConfig(**fields), DATA)
+
+
+def test_every_field_has_a_changed_value_here() -> None:
+    defaults = TrainingConfig().model_dump()
+    assert set(CHANGED) == set(defaults)
+    assert all(CHANGED[name] != default for name, default in defaults.items())
+
+
+@pytest.mark.parametrize("field", sorted(set(CHANGED) - {"min_accuracy", "confusable_sets"}))
+def test_a_hyperparameter_that_changes_the_model_changes_the_training(field: str) -> None:
+    assert with_fields(**{field: CHANGED[field]}).training != BASE.training
+
+
+def test_fingerprints_of_different_changes_differ() -> None:
+    trainings = {with_fields(**{field: CHANGED[field]}).training for field in CHANGED}
+    assert len(trainings) == len(CHANGED) - 1  # min_accuracy and confusable_sets equal the base
+
+
+def test_the_quality_gate_changes_nothing() -> None:
+    assert with_fields(min_accuracy=0.1) == BASE
+
+
+def test_confusable_sets_count_only_if_confusable_captchas_are_requested() -> None:
+    assert with_fields(confusable_sets=("17",)) == BASE
+    some = with_fields(confusable_captchas=1, confusable_sets=("17",))
+    others = with_fields(confusable_captchas=1, confusable_sets=("71",))
+    assert some.training != others.training
+    assert some.run != others.run
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_other_data_is_another_training_and_run(name: str) -> None:
+    other = compute_fingerprints(TrainingConfig(), DATA | {name: "other"})
+    assert other.training != BASE.training
+    assert other.run != BASE.run
+
+
+def test_stop_criteria_change_the_training_but_not_the_run() -> None:
+    stopped = with_fields(target_accuracy=0.5, patience=2)
+    assert stopped.run == BASE.run
+    assert stopped.training != BASE.training
+
+
+@pytest.mark.parametrize(
+    "field",
+    sorted(
+        set(CHANGED)
+        - {"min_accuracy", "confusable_sets", "target_accuracy", "patience", "max_minutes"}
+    ),
+)
+def test_any_other_hyperparameter_is_another_run(field: str) -> None:
+    assert with_fields(**{field: CHANGED[field]}).run != BASE.run
+
+
+def test_a_higher_time_limit_is_the_same_run_and_a_first_one_is_another() -> None:
+    limited = with_fields(max_minutes=5)
+    assert with_fields(max_minutes=0.5).run == limited.run
+    assert with_fields(max_minutes=0.5).training != limited.training
+    assert limited.run != BASE.run
+
+
+def test_the_fingerprints_are_those_of_the_hyperparameters_and_the_data() -> None:
+    values = TrainingConfig().model_dump(mode="json")
+    del values["min_accuracy"], values["confusable_sets"]
+    assert BASE.training == fingerprint(values | DATA)
+    for name in ("target_accuracy", "patience", "max_minutes"):
+        del values[name]
+    assert BASE.run == fingerprint(values | DATA | {"has_time_limit": False})
+    limited = fingerprint(values | DATA | {"has_time_limit": True})
+    assert with_fields(max_minutes=0.001).run == limited
