@@ -5,15 +5,17 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from generator_service.captcha_text import generate_text
+from generator_service.image_renderer import render_grey
 from generator_service.seeded_random import MAX_SEED
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from shared.artifacts import MANIFEST, verify
 from shared.manifest import Manifest
 from shared.spec import STYLES, CaptchaSpec, Style
-from tests.inference_service.captchas import render_captchas, stack
 from tests.inference_service.versions import BUNDLED_MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +83,13 @@ def test_its_accuracy_on_new_captchas_agrees_with_its_manifest(
     store = ModelStore(tmp_path, lambda *_: openvino, bundled_model=BUNDLED_MODEL)
     store.refresh()
     assert store.active is not None
-    captchas = render_captchas(replace(CaptchaSpec(), style=style), FRESH_SEED, FRESH_CAPTCHAS)
-    predictions = store.active.predict(stack(captchas))
-    correct = sum(p.text == c.text for p, c in zip(predictions, captchas, strict=True))
+    spec = replace(CaptchaSpec(), style=style)
+    texts = [generate_text(spec, FRESH_SEED, i) for i in range(FRESH_CAPTCHAS)]
+    images = np.stack(
+        [render_grey(spec, (), text, FRESH_SEED, i) for i, text in enumerate(texts)]
+    )  # (N, height, width)
+    predictions = store.active.predict(images)
+    correct = sum(p.text == text for p, text in zip(predictions, texts, strict=True))
     claimed_low, _ = manifest.metrics.by_subset[style].accuracy_interval_95
     # The number of correct predictions is binomial; allow 3.3 standard deviations.
     deviation = math.sqrt(FRESH_CAPTCHAS * claimed_low * (1 - claimed_low))
