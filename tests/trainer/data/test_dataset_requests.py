@@ -1,55 +1,106 @@
+"""The requests of a training: counts, indices and seeds of every split and style."""
+
 from __future__ import annotations
 
-import dataclasses
-
+from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
-from trainer.client import Source
-from trainer.shares import list_shares
+from tests.trainer.conftest import change
+from trainer.data.dataset_requests import (
+    CONFUSABLE,
+    CaptchaSource,
+    DatasetRequest,
+    list_requests,
+)
 
-SOURCE = Source(SPEC, {}, "libraries")
+SOURCE = CaptchaSource(SPEC, {"captcha": "0.7.1"}, "renderer")
 
 
-def test_each_drawing_has_captchas_of_its_own() -> None:
-    shares = [
-        (share.split, share.source.spec.drawing, share.origin, share.start, share.count)
-        for share in list_shares(TINY, SOURCE)
+def test_each_style_gets_captchas_of_its_own() -> None:
+    requests = [
+        (r.split, r.subset, r.source.spec.style, r.seed, r.start, r.count)
+        for r in list_requests(TINY, SOURCE)
     ]
-    assert shares == [
-        ("train", "current", "current", 0, 151),
-        ("train", "classic", "classic", 151, 150),
-        ("validation", "current", "current", 0, 50),
-        ("validation", "classic", "classic", 50, 50),
-        ("test", "current", "current", 0, 51),
-        ("test", "classic", "classic", 51, 50),
+    assert requests == [
+        ("train", "current", "current", 3, 0, 151),
+        ("train", "classic", "classic", 3, 151, 150),
+        ("validation", "current", "current", 4, 0, 50),
+        ("validation", "classic", "classic", 4, 50, 50),
+        ("test", "current", "current", 5, 0, 51),
+        ("test", "classic", "classic", 5, 51, 50),
     ]
 
 
-def test_look_alikes_are_added_to_what_is_trained_on_and_to_nothing_else() -> None:
-    config = dataclasses.replace(TINY, look_alikes="17,38", look_alike_captchas=41)
-    shares = [share for share in list_shares(config, SOURCE) if share.split == "train"]
-    assert shares[:2] == list(list_shares(TINY, SOURCE))[:2]
-    assert [
-        (share.source.spec.charset, share.source.spec.drawing, share.start, share.count)
-        for share in shares[2:]
-    ] == [
+def test_a_request_names_the_source_in_its_style() -> None:
+    source = CaptchaSource(CaptchaSpec(style="classic"), {"captcha": "0.7.1"}, "renderer")
+    first, *_, last = list_requests(TINY, source)
+    assert first == DatasetRequest(
+        split="train", subset="current", source=SOURCE, seed=3, start=0, count=151
+    )
+    assert last.source == source
+
+
+def test_styles_keep_the_order_of_the_config() -> None:
+    config = change(TINY, styles=("classic", "current"), seed=7)
+    requests = list(list_requests(config, SOURCE))
+    assert [(r.subset, r.seed, r.start, r.count) for r in requests[:2]] == [
+        ("classic", 21, 0, 151),
+        ("current", 21, 151, 150),
+    ]
+
+
+def test_one_style_gets_all_captchas() -> None:
+    requests = list(list_requests(change(TINY, styles=("classic",)), SOURCE))
+    assert [(r.split, r.start, r.count) for r in requests] == [
+        ("train", 0, 301),
+        ("validation", 0, 100),
+        ("test", 0, 101),
+    ]
+
+
+def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
+    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=41)
+    plain = list(list_requests(TINY, SOURCE))
+    requests = list(list_requests(config, SOURCE))
+    assert requests[:2] == plain[:2]
+    assert requests[6:] == plain[2:]
+    added = requests[2:6]
+    assert [(r.source.spec.charset, r.source.spec.style, r.start, r.count) for r in added] == [
         ("17", "current", 301, 11),
         ("17", "classic", 312, 10),
         ("38", "current", 322, 10),
         ("38", "classic", 332, 10),
     ]
-    assert {share.origin for share in shares[2:]} == {"look-alikes"}
-    others = [share for share in list_shares(config, SOURCE) if share.split != "train"]
-    assert others == list(list_shares(TINY, SOURCE))[2:]
+    assert {(r.split, r.subset, r.seed) for r in added} == {("train", CONFUSABLE, 3)}
+    assert CONFUSABLE == "confusable"
 
 
-def test_look_alikes_that_no_captcha_holds_are_left_out() -> None:
-    config = dataclasses.replace(TINY, look_alikes="0O,17", look_alike_captchas=40)
-    added = [share for share in list_shares(config, SOURCE) if share.origin == "look-alikes"]
-    assert [(share.source.spec.charset, share.count) for share in added] == [("17", 20)] * 2
-    none = dataclasses.replace(config, look_alikes="0O,Il")
-    assert list(list_shares(none, SOURCE)) == list(list_shares(TINY, SOURCE))
+def test_the_remainder_goes_to_the_first_requests() -> None:
+    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=43)
+    counts = [r.count for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
+    assert counts == [11, 11, 11, 10]
 
 
-def test_a_folder_alone_asks_for_nothing() -> None:
-    config = dataclasses.replace(TINY, captchas=0, folder="own")
-    assert list(list_shares(config, SOURCE)) == []
+def test_a_request_without_captchas_is_left_out() -> None:
+    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=1)
+    added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
+    assert [(r.source.spec.charset, r.start, r.count) for r in added] == [("17", 301, 1)]
+
+
+def test_confusable_sets_outside_the_charset_are_left_out() -> None:
+    config = change(TINY, confusable_sets=("0O", "17"), confusable_captchas=40)
+    added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
+    assert [(r.source.spec.charset, r.count) for r in added] == [("17", 20), ("17", 20)]
+    none = change(config, confusable_sets=("0O", "Il"))
+    assert list(list_requests(none, SOURCE)) == list(list_requests(TINY, SOURCE))
+
+
+def test_an_image_folder_alone_requests_nothing() -> None:
+    assert list(list_requests(change(TINY, captchas=0), SOURCE)) == []
+
+
+def test_a_source_changes_style_and_charset_and_keeps_the_rest() -> None:
+    other = SOURCE.with_options("classic", "17")
+    assert other == CaptchaSource(
+        CaptchaSpec(style="classic", charset="17"), {"captcha": "0.7.1"}, "renderer"
+    )
+    assert SOURCE.spec == SPEC

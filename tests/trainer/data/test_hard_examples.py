@@ -1,74 +1,103 @@
-"""What is misread is looked at more often."""
+"""Hard-example mining: error rates of the classes, and sampling by them."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from tests.conftest import SMALL, SPEC
-from trainer.dataset import Splits
-from trainer.feed import feed_pass, list_rows
-from trainer.focus import choose, measure_misread
+from trainer.data.hard_examples import measure_error_rates, sample_hard_examples
 
-CLASSES = 3
+NO_ERRORS = np.zeros(3)
 
 
-def test_both_sides_of_a_mistake_count_alike() -> None:
-    # Twenty of class 0, ten of them read as class 1, of which there are forty.
+def rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def test_the_error_rate_counts_false_negatives_and_false_positives_alike() -> None:
+    # Of 20 captchas of class 0, 10 are predicted as class 1, which has 40.
     confusions = np.array([[10, 10, 0], [0, 40, 0], [0, 0, 5]])
-    assert measure_misread(confusions).tolist() == [0.25, 0.125, 0.0]
+    assert measure_error_rates(confusions).tolist() == [0.25, 0.125, 0.0]
 
 
-def test_a_class_that_never_occurs_is_not_misread() -> None:
-    assert measure_misread(np.array([[10, 0], [0, 0]])).tolist() == [0.0, 0.0]
+def test_the_error_rates_of_asymmetric_confusions_are_exact() -> None:
+    confusions = np.array([[5, 2, 3], [1, 7, 2], [0, 6, 4]])
+    expected = [(5 + 1) / 20, (3 + 8) / 20, (6 + 5) / 20]
+    assert measure_error_rates(confusions).tolist() == expected
 
 
-def test_what_hardly_occurs_is_misread_at_most_whole() -> None:
-    # A blind one reads class 1 everywhere.
+def test_a_class_that_never_occurs_has_no_errors() -> None:
+    assert measure_error_rates(np.array([[10, 0], [0, 0]])).tolist() == [0.0, 0.0]
+
+
+def test_the_error_rate_of_a_class_without_samples_counts_its_false_positives() -> None:
+    assert measure_error_rates(np.array([[9, 1], [0, 0]])).tolist() == [0.05, 0.5]
+
+
+def test_the_error_rate_of_a_rare_class_is_at_most_one() -> None:
+    # A network that predicts class 1 for everything.
     confusions = np.array([[0, 199, 0], [0, 1, 0], [0, 0, 0]])
-    assert measure_misread(confusions).tolist() == [0.5, 1.0, 0.0]
+    assert measure_error_rates(confusions).tolist() == [0.5, 1.0, 0.0]
 
 
-def test_half_of_the_rows_are_chosen_by_what_they_hold_the_others_by_chance() -> None:
+def test_a_fraction_is_sampled_by_error_rate_and_the_rest_without_repetition() -> None:
     labels = np.array([[0, 0]] * 10 + [[0, 1]] * 10 + [[1, 2]] * 980, np.int32)
     rows = np.arange(len(labels))
-    misread = np.array([0.5, 0.0, 0.0])
-    chosen = choose(rows, labels, misread, 0.5, np.random.default_rng(1))
-    assert len(chosen) == len(rows)
-    kinds = Counter(chosen // 10)
-    # Two misread characters count twice as much as one.
-    assert 280 < kinds[0] < 400
-    assert 120 < kinds[1] < 220
-    # The half that is left is drawn without doubles.
-    rest = [row for row in chosen if row >= 20]
-    assert len(set(rest)) == len(rest) >= 480
+    sampled = sample_hard_examples(rows, labels, np.array([0.5, 0.0, 0.0]), 0.4, rng())
+    assert len(sampled) == len(rows)
+    hard, others = sampled[:400], sampled[400:]
+    assert hard.max() < 20
+    # Two characters of the class count twice as much as one: 267 of 400 on average.
+    assert 240 < (hard < 10).sum() < 295
+    assert len(set(others.tolist())) == 600
+    assert 3 < (others < 20).sum() < 20
 
 
-def test_with_nothing_misread_each_row_comes_once() -> None:
+def test_the_probability_is_proportional_to_the_sum_of_the_error_rates() -> None:
+    labels = np.array([[0, 1], [1, 1], [2, 2]], np.int32)
+    rates = np.array([0.3, 0.1, 0.0])
+    rows = np.tile(np.arange(3), 2_000)
+    counts = Counter(sample_hard_examples(rows, labels, rates, 1.0, rng()).tolist())
+    assert counts[0] + counts[1] == len(rows)
+    assert counts[0] / counts[1] == pytest.approx(2.0, rel=0.1)
+
+
+def test_the_rows_are_numbers_of_captchas_and_can_repeat() -> None:
+    labels = np.array([[0], [1], [0], [1]], np.int32)
+    rows = np.array([3, 3, 2, 3])
+    sampled = sample_hard_examples(rows, labels, np.array([1.0, 0.0]), 0.5, rng())
+    assert sampled[:2].tolist() == [2, 2]
+    assert set(sampled[2:].tolist()) <= {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("fraction", "count"), [(0.0, 0), (0.04, 0), (0.26, 3), (0.74, 7), (1.0, 10)]
+)
+def test_the_sampled_part_is_rounded_to_whole_captchas(fraction: float, count: int) -> None:
+    labels = np.array([[1]] * 9 + [[0]], np.int32)
+    sampled = sample_hard_examples(np.arange(10), labels, np.array([1.0, 0.0]), fraction, rng())
+    assert len(sampled) == 10
+    assert sampled[:count].tolist() == [9] * count
+    others = sampled[count:].tolist()
+    assert len(set(others)) == len(others)
+
+
+def test_without_errors_every_row_is_kept_in_its_order() -> None:
     labels = np.zeros((50, 2), np.int32)
-    chosen = choose(np.arange(50), labels, np.zeros(CLASSES), 0.7, np.random.default_rng(1))
-    assert sorted(chosen) == list(range(50))
+    rows: npt.NDArray[np.int64] = np.arange(50)[::-1]
+    assert sample_hard_examples(rows, labels, NO_ERRORS, 0.7, rng()).tolist() == rows.tolist()
 
 
-@pytest.mark.parametrize("focus", [0.0, 0.9])
-def test_a_pass_feeds_what_is_misread_more_often(splits: Splits, focus: float) -> None:
-    config = dataclasses.replace(SMALL, shift=0, shift_down=0, variation=0.0, focus=focus)
-    misread = np.zeros(SPEC.classes)
-    misread[7] = 0.1
+def test_the_same_random_numbers_give_the_same_sample() -> None:
+    labels = np.repeat(np.arange(3, dtype=np.int32)[:, np.newaxis], 20, axis=0)
+    rates = np.array([0.5, 0.2, 0.1])
 
-    def feed() -> Any:
-        rows = list_rows(splits.train, config, 0, misread)
-        return feed_pass(splits.train, SPEC, config, 0, rows)
+    def sample(seed: int) -> list[int]:
+        generator = np.random.default_rng(seed)
+        return sample_hard_examples(np.arange(60), labels, rates, 0.5, generator).tolist()
 
-    def share() -> float:
-        return float(np.mean([one_hot.numpy()[:, :, 7].mean() for _, one_hot in feed()]))
-
-    natural = (splits.train.labels == 7).mean()
-    assert share() == pytest.approx(natural, rel=0.02) if focus == 0 else share() > 2.5 * natural
-    first = [one_hot.numpy() for _, one_hot in feed()]
-    again = [one_hot.numpy() for _, one_hot in feed()]
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert sample(1) == sample(1)
+    assert sample(1) != sample(2)

@@ -1,8 +1,13 @@
+"""Progress: a bar on a terminal, lines in a log."""
+
 from __future__ import annotations
 
 import io
+import time
 
-from trainer.progress import Progress
+import pytest
+
+from trainer.data.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -10,28 +15,95 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_log_gets_plain_lines_and_always_the_last() -> None:
+class Flushed(io.StringIO):
+    """A stream whose reader sees only what was flushed."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self.seen, self.is_terminal = "", is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    def flush(self) -> None:
+        super().flush()
+        self.seen = self.getvalue()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+def test_a_log_gets_one_line_at_the_end_of_a_short_task() -> None:
     log = io.StringIO()
     progress = Progress(log, "captchas", 1_000)
     for done in range(100, 1_001, 100):
         progress.update(done)
     assert log.getvalue().startswith("captchas: 1,000 of 1,000 (")
+    assert log.getvalue().endswith("/s)\n")
     assert log.getvalue().count("\n") == 1
     assert "\r" not in log.getvalue()
 
 
-def test_it_never_shows_more_than_all() -> None:
+def test_a_log_gets_a_line_every_five_seconds(clock: Clock) -> None:
+    log = io.StringIO()
+    progress = Progress(log, "steps", 5_000)
+    for second in range(1, 14):
+        clock.now = 1_000.0 + second
+        progress.update(100 * second, f"loss {second}")
+    assert log.getvalue() == (
+        "steps: 500 of 5,000 (100/s), loss 5\nsteps: 1,000 of 5,000 (100/s), loss 10\n"
+    )
+    clock.now += 4.0
+    progress.update(5_000)
+    assert log.getvalue().endswith("\nsteps: 5,000 of 5,000 (294/s)\n")
+
+
+def test_a_terminal_gets_a_bar_and_a_line_break_at_the_end(clock: Clock) -> None:
+    terminal = Terminal()
+    progress = Progress(terminal, "captchas", 10)
+    clock.now += 0.25
+    progress.update(5, "loss 1.0")
+    bar = "\rcaptchas [###############...............] 5 of 10 (20/s) loss 1.0\x1b[K"
+    assert terminal.getvalue() == bar
+    clock.now += 0.25
+    progress.update(10)
+    full = "\rcaptchas [##############################] 10 of 10 (20/s) \x1b[K\n"
+    assert terminal.getvalue() == bar + full
+
+
+def test_the_bar_is_rounded_down() -> None:
+    terminal = Terminal()
+    Progress(terminal, "steps", 1_000).update(999)
+    assert "[#############################.] 999 of 1,000" in terminal.getvalue()
+
+
+def test_the_count_never_exceeds_the_total() -> None:
     terminal = Terminal()
     Progress(terminal, "steps", 32).update(50)
     assert "[##############################] 32 of 32" in terminal.getvalue()
-
-
-def test_a_terminal_gets_a_bar_that_ends_its_line() -> None:
-    terminal = Terminal()
-    progress = Progress(terminal, "captchas", 10)
-    progress.update(5, "loss 1.0")
-    assert "[###############...............] 5 of 10" in terminal.getvalue()
-    assert "loss 1.0" in terminal.getvalue()
-    assert "\n" not in terminal.getvalue()
-    progress.update(10)
     assert terminal.getvalue().endswith("\n")
+
+
+def test_a_clock_that_has_not_advanced_is_no_error(clock: Clock) -> None:
+    log = io.StringIO()
+    Progress(log, "steps", 1).update(1)
+    assert log.getvalue() == "steps: 1 of 1 (1,000,000,000/s)\n"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_is_shown_is_visible_at_once(is_terminal: bool) -> None:
+    stream = Flushed(is_terminal)
+    Progress(stream, "steps", 1).update(1)
+    assert stream.seen == stream.getvalue() != ""
