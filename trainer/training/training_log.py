@@ -123,7 +123,7 @@ class TrainingLog(ResumableCallback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Start the record of an epoch."""
         self._epoch, self._steps_in_epoch = epoch, 0
-        self._epoch_losses: list[float] = []
+        self._finite_losses: list[tuple[int, float]] = []  # steps and mean loss of the windows
         self.restart_window()
         task = f"epoch {epoch + 1} of {self._config.epochs}, steps"
         self._progress = Progress(self._stream, task, self.history.steps_per_epoch)
@@ -136,7 +136,8 @@ class TrainingLog(ResumableCallback):
         total = float((logs or {})["loss"]) * (self._steps_in_epoch - self._window_start)
         self.window_loss = (total - self._total_loss) / steps
         self._total_loss = total
-        self._epoch_losses.append(self.window_loss)
+        if math.isfinite(self.window_loss):
+            self._finite_losses.append((steps, self.window_loss))
         self.history.steps += steps
         epochs = self.step / self.history.steps_per_epoch
         self.history.points.append(Point(epochs, self.window_loss, self._learning_rate))
@@ -144,10 +145,11 @@ class TrainingLog(ResumableCallback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the figures of the epoch and log a line."""
-        finite = [loss for loss in self._epoch_losses if math.isfinite(loss)]
+        steps = sum(count for count, _ in self._finite_losses)
+        total = sum(count * loss for count, loss in self._finite_losses)
         row: dict[str, float] = {"epoch": self.epochs_done}
         row |= {name: float(value) for name, value in (logs or {}).items()}
-        row["loss"] = sum(finite) / len(finite) if finite else math.nan
+        row["loss"] = total / steps if steps else math.nan
         row["learning_rate"] = self._learning_rate
         row["elapsed_s"] = round(self.elapsed_s, 1)
         self.history.epochs.append(row)
