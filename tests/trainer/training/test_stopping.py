@@ -1,0 +1,154 @@
+"""A training stops for the first reason that applies, and keeps the best weights."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tests.trainer.training.fakes import FakeLog, FakeModel, attach
+from trainer.config import TrainingConfig
+from trainer.training.stopping import Stopping
+
+EPOCH_S = 60.0
+
+
+class Training:
+    """Epochs of a minute with given validations; the weights of an epoch are its number."""
+
+    def __init__(self, **settings: object) -> None:
+        self.log, self.model = FakeLog(), FakeModel([np.array(0.0)])
+        config = TrainingConfig(**({"epochs": 5} | settings))  # type: ignore[arg-type]
+        self.stopping: Stopping = attach(Stopping(config, self.log), self.model)  # type: ignore[arg-type]
+        self.stopping.on_train_begin()
+
+    def validate(self, *accuracies: float, loss: float = 1.0) -> None:
+        for accuracy in accuracies:
+            self.log.epochs_done += 1
+            self.log.elapsed_s += EPOCH_S
+            self.model.weights = [np.array(self.log.epochs_done)]
+            self.stopping.on_epoch_end(
+                int(self.log.epochs_done) - 1, {"val_exact_match": accuracy, "val_loss": loss}
+            )
+
+    @property
+    def best_weights(self) -> float:
+        return float(self.stopping.best_weights[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "epoch", "reason"),
+    [
+        ({}, 5, "all 5 epochs are done"),
+        ({"target_accuracy": 0.9}, 3, "the validation accuracy of 95.00% reaches the target of"
+         " 90.00%"),
+        ({"target_accuracy": 0.95}, 3, "the validation accuracy of 95.00% reaches the target of"
+         " 95.00%"),
+        ({"target_accuracy": 0.951}, 5, "all 5 epochs are done"),
+        ({"max_minutes": 2}, 2, "the time limit of 2 minutes is reached"),
+        ({"max_minutes": 0.5}, 1, "the time limit of 0.5 minutes is reached"),
+        ({"max_minutes": 5}, 5, "all 5 epochs are done"),
+        ({"patience": 1}, 4, "no validation accuracy in 1 epochs was better than the 95.00% of"
+         " epoch 3"),
+        ({"patience": 2}, 5, "all 5 epochs are done"),
+        ({"patience": 2, "epochs": 6}, 5, "no validation accuracy in 2 epochs was better than the"
+         " 95.00% of epoch 3"),
+        ({"patience": 1, "target_accuracy": 0.95, "max_minutes": 3}, 3, "the validation accuracy"
+         " of 95.00% reaches the target of 95.00%"),
+    ],
+)  # fmt: skip
+def test_a_training_stops_for_the_first_reason_that_applies(
+    settings: dict[str, object], epoch: int, reason: str
+) -> None:
+    training = Training(**settings)
+    accuracies = [0.5, 0.8, 0.95, 0.94, 0.93]
+    for accuracy in accuracies[: epoch - 1]:
+        training.validate(accuracy)
+        assert not training.model.stop_training
+        assert training.log.history.stop_reason == ""
+    training.validate(accuracies[epoch - 1])
+    assert training.model.stop_training
+    assert training.log.history.stop_reason == reason
+    assert training.log.history.is_out_of_time == reason.startswith("the time limit")
+
+
+def test_patience_counts_from_the_first_of_equal_epochs() -> None:
+    training = Training(epochs=50, patience=3)
+    training.validate(0.2, 0.9, 0.9, 0.9)
+    assert not training.model.stop_training
+    training.validate(0.9)
+    assert training.log.history.stop_reason == (
+        "no validation accuracy in 3 epochs was better than the 90.00% of epoch 2"
+    )
+
+
+def test_the_later_of_equal_epochs_is_the_best() -> None:
+    training = Training()
+    training.validate(0.0)
+    assert training.best_weights == training.stopping.best_epoch == 1
+    training.validate(0.5, 0.5)
+    assert training.best_weights == training.stopping.best_epoch == 3
+    training.validate(0.4)
+    assert training.best_weights == training.stopping.best_epoch == 3
+    assert training.stopping.best_accuracy == 0.5
+
+
+def test_the_best_weights_are_a_copy() -> None:
+    training = Training()
+    training.validate(0.5)
+    training.model.weights[0] += 7
+    assert training.best_weights == 1
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_an_epoch_without_a_finite_loss_is_never_the_best(loss: float) -> None:
+    training = Training(patience=2)
+    training.validate(0.1)
+    training.validate(0.5, loss=loss)
+    assert training.best_weights == training.stopping.best_epoch == 1
+    assert training.stopping.best_accuracy == 0.1
+    # Nor does it count as an improvement.
+    training.validate(0.1)
+    assert training.log.history.stop_reason.endswith("better than the 10.00% of epoch 1")
+
+
+def test_the_initial_weights_are_kept_if_no_loss_is_finite() -> None:
+    training = Training()
+    training.validate(0.5, loss=math.nan)
+    assert training.best_weights == training.stopping.best_epoch == 0
+
+
+def test_a_raised_time_limit_withdraws_the_stop_reason() -> None:
+    training = Training(max_minutes=1)
+    training.validate(0.5)
+    assert training.log.history.is_out_of_time
+    more = Stopping(TrainingConfig(max_minutes=1.1), training.log)  # type: ignore[arg-type]
+    more.update_stop_reason(1)
+    assert training.log.history.stop_reason == ""
+    assert not training.log.history.is_out_of_time
+
+
+def test_a_training_that_is_done_is_not_out_of_time() -> None:
+    training = Training(epochs=1, max_minutes=1)
+    training.validate(0.5)
+    assert training.log.history.stop_reason == "all 1 epochs are done"
+    assert not training.log.history.is_out_of_time
+
+
+def test_the_best_epoch_survives_a_checkpoint() -> None:
+    before = Training(epochs=9, patience=3)
+    before.validate(0.7, 0.7, 0.6)
+    state = json.loads(json.dumps(before.stopping.get_state()))
+    assert state == {"best_accuracy": 0.7, "best_epoch": 2, "improved_epoch": 1}
+
+    after = Training(epochs=9, patience=3)
+    after.stopping.set_state(state)
+    after.stopping.set_arrays(before.stopping.get_arrays())
+    after.log.epochs_done = 3
+    after.stopping.on_train_begin()
+    assert after.best_weights == 2
+    after.validate(0.65)
+    assert (after.best_weights, after.stopping.best_epoch) == (2, 2)
+    assert after.log.history.stop_reason.endswith("better than the 70.00% of epoch 1")
