@@ -1,10 +1,13 @@
-"""The client against a generator that is slow, restarts, lies or breaks off."""
+"""The client against a generator that is slow, restarts, sends wrong data or disconnects."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,79 +15,112 @@ import pytest
 
 from shared.dataset_archive import NpzWriter
 from shared.spec import CaptchaSpec
-from trainer.client import ATTEMPTS, GeneratorClient, GeneratorError, Source
+from trainer.data import generator_client
+from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
+from trainer.data.generator_client import ATTEMPTS, GeneratorClient
+from trainer.errors import GeneratorError
 
 SPEC = CaptchaSpec(charset="ab", length=2, width=20, height=16)
 SPEC_BODY = {
     "spec": SPEC.to_dict(),
     "fingerprint": SPEC.fingerprint,
-    "drawing": {},
-    "drawing_fingerprint": "0123456789abcdef",
+    "renderer": {"captcha": "0.7.1"},
+    "renderer_fingerprint": "0123456789abcdef",
 }
-SOURCE = Source(SPEC, {"captcha": "0"}, "drawing")
+SOURCE = CaptchaSource(SPEC, {"captcha": "0.7.1"}, "renderer")
+# Bytes of the pixels of a captcha, of its label and an allowance.
+CAPTCHA_BYTES = 20 * 16 + 4 * 2 + 64
+
+
+def request_of(
+    count: int, start: int = 0, seed: int = 3, source: CaptchaSource = SOURCE
+) -> DatasetRequest:
+    return DatasetRequest("train", "current", source, seed, start, count)
 
 
 def archive(
-    seed: int, start: int, count: int, spec: CaptchaSpec = SPEC, drawing: str = "drawing"
+    seed: int, start: int, count: int, spec: CaptchaSpec = SPEC, renderer: str = "renderer"
 ) -> bytes:
-    writer = NpzWriter(spec, drawing, seed, start, count)
+    writer = NpzWriter(spec, renderer, seed, start, count)
     pixels = bytes(i % 251 for i in range(count * spec.width * spec.height))
     texts = ("ab" if (start + i) % 2 else "ba" for i in range(count))
     return writer.add(pixels) + b"".join(writer.finish(texts))
 
 
-Answer = Callable[[httpx.Request], httpx.Response]
+Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def honest(request: httpx.Request) -> httpx.Response:
+def send_dataset(request: httpx.Request) -> httpx.Response:
     query = request.url.params
     data = archive(int(query["seed"]), int(query["start"]), int(query["count"]))
     return httpx.Response(200, content=data)
 
 
-class Generator:
-    """Answers with each of `faults` once, then honestly; counts the requests."""
+def send_ready(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"status": "ready"})
 
-    def __init__(self, *faults: Answer) -> None:
+
+def send_spec(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=SPEC_BODY)
+
+
+class Generator:
+    """Handles each of the first requests with one of `handlers`, and sends datasets afterwards."""
+
+    def __init__(self, *handlers: Handler) -> None:
         self.requests: list[httpx.Request] = []
-        self._faults = list(faults)
+        self.pauses: list[float] = []
+        self._handlers = list(handlers)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return self._faults.pop(0)(request) if self._faults else honest(request)
+        handler = self._handlers.pop(0) if self._handlers else send_dataset
+        return handler(request)
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.url.path for request in self.requests]
 
 
 def connect(generator: Generator, cache: Path) -> GeneratorClient:
     http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(generator))
-    return GeneratorClient(http, cache, sleep=lambda _: None, captchas_per_request=4)
+    return GeneratorClient(http, cache, sleep=generator.pauses.append, captchas_per_part=4)
 
 
-def cut_off(request: httpx.Request) -> httpx.Response:
-    return httpx.Response(200, content=honest(request).content[:-200])
+def list_files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.rglob("*") if path.is_file())
 
 
-def broken_connection(request: httpx.Request) -> httpx.Response:
+def truncated(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=send_dataset(request).content[:-200])
+
+
+def disconnected(request: httpx.Request) -> httpx.Response:
     def body() -> Iterator[bytes]:
-        yield honest(request).content[:500]
+        yield send_dataset(request).content[:500]
         raise httpx.RemoteProtocolError("peer closed connection without complete message body")
 
     return httpx.Response(200, content=body())
 
 
-def refused(_: httpx.Request) -> httpx.Response:
+def connection_refused(_: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("connection refused")
 
 
-def too_slow(_: httpx.Request) -> httpx.Response:
+def timed_out(_: httpx.Request) -> httpx.Response:
     raise httpx.ReadTimeout("timed out")
 
 
 def restarting(_: httpx.Request) -> httpx.Response:
-    return httpx.Response(503, json={"detail": "the render processes are starting"})
+    return httpx.Response(503, json={"detail": "the workers are starting"})
 
 
-def flipped(request: httpx.Request) -> httpx.Response:
-    data = bytearray(honest(request).content)
+def failing(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(500, text="Internal Server Error")
+
+
+def bit_flipped(request: httpx.Request) -> httpx.Response:
+    data = bytearray(send_dataset(request).content)
     data[200] ^= 1
     return httpx.Response(200, content=bytes(data))
 
@@ -95,6 +131,18 @@ def of_another_seed(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=data)
 
 
+def of_another_start(request: httpx.Request) -> httpx.Response:
+    query = request.url.params
+    data = archive(int(query["seed"]), int(query["start"]) + 1, int(query["count"]))
+    return httpx.Response(200, content=data)
+
+
+def of_another_count(request: httpx.Request) -> httpx.Response:
+    query = request.url.params
+    data = archive(int(query["seed"]), int(query["start"]), int(query["count"]) - 1)
+    return httpx.Response(200, content=data)
+
+
 def of_another_spec(request: httpx.Request) -> httpx.Response:
     query = request.url.params
     other = CaptchaSpec(charset="ba", length=2, width=20, height=16)
@@ -102,9 +150,9 @@ def of_another_spec(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=data)
 
 
-def drawn_by_another_release(request: httpx.Request) -> httpx.Response:
+def of_another_renderer(request: httpx.Request) -> httpx.Response:
     query = request.url.params
-    data = archive(int(query["seed"]), int(query["start"]), int(query["count"]), drawing="another")
+    data = archive(int(query["seed"]), int(query["start"]), int(query["count"]), renderer="other")
     return httpx.Response(200, content=data)
 
 
@@ -116,123 +164,324 @@ def not_gzip(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=b"x", headers={"content-encoding": "gzip"})
 
 
-def an_error_page(_: httpx.Request) -> httpx.Response:
+def html_page(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text="<html>captive portal</html>")
 
 
 FAULTS = [
-    cut_off, broken_connection, refused, too_slow, restarting, flipped, of_another_seed,
-    of_another_spec, drawn_by_another_release, endless, not_gzip,
-    an_error_page,
+    truncated, disconnected, connection_refused, timed_out, restarting, failing, bit_flipped,
+    of_another_seed, of_another_start, of_another_count, of_another_spec, of_another_renderer,
+    endless, not_gzip, html_page,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_fault_is_tried_again_until_the_data_is_whole(tmp_path: Path, fault: Answer) -> None:
+def test_a_faulty_response_is_requested_again_until_the_data_is_complete(
+    tmp_path: Path, fault: Handler
+) -> None:
     generator = Generator(fault, fault)
-    parts = list(connect(generator, tmp_path).fetch(SOURCE, 3, 4))
+    parts = list(connect(generator, tmp_path).fetch(request_of(4)))
     assert [part.texts for part in parts] == [["ba", "ab", "ba", "ab"]]
     assert len(generator.requests) == 3
+    assert list_files(tmp_path) == ["0-4.npz"]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_fault_that_stays_ends_in_an_error_and_leaves_no_file(
-    tmp_path: Path, fault: Answer
-) -> None:
+def test_a_lasting_fault_is_an_error_and_leaves_no_file(tmp_path: Path, fault: Handler) -> None:
     generator = Generator(*[fault] * 100)
-    with pytest.raises(GeneratorError, match=f"gave up after {ATTEMPTS} attempts"):
-        list(connect(generator, tmp_path).fetch(SOURCE, 3, 4))
-    assert len(generator.requests) == ATTEMPTS
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    with pytest.raises(GeneratorError, match=r"^gave up after 8 attempts: .+"):
+        list(connect(generator, tmp_path).fetch(request_of(4)))
+    assert len(generator.requests) == ATTEMPTS == 8
+    assert list_files(tmp_path) == []
 
 
-def test_a_refusal_is_not_tried_again_and_is_told(tmp_path: Path) -> None:
-    generator = Generator(lambda _: httpx.Response(422, json={"detail": "count: too many"}))
-    with pytest.raises(GeneratorError, match=r"422.*count: too many"):
-        list(connect(generator, tmp_path).fetch(SOURCE, 3, 4))
+def test_the_pauses_between_attempts_double_up_to_15_seconds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    generator = Generator(*[restarting] * 100)
+    with caplog.at_level(logging.WARNING), pytest.raises(GeneratorError):
+        list(connect(generator, tmp_path).fetch(request_of(4)))
+    assert generator.pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
+    assert len(caplog.messages) == 7
+    assert caplog.messages[2] == (
+        'generator: 503 {"detail":"the workers are starting"}; retrying in 2 s'
+    )
+
+
+def test_the_last_reason_is_named(tmp_path: Path) -> None:
+    generator = Generator(*[restarting] * 7, connection_refused)
+    with pytest.raises(GeneratorError, match=r"^gave up after 8 attempts: connection refused$"):
+        list(connect(generator, tmp_path).fetch(request_of(4)))
+
+
+def test_an_error_without_a_message_is_named_by_its_type(tmp_path: Path) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("")
+
+    with pytest.raises(GeneratorError, match=r"attempts: ReadError$"):
+        list(connect(Generator(*[fail] * 8), tmp_path).fetch(request_of(4)))
+    with pytest.raises(GeneratorError, match=r"within 0 s: ReadError$"):
+        connect(Generator(fail), tmp_path).wait_ready(0)
+
+
+@pytest.mark.parametrize("status", [400, 422, 499])
+def test_a_rejected_request_is_not_repeated(tmp_path: Path, status: int) -> None:
+    generator = Generator(lambda _: httpx.Response(status, json={"detail": "count: too many"}))
+    reason = re.escape(f'{status} {{"detail":"count: too many"}}')
+    with pytest.raises(GeneratorError, match=f"^the generator rejects the request: {reason}$"):
+        list(connect(generator, tmp_path).fetch(request_of(4)))
     assert len(generator.requests) == 1
+    assert generator.pauses == []
+
+
+def test_a_long_error_page_is_shortened(tmp_path: Path) -> None:
+    generator = Generator(lambda _: httpx.Response(404, text=300 * "x"))
+    with pytest.raises(GeneratorError, match=f": 404 {200 * 'x'}$"):
+        list(connect(generator, tmp_path).fetch(request_of(4)))
+    starting = Generator(lambda _: httpx.Response(503, text=300 * "y"))
+    with pytest.raises(GeneratorError, match=f": 503 {200 * 'y'}$"):
+        connect(starting, tmp_path).wait_ready(0)
+    failing_always = Generator(*[lambda _: httpx.Response(500, text=300 * "z")] * 8)
+    with pytest.raises(GeneratorError, match=f": 500 {200 * 'z'}$"):
+        list(connect(failing_always, tmp_path).fetch(request_of(4)))
 
 
 def test_a_dataset_is_fetched_in_parts_and_kept(tmp_path: Path) -> None:
     generator = Generator()
     client = connect(generator, tmp_path)
-    first = [part.texts for part in client.fetch(SOURCE, 3, 10)]
-    assert [len(texts) for texts in first] == [4, 4, 2]
+    first = [part.texts for part in client.fetch(request_of(10))]
+    assert first == [["ba", "ab", "ba", "ab"], ["ba", "ab", "ba", "ab"], ["ba", "ab"]]
     assert len(generator.requests) == 3
-    assert [part.texts for part in client.fetch(SOURCE, 3, 10)] == first
+    assert [part.texts for part in client.fetch(request_of(10))] == first
     assert len(generator.requests) == 3
+    directory = tmp_path / f"{SPEC.fingerprint}-renderer" / "3"
+    assert list_files(directory) == ["0-4.npz", "4-4.npz", "8-2.npz"]
 
 
-def test_after_a_break_only_the_missing_parts_are_fetched(tmp_path: Path) -> None:
-    generator = Generator(honest, *[refused] * ATTEMPTS)
+def test_a_request_states_everything_that_decides_a_dataset(tmp_path: Path) -> None:
+    generator = Generator()
+    source = replace(SOURCE, spec=replace(SPEC, charset="ab", style="classic"))
+    with pytest.raises(GeneratorError):  # the data is in the other style
+        list(connect(generator, tmp_path).fetch(request_of(5, start=7, seed=9, source=source)))
+    assert generator.requests[0].url.path == "/dataset"
+    assert generator.requests[0].method == "GET"
+    assert dict(generator.requests[0].url.params) == {
+        "count": "4",
+        "seed": "9",
+        "start": "7",
+        "format": "npz",
+        "style": "classic",
+        "charset": "ab",
+    }
+
+
+def test_the_parts_of_a_request_start_at_its_first_captcha(tmp_path: Path) -> None:
+    generator = Generator()
+    parts = list(connect(generator, tmp_path).fetch(request_of(6, start=3)))
+    assert [(part.start, len(part.texts)) for part in parts] == [(3, 4), (7, 2)]
+    queries = [request.url.params for request in generator.requests]
+    assert [(query["start"], query["count"]) for query in queries] == [("3", "4"), ("7", "2")]
+
+
+def test_a_part_has_4000_captchas_by_default(tmp_path: Path) -> None:
+    generator = Generator(*[lambda _: httpx.Response(404)] * 2)
+    http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(generator))
+    with pytest.raises(GeneratorError):
+        next(GeneratorClient(http, tmp_path).fetch(request_of(4_001)))
+    assert generator.requests[0].url.params["count"] == "4000"
+
+
+def test_only_missing_parts_are_fetched_after_an_interruption(tmp_path: Path) -> None:
+    generator = Generator(send_dataset, *[connection_refused] * ATTEMPTS)
     client = connect(generator, tmp_path)
     with pytest.raises(GeneratorError):
-        list(client.fetch(SOURCE, 3, 8))
+        list(client.fetch(request_of(8)))
     generator.requests.clear()
-    assert len(list(client.fetch(SOURCE, 3, 8))) == 2
+    assert len(list(client.fetch(request_of(8)))) == 2
     assert [request.url.params["start"] for request in generator.requests] == ["4"]
 
 
-def test_a_damaged_part_in_the_cache_is_fetched_again(tmp_path: Path) -> None:
+def test_a_damaged_part_in_the_cache_is_fetched_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     generator = Generator()
     client = connect(generator, tmp_path)
-    list(client.fetch(SOURCE, 3, 4))
+    list(client.fetch(request_of(4)))
     (path,) = tmp_path.rglob("*.npz")
     path.write_bytes(path.read_bytes()[:-50])
-    assert len(list(client.fetch(SOURCE, 3, 4))) == 1
+    with caplog.at_level(logging.WARNING):
+        assert len(list(client.fetch(request_of(4)))) == 1
     assert len(generator.requests) == 2
+    assert caplog.messages[0].startswith("0-4.npz is truncated or not a dataset")
+    assert caplog.messages[0].endswith(" in the cache; fetching it again")
 
 
-def test_another_drawing_never_reuses_the_cache(tmp_path: Path) -> None:
+def test_a_part_of_another_dataset_in_the_cache_is_fetched_again(tmp_path: Path) -> None:
     generator = Generator()
     client = connect(generator, tmp_path)
-    list(client.fetch(SOURCE, 3, 4))
-    with pytest.raises(GeneratorError, match="is of another dataset"):
-        list(client.fetch(Source(SPEC, {}, "newer"), 3, 4))
+    directory = tmp_path / f"{SPEC.fingerprint}-renderer" / "3"
+    directory.mkdir(parents=True)
+    (directory / "0-4.npz").write_bytes(archive(4, 0, 4))
+    (part,) = client.fetch(request_of(4))
+    assert part.seed == 3
+
+
+def test_data_of_another_renderer_is_never_taken_from_the_cache(tmp_path: Path) -> None:
+    generator = Generator()
+    client = connect(generator, tmp_path)
+    list(client.fetch(request_of(4)))
+    newer = replace(SOURCE, renderer_fingerprint="newer")
+    with pytest.raises(GeneratorError, match=r"0-4\.\w+\.part contains another dataset: \("):
+        list(client.fetch(request_of(4, source=newer)))
     assert len(generator.requests) == 1 + ATTEMPTS
 
 
-def test_it_waits_for_a_generator_that_starts_late(tmp_path: Path) -> None:
-    ready = httpx.Response(200, json={"status": "ready"})
-    generator = Generator(
-        refused, restarting, lambda _: ready, lambda _: httpx.Response(200, json=SPEC_BODY)
-    )
+def test_a_part_may_have_its_maximum_size_and_not_one_byte_more(tmp_path: Path) -> None:
+    limit = 4 * CAPTCHA_BYTES + 100_000
+
+    def send(size: int) -> Handler:
+        return lambda _: httpx.Response(200, content=bytes(size))
+
+    with pytest.raises(GeneratorError, match="truncated or not a dataset"):
+        list(connect(Generator(*[send(limit)] * 8), tmp_path).fetch(request_of(4)))
+    with pytest.raises(GeneratorError, match=r"0-4\.npz is larger than such a part can be"):
+        list(connect(Generator(*[send(limit + 1)] * 8), tmp_path).fetch(request_of(4)))
+
+
+class Clock:
+    """A clock that advances by `step_s` with each look at it."""
+
+    def __init__(self, step_s: float) -> None:
+        self.step_s, self.now = step_s, 5_000.0
+
+    def __call__(self) -> float:
+        self.now += self.step_s
+        return self.now
+
+
+@pytest.mark.parametrize(("step_s", "is_too_slow"), [(600.0, False), (600.1, True)])
+def test_a_part_takes_at_most_ten_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float, is_too_slow: bool
+) -> None:
+    monkeypatch.setattr(generator_client.time, "monotonic", Clock(step_s))
+    fetching = connect(Generator(), tmp_path).fetch(request_of(1))
+    if is_too_slow:
+        with pytest.raises(GeneratorError, match=r"attempts: not complete within 600 s$"):
+            list(fetching)
+    else:
+        assert len(list(fetching)) == 1
+
+
+def test_the_missing_bytes_are_those_of_the_parts_that_are_not_in_the_cache(
+    tmp_path: Path,
+) -> None:
+    client = connect(Generator(), tmp_path)
+    request = request_of(10)
+    assert client.count_missing_bytes(request) == 10 * CAPTCHA_BYTES + 3 * 100_000
+    parts = client.fetch(request)
+    next(parts)
+    assert client.count_missing_bytes(request) == 6 * CAPTCHA_BYTES + 2 * 100_000
+    list(parts)
+    assert client.count_missing_bytes(request) == 0
+    assert client.count_missing_bytes(request_of(10, seed=4)) > 0
+
+
+def test_a_generator_that_starts_late_is_waited_for(tmp_path: Path) -> None:
+    generator = Generator(connection_refused, restarting, send_ready, send_spec)
+    source = connect(generator, tmp_path).wait_ready(5)
+    assert source == CaptchaSource(SPEC, {"captcha": "0.7.1"}, "0123456789abcdef")
+    assert generator.paths == ["/ready", "/ready", "/ready", "/captcha/spec"]
+    assert generator.pauses == [0.5, 0.5]
+
+
+def test_a_generator_that_restarts_between_two_requests_is_waited_for(tmp_path: Path) -> None:
+    generator = Generator(send_ready, restarting, send_ready, send_spec)
     assert connect(generator, tmp_path).wait_ready(5).spec == SPEC
-    assert len(generator.requests) == 4
+    assert generator.paths == ["/ready", "/captcha/spec"] * 2
 
 
-def test_a_generator_that_never_comes_is_named(tmp_path: Path) -> None:
-    generator = Generator(*[refused] * 1_000_000)
-    with pytest.raises(
-        GeneratorError, match=r"http://generator.* within 0.05 s: connection refused"
-    ):
+def test_a_generator_that_does_not_become_ready_is_named(tmp_path: Path) -> None:
+    generator = Generator(*[connection_refused] * 1_000_000)
+    message = (
+        r"^the generator at http://generator/? was not ready within 0\.05 s: connection refused$"
+    )
+    with pytest.raises(GeneratorError, match=message):
         connect(generator, tmp_path).wait_ready(0.05)
+    assert len(generator.requests) > 1
 
 
-def test_a_generator_that_restarts_between_two_questions_is_waited_for(tmp_path: Path) -> None:
-    ready = httpx.Response(200, json={"status": "ready"})
-    generator = Generator(
-        lambda _: ready, restarting, lambda _: ready, lambda _: httpx.Response(200, json=SPEC_BODY)
-    )
-    assert connect(generator, tmp_path).wait_ready(5).spec == SPEC
+def test_the_response_of_a_generator_that_does_not_become_ready_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=r'within 0 s: 503 \{"detail":"the workers are start'):
+        connect(Generator(restarting), tmp_path).wait_ready(0)
 
 
-def test_it_asks_at_least_once_and_clears_only_what_was_abandoned(tmp_path: Path) -> None:
-    directory = tmp_path / f"{SPEC.fingerprint}-drawing" / "3"
+def test_a_timeout_of_zero_is_one_attempt(tmp_path: Path) -> None:
+    generator = Generator(connection_refused)
+    with pytest.raises(GeneratorError, match=r"within 0 s: connection refused"):
+        connect(generator, tmp_path).wait_ready(0)
+    assert generator.paths == ["/ready"]
+    assert generator.pauses == []
+
+
+def test_the_deadline_is_the_timeout_from_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_client.time, "monotonic", Clock(1.0))
+    generator = Generator(*[connection_refused] * 100)
+    with pytest.raises(GeneratorError, match="within 3 s"):
+        connect(generator, tmp_path).wait_ready(3)
+    assert len(generator.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"spec": {"charset": ""}},
+        {"spec": None},
+        {"renderer_fingerprint": "../../etc"},
+        {"renderer": "text"},
+    ],
+)
+def test_an_invalid_spec_is_an_error(tmp_path: Path, wrong: dict[str, object]) -> None:
+    generator = Generator(send_ready, lambda _: httpx.Response(200, json=SPEC_BODY | wrong))
+    with pytest.raises(GeneratorError, match=r"^the generator's spec is invalid: .+"):
+        connect(generator, tmp_path).wait_ready(5)
+    assert len(generator.requests) == 2
+
+
+def test_downloads_that_were_abandoned_an_hour_ago_are_removed(tmp_path: Path) -> None:
+    directory = tmp_path / f"{SPEC.fingerprint}-renderer" / "3"
     directory.mkdir(parents=True)
-    for name, age_s in (("old.part", 7200), ("new.part", 5)):
-        (directory / name).touch()
-        os.utime(directory / name, (time.time() - age_s,) * 2)
-    list(connect(Generator(), tmp_path).fetch(SOURCE, 3, 4))
-    assert sorted(path.name for path in directory.iterdir()) == ["0-4.npz", "new.part"]
-    with pytest.raises(GeneratorError, match="connection refused"):
-        connect(Generator(refused), tmp_path).wait_ready(0)
+    other = tmp_path / "another" / "3"
+    other.mkdir(parents=True)
+    ages_s = {
+        directory / "old.part": 3_660,
+        directory / "old.npz": 7_200,
+        directory / "new.part": 3_540,
+        other / "old.part": 7_200,
+    }
+    for path, age_s in ages_s.items():
+        path.touch()
+        os.utime(path, (time.time() - age_s,) * 2)
+    list(connect(Generator(), tmp_path).fetch(request_of(4)))
+    assert list_files(directory) == ["0-4.npz", "new.part", "old.npz"]
+    assert list_files(other) == ["old.part"]
 
 
-def test_a_spec_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    for wrong in ({"spec": {"charset": ""}}, {"drawing_fingerprint": "../../etc"}):
-        body = SPEC_BODY | wrong
-        answers = [httpx.Response(200), httpx.Response(200, json=body)]
-        generator = Generator(*[lambda _, answer=answer: answer for answer in answers])
-        with pytest.raises(GeneratorError, match="spec cannot be used"):
-            connect(generator, tmp_path).wait_ready(5)
+def test_a_download_has_a_name_of_its_own_until_it_is_complete(tmp_path: Path) -> None:
+    names: list[str] = []
+
+    def look(request: httpx.Request) -> httpx.Response:
+        def body() -> Iterator[bytes]:
+            content = send_dataset(request).content
+            yield content[:100]
+            names.extend(list_files(tmp_path))
+            yield content[100:]
+
+        return httpx.Response(200, content=body())
+
+    for cache in ("a", "b"):
+        list(connect(Generator(look), tmp_path / cache).fetch(request_of(4)))
+    partial = [name for name in names if name.endswith(".part")]
+    assert len(set(partial)) == 2
+    assert all(re.fullmatch(r"0-4\.[0-9a-f]{8}\.part", name) for name in partial)
