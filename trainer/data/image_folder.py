@@ -95,10 +95,15 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
         images[row] = _decode(file, spec)
     image_folder = ImageFolder(spec, images, texts)
     distinct = _count_distinct(files, image_folder)
-    if distinct < MIN_IMAGES or min(map(len, image_folder.split().values())) == 0:
+    if distinct < MIN_IMAGES:
         raise ImageFolderError(
             f"{folder} contains {distinct} different images, at least {MIN_IMAGES} are needed"
         )
+    for name, rows in image_folder.split().items():
+        if not len(rows):
+            raise ImageFolderError(
+                f"no image in {folder} belongs to the {name} split, by its pixels: add images"
+            )
     return image_folder
 
 

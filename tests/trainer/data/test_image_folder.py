@@ -1,171 +1,321 @@
+"""Image folders: labels, the inferred spec, splits by pixels, and errors that name the file."""
+
 from __future__ import annotations
 
-import struct
-import zlib
+import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from shared.images import decode_image
 from shared.spec import CaptchaSpec
-from trainer.folder import FolderError, read_folder
+from tests.shared.encoded_images import png_that_claims
+from trainer.data.image_folder import ImageFolder, read_image_folder
+from trainer.errors import ImageFolderError
 
 LABELS = ["ab", "abc", "cab", "ba"]
+SPEC = CaptchaSpec("abc", length=3, min_length=2, width=40, height=20)
 
 
-def fill(folder: Path, count: int = 200, size: tuple[int, int] = (40, 20)) -> Path:
+def fill(folder: Path, count: int = 120, size: tuple[int, int] = (40, 20)) -> Path:
+    """Write noise images with the labels in turn: ab_0.png, abc_1.png, ..."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     for i in range(count):
-        picture = Image.fromarray(rng.integers(0, 255, (size[1], size[0]), dtype=np.uint8))
-        picture.save(folder / f"{LABELS[i % 4]}_{i}.png")
+        image = Image.fromarray(rng.integers(0, 255, (size[1], size[0]), dtype=np.uint8))
+        image.save(folder / f"{LABELS[i % 4]}_{i}.png")
     return folder
 
 
-def test_the_spec_is_what_the_folder_shows(tmp_path: Path) -> None:
-    own = read_folder(fill(tmp_path / "own"), None)
-    assert own.spec == CaptchaSpec("abc", length=3, min_length=2, width=40, height=20)
-    assert own.images.shape == (200, 20, 40)
-    assert sorted(set(own.texts)) == ["ab", "abc", "ba", "cab"]
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return fill(tmp_path / "own")
 
 
-def test_pixels_and_labels_belong_together(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    own = read_folder(folder, None)
-    for image, text in zip(own.images, own.texts, strict=True):
-        (path,) = [p for p in folder.iterdir() if np.array_equal(Image.open(p), image)]
-        assert path.name.startswith(f"{text}_")
+def test_the_spec_is_inferred_from_file_names_and_images(own: Path) -> None:
+    folder = read_image_folder(own, None)
+    assert folder.spec == SPEC
+    assert len(folder) == 120
+    assert folder.images.shape == (120, 20, 40)
+    assert folder.images.dtype == np.uint8
+    assert sorted(set(folder.texts)) == ["ab", "abc", "ba", "cab"]
 
 
-def test_a_name_without_a_tail_is_a_label_as_the_course_named_them(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    Image.new("L", (40, 20)).save(folder / "cb.jpg")
-    assert "cb" in read_folder(folder, None).texts
+def test_a_given_spec_is_kept(own: Path) -> None:
+    spec = CaptchaSpec("xyzabc", length=5, min_length=1, width=40, height=20)
+    assert read_image_folder(own, spec).spec == spec
+
+
+def test_images_and_labels_are_in_the_order_of_the_file_names(own: Path) -> None:
+    folder = read_image_folder(own, None)
+    files = sorted(own.iterdir())
+    assert folder.texts == [file.name.partition("_")[0] for file in files]
+    for image, file in zip(folder.images, files, strict=True):
+        assert np.array_equal(image, np.asarray(Image.open(file)))
+
+
+def test_images_are_decoded_as_the_inference_service_decodes_them(own: Path) -> None:
+    rng = np.random.default_rng(2)
+    colours = Image.fromarray(rng.integers(0, 255, (20, 40, 4), dtype=np.uint8), "RGBA")
+    colours.save(own / "cc_1.png")
+    folder = read_image_folder(own, None)
+    expected = decode_image((own / "cc_1.png").read_bytes(), SPEC)
+    assert np.array_equal(folder.images[folder.texts.index("cc")], expected)
+
+
+def test_the_label_is_the_name_up_to_the_first_underscore_or_the_whole_stem(own: Path) -> None:
+    Image.new("L", (40, 20), 1).save(own / "cb.jpg")
+    Image.new("L", (40, 20), 2).save(own / "ca_1_2.png")
+    Image.new("L", (40, 20), 3).save(own / "cca_.png")
+    texts = read_image_folder(own, None).texts
+    assert {"cb", "ca", "cca"} < set(texts)
 
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "gif", "bmp", "webp"])
-def test_the_kinds_of_pictures_that_are_promised_are_read(tmp_path: Path, suffix: str) -> None:
-    folder = fill(tmp_path / "own", count=120)
+def test_every_documented_format_is_read(tmp_path: Path, suffix: str) -> None:
+    folder = fill(tmp_path / "own")
     Image.new("L", (40, 20), 77).save(folder / f"cc_1.{suffix}")
-    own = read_folder(folder, None)
+    own = read_image_folder(folder, None)
     image = own.images[own.texts.index("cc")]
     assert np.abs(image.astype(int) - 77).max() <= 2
 
 
-def test_it_is_split_by_its_pixels_so_that_copies_stay_together(tmp_path: Path) -> None:
+def test_other_files_are_ignored(own: Path) -> None:
+    for name in ("ab_1.txt", "ab_2.png.part", "README", ".DS_Store", "ab_3.svg"):
+        (own / name).write_text("not an image")
+    (own / "nested").mkdir()
+    assert len(read_image_folder(own, None)) == 120
+
+
+def test_the_most_common_size_is_that_of_the_captchas(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own", count=130)
+    for i in range(40):
+        Image.new("L", (80, 40), i).save(folder / f"aa_{i}.png")
+    own = read_image_folder(folder, None)
+    assert (own.spec.width, own.spec.height) == (40, 20)
+    assert own.images.shape == (170, 20, 40)
+
+
+def test_the_size_is_inferred_from_the_first_100_images(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own", count=110)
+    rng = np.random.default_rng(3)
+    for i in range(100):
+        pixels = rng.integers(0, 255, (40, 80), dtype=np.uint8)
+        # The first in the order of the file names.
+        Image.fromarray(pixels).save(folder / f"aa_{i}.png")
+    own = read_image_folder(folder, None)
+    assert (own.spec.width, own.spec.height) == (80, 40)
+
+
+def test_the_digest_of_an_image_is_the_sha_256_of_its_pixels(own: Path) -> None:
+    folder = read_image_folder(own, None)
+    assert folder.digests == [hashlib.sha256(i.tobytes()).digest() for i in folder.images]
+
+
+def test_the_fingerprint_is_that_of_the_sorted_labels_and_digests() -> None:
+    images = np.arange(3, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 20, 40), "u1")
+    folder = ImageFolder(SPEC, images, ["ba", "ab", "ab"])
+    lines = sorted(
+        f"{text} {hashlib.sha256(image.tobytes()).hexdigest()}"
+        for text, image in zip(folder.texts, images, strict=True)
+    )
+    expected = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    assert folder.fingerprint == expected[:16]
+    swapped = ImageFolder(SPEC, images[::-1].copy(), ["ab", "ab", "ba"])
+    assert swapped.fingerprint == folder.fingerprint
+
+
+def test_other_pixels_or_labels_change_the_fingerprint_but_other_names_do_not(own: Path) -> None:
+    first = read_image_folder(own, None).fingerprint
+    assert re.fullmatch(r"[0-9a-f]{16}", first)
+    assert read_image_folder(own, None).fingerprint == first
+    (own / "ab_0.png").rename(own / "ab_zzz.png")
+    assert read_image_folder(own, None).fingerprint == first
+    (own / "ab_zzz.png").rename(own / "ba_0.png")
+    relabelled = read_image_folder(own, None).fingerprint
+    assert relabelled != first
+    Image.new("L", (40, 20)).save(own / "ba_0.png")
+    assert read_image_folder(own, None).fingerprint not in {first, relabelled}
+
+
+class Digested(ImageFolder):
+    """An image folder whose digests start with these 8 bytes."""
+
+    def __init__(self, starts: list[int]) -> None:
+        super().__init__(SPEC, np.empty((len(starts), 20, 40), np.uint8), ["ab"] * len(starts))
+        digests = [start.to_bytes(8, "big") + bytes(24) for start in starts]
+        object.__setattr__(self, "digests", digests)
+
+
+def test_a_tenth_is_the_test_split_a_tenth_the_validation_and_the_rest_is_trained_on() -> None:
+    tenth = 2**64 // 10
+    # A difference of 2**32 is more than the rounding of a float and less than a millionth.
+    starts = [0, tenth - 2**32, tenth + 2**32, 2 * tenth - 2**32, 2 * tenth + 2**32, 2**64 - 1]
+    rows = Digested(starts).split()
+    assert {name: split.tolist() for name, split in rows.items()} == {
+        "test": [0, 1],
+        "validation": [2, 3],
+        "train": [4, 5],
+    }
+
+
+def test_the_first_eight_bytes_decide() -> None:
+    assert Digested([2**63]).split()["train"].tolist() == [0]
+    assert Digested([0x80]).split()["test"].tolist() == [0]
+
+
+def pixels_to_split(folder: ImageFolder) -> dict[bytes, str]:
+    return {
+        folder.images[row].tobytes(): name
+        for name, rows in folder.split().items()
+        for row in rows.tolist()
+    }
+
+
+def test_an_image_stays_in_its_split_when_copies_and_other_images_are_added(
+    tmp_path: Path,
+) -> None:
     folder = fill(tmp_path / "own", count=400)
-    before = read_folder(folder, None)
-    sides = {row: name for name, rows in before.split().items() for row in rows}
-    assert sorted(sides) == list(range(400))
+    before = read_image_folder(folder, None)
+    rows = [row for rows in before.split().values() for row in rows.tolist()]
+    assert sorted(rows) == list(range(400))
     counts = {name: len(rows) for name, rows in before.split().items()}
     assert 280 < counts["train"] < 360
     assert min(counts.values()) > 15
-    # Copies under other names, and more captchas: nothing changes sides.
-    pixels = {before.images[row].tobytes(): name for row, name in sides.items()}
+    splits = pixels_to_split(before)
     for path in sorted(folder.iterdir())[:50]:
         (folder / f"{path.stem}copy.png").write_bytes(path.read_bytes())
-    after = read_folder(folder, None)
-    for name, rows in after.split().items():
-        assert {pixels[after.images[row].tobytes()] for row in rows} == {name}
-
-
-def test_another_pixel_or_label_is_another_fingerprint(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    first = read_folder(folder, None).fingerprint
-    assert read_folder(folder, None).fingerprint == first
-    (folder / "ab_0.png").rename(folder / "ab_zzz.png")
-    assert read_folder(folder, None).fingerprint == first
-    (folder / "ab_zzz.png").rename(folder / "ba_0.png")
-    assert read_folder(folder, None).fingerprint != first
-
-
-SPEC = CaptchaSpec("abc", length=3, min_length=2, width=40, height=20)
+    Image.new("L", (40, 20)).save(folder / "cc_new.png")
+    after = read_image_folder(folder, None)
+    assert sum(map(len, after.split().values())) == 451
+    again = pixels_to_split(after)
+    assert len(again) == 401
+    assert splits.items() <= again.items()
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "sentence"),
+    ("name", "size", "message"),
     [
-        ("xy_1.png", (40, 20), "xy_1.png: text holds 'xy', which is not in the charset 'abc'"),
+        ("xy_1.png", (40, 20), "xy_1.png: text contains 'xy', which is not in the charset 'abc'"),
         ("a_1.png", (40, 20), "a_1.png: text has 1 characters, a captcha here has 2 to 3"),
+        ("abca_1.png", (40, 20), "abca_1.png: text has 4 characters, a captcha here has 2 to 3"),
         ("ab_x.png", (20, 40), "ab_x.png: the image is 20x40; expected 40x20"),
     ],
 )
-def test_a_captcha_of_another_kind_is_named(
-    tmp_path: Path, name: str, size: tuple[int, int], sentence: str
+def test_an_image_that_does_not_match_the_spec_is_named(
+    own: Path, name: str, size: tuple[int, int], message: str
 ) -> None:
-    folder = fill(tmp_path / "own")
-    Image.new("L", size).save(folder / name)
-    with pytest.raises(FolderError, match=sentence):
-        read_folder(folder, SPEC)
+    Image.new("L", size).save(own / name)
+    with pytest.raises(ImageFolderError, match=f"^{re.escape(message)}"):
+        read_image_folder(own, SPEC)
 
 
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    (folder / "ab_bad.png").write_bytes(b"hello")
-    for spec in (SPEC, None):
-        with pytest.raises(FolderError, match=r"ab_bad\.png: this is not an? "):
-            read_folder(folder, spec)
+@pytest.mark.parametrize("spec", [SPEC, None])
+def test_a_file_that_is_not_an_image_is_named(own: Path, spec: CaptchaSpec | None) -> None:
+    (own / "cab_bad.png").write_bytes(b"hello")
+    with pytest.raises(ImageFolderError, match=r"^cab_bad\.png: "):
+        read_image_folder(own, spec)
 
 
-def test_a_header_that_promises_too_much_is_named(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    huge = png_header(20_000, 20_000)
-    (folder / "Ab_0.png").write_bytes(huge)  # first in order: the size is asked of the first few
-    for spec in (SPEC, None):
-        with pytest.raises(FolderError, match=r"^Ab_0\.png: "):
-            read_folder(folder, spec)
+def test_a_file_that_is_not_an_image_is_named_when_the_size_is_inferred(own: Path) -> None:
+    (own / "aa_bad.png").write_bytes(b"hello")
+    with pytest.raises(ImageFolderError, match=r"^aa_bad\.png is not an image: cannot identify"):
+        read_image_folder(own, None)
 
 
-def png_header(width: int, height: int) -> bytes:
-    content = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    checksum = struct.pack(">I", zlib.crc32(content))
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + content + checksum
+@pytest.mark.parametrize("spec", [SPEC, None])
+def test_a_header_that_claims_too_many_pixels_is_named(own: Path, spec: CaptchaSpec | None) -> None:
+    (own / "aa_0.png").write_bytes(png_that_claims(20_000, 20_000))
+    with pytest.raises(ImageFolderError, match=r"^aa_0\.png"):
+        read_image_folder(own, spec)
 
 
-def test_pictures_too_large_for_captchas_are_told(tmp_path: Path) -> None:
+def test_images_that_are_too_large_for_captchas_are_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     folder.mkdir()
-    for index in range(100):
-        Image.new("L", (1200, 400)).save(folder / f"ab_{index}.png")
-    with pytest.raises(FolderError, match=r"the pictures in .* make no captchas: width must be"):
-        read_folder(folder, None)
+    for i in range(100):
+        Image.new("L", (1200, 400), i).save(folder / f"ab_{i}.png")
+    message = f"^the images in {folder} are not valid captchas: width must be an integer from 16"
+    with pytest.raises(ImageFolderError, match=message):
+        read_image_folder(folder, None)
 
 
-def test_names_that_make_no_labels_are_told(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    Image.new("L", (40, 20)).save(folder / "a b_1.png")
-    with pytest.raises(FolderError, match="make no captchas: charset holds ' '"):
-        read_folder(folder, None)
+def test_file_names_that_are_not_valid_labels_are_an_error(own: Path) -> None:
+    Image.new("L", (40, 20)).save(own / "a b_1.png")
+    with pytest.raises(ImageFolderError, match="are not valid captchas: charset contains ' '"):
+        read_image_folder(own, None)
 
 
-def test_copies_of_a_few_captchas_are_too_few(tmp_path: Path) -> None:
+def test_an_image_with_two_labels_is_an_error_that_names_both_files(own: Path) -> None:
+    (own / "cc_copy.png").write_bytes((own / "abc_1.png").read_bytes())
+    message = r"^abc_1\.png and cc_copy\.png are the same image with two labels$"
+    with pytest.raises(ImageFolderError, match=message):
+        read_image_folder(own, None)
+
+
+def test_a_file_name_without_a_label_is_named(own: Path) -> None:
+    Image.new("L", (40, 20)).save(own / "_1.png")
+    with pytest.raises(ImageFolderError, match=r"^_1\.png: the label before the _ is missing$"):
+        read_image_folder(own, None)
+
+
+def test_a_folder_that_does_not_exist_or_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nothing", "file"):
+        with pytest.raises(ImageFolderError, match=f"^{tmp_path / name} is not a directory$"):
+            read_image_folder(tmp_path / name, None)
+
+
+def test_a_hundred_different_images_are_enough(tmp_path: Path) -> None:
     folder = fill(tmp_path / "own", count=100)
-    for path in list(folder.iterdir())[4:]:
-        path.unlink()
-    for path in list(folder.iterdir()):
-        for i in range(40):
-            (folder / f"{path.stem}copy{i}.png").write_bytes(path.read_bytes())
-    with pytest.raises(FolderError, match="holds 4 different pictures, at least 100"):
-        read_folder(folder, None)
+    assert len(read_image_folder(folder, None)) == 100
+    next(folder.iterdir()).unlink()
+    formats = ".png, .jpg, .jpeg, .gif, .bmp, .webp"
+    message = f"{folder} contains 99 images ({formats}), at least 100 are needed"
+    with pytest.raises(ImageFolderError, match=f"^{re.escape(message)}$"):
+        read_image_folder(folder, None)
 
 
-def test_a_picture_with_two_labels_is_named(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    (folder / "cc_copy.png").write_bytes((folder / "abc_1.png").read_bytes())
-    with pytest.raises(FolderError, match=r"^abc_1.png and cc_copy.png are the same picture with"):
-        read_folder(folder, None)
+def test_copies_of_an_image_do_not_count(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "own", count=99)
+    first = (folder / "ab_0.png").read_bytes()
+    for i in range(50):
+        (folder / f"ab_copy{i}.png").write_bytes(first)
+    message = f"^{folder} contains 99 different images, at least 100 are needed$"
+    with pytest.raises(ImageFolderError, match=message):
+        read_image_folder(folder, None)
+    Image.new("L", (40, 20)).save(folder / "cc_new.png")
+    assert len(read_image_folder(folder, None)) == 150
 
 
-def test_a_name_without_a_label_is_named(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "own")
-    Image.new("L", (40, 20)).save(folder / "_1.png")
-    with pytest.raises(FolderError, match=r"_1\.png: there is no label before the _"):
-        read_folder(folder, None)
+def images_of_fraction(low: float, high: float, count: int) -> list[npt.NDArray[np.uint8]]:
+    """Return images whose digests are at these fractions of all digests."""
+    found = []
+    for number in range(100_000):
+        image = np.zeros((20, 40), np.uint8)
+        image[0, :4] = np.frombuffer(number.to_bytes(4, "big"), np.uint8)
+        digest = hashlib.sha256(image.tobytes()).digest()
+        if low <= int.from_bytes(digest[:8], "big") / 2**64 < high:
+            found.append(image)
+        if len(found) == count:
+            break
+    return found
 
 
-def test_no_folder_and_too_few_captchas_are_told(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="is no folder"):
-        read_folder(tmp_path / "nothing", None)
-    with pytest.raises(FolderError, match=r"holds 20 pictures .* at least 100"):
-        read_folder(fill(tmp_path / "own", count=20), None)
+@pytest.mark.parametrize("held_out", [0, 1])
+def test_every_split_needs_an_image(tmp_path: Path, held_out: int) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    images = images_of_fraction(0.1, 1.0, 120) + images_of_fraction(0.0, 0.1, held_out)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"ab_{i}.png")
+    if held_out:
+        assert len(read_image_folder(folder, None).split()["test"]) == 1
+    else:
+        message = f"^no image in {folder} belongs to the test split, by its pixels: add images$"
+        with pytest.raises(ImageFolderError, match=message):
+            read_image_folder(folder, None)
