@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_a_form_without_a_valid_boundary_is_invalid(boundary: str) -> None:
 def test_a_truncated_form_is_invalid() -> None:
     with pytest.raises(InvalidRequest, match="the form is truncated or not multipart"):
         extract_image(RequestBody("multipart/form-data; boundary=b", FILE))
+
+
+def test_a_parsed_form_leaves_no_reference_cycles_that_keep_it_in_memory() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        extract_image(form(FILE))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_base64_may_be_wrapped_or_a_data_url() -> None:
