@@ -1,4 +1,4 @@
-"""The inference replicas of a stack: how many, what each one says, and what the gateway thinks."""
+"""The inference replicas of a stack: their number, their state, and the gateway's view of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import subprocess
 
 import httpx
 
-from tests.e2e.stack import Stack, raw_log_of
+from tests.e2e.stack import Stack, read_log
 from tests.serving import eventually
 
 
-def scale(stack: Stack, replicas: int) -> None:
+def scale(stack: Stack, client: httpx.Client, replicas: int) -> None:
+    """Run this number of inference replicas and wait until all are ready."""
     stack.compose(
         "up", "-d", "--no-deps", "--no-recreate", "--scale", f"inference={replicas}", "inference"
     )
+    wait_until_up(stack, client, replicas)
 
 
-def gateway(client: httpx.Client, metric: str, *labels: str) -> list[float]:
-    """A metric of the gateway about the inference replicas, one number for each."""
+def gateway_metric(client: httpx.Client, metric: str, *labels: str) -> list[float]:
+    """Return a metric of the gateway about the inference replicas, one number for each."""
     prefix = f'{metric}{{proxy="inference"'
     lines = [
         line for line in client.get("/gateway/metrics").text.splitlines() if line.startswith(prefix)
@@ -30,43 +32,45 @@ def gateway(client: httpx.Client, metric: str, *labels: str) -> list[float]:
 
 
 def count_up(client: httpx.Client) -> int:
-    return int(sum(gateway(client, "haproxy_server_status", 'state="UP"')))
+    """Return the number of replicas that the gateway considers up."""
+    return int(sum(gateway_metric(client, "haproxy_server_status", 'state="UP"')))
 
 
-def all_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
-    """Waits until so many replicas are ready and the gateway knows.
+def wait_until_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
+    """Wait until this number of replicas is ready and the gateway considers all of them up.
 
-    Its word alone is not enough: to HAProxy an address that is new counts as up until the first
-    checks have failed.
+    The gateway alone is not enough: a new address counts as up until its first checks fail.
     """
 
     def ready() -> bool:
-        found = [inside(c, "/ready") for c in stack.containers("inference")]
-        good = [answer for answer in found if answer and answer.status_code == 200]
+        found = [get_inside(c, "/ready") for c in stack.containers("inference")]
+        good = [response for response in found if response and response.status_code == 200]
         return len(good) == len(found) == replicas == count_up(client)
 
     eventually(ready, 60, f"{replicas} replicas are up")
 
 
-def log_of(container: str) -> list[dict]:
-    """The lines of a replica's log, each a JSON object."""
-    return [json.loads(line) for line in raw_log_of(container).splitlines()]
+def read_log_lines(container: str) -> list[dict]:
+    """Return the lines of a replica's log, each a JSON object."""
+    return [json.loads(line) for line in read_log(container).splitlines()]
 
 
-def moment_of(container: str, message: str) -> float:
-    """When a replica last logged something that begins so, seconds since 1970."""
-    times = [line["time"] for line in log_of(container) if line["message"].startswith(message)]
-    assert times, f"{container} never said {message!r}"
+def find_time(container: str, message: str) -> float:
+    """Return when a replica last logged a message that starts so, in seconds since 1970."""
+    times = [
+        line["time"] for line in read_log_lines(container) if line["message"].startswith(message)
+    ]
+    assert times, f"{container} never logged {message!r}"
     return datetime.datetime.fromisoformat(times[-1]).timestamp()
 
 
-def inside(container: str, path: str) -> httpx.Response | None:
-    """A replica's own answer to GET, asked from within; nothing if it does not run or listen."""
+def get_inside(container: str, path: str) -> httpx.Response | None:
+    """Send GET from within a replica; return None if it does not run or listen."""
     program = (
         "import sys, urllib.error, urllib.request\n"
-        "try: answer = urllib.request.urlopen('http://127.0.0.1:5000' + sys.argv[1])\n"
-        "except urllib.error.HTTPError as error: answer = error\n"
-        "print(answer.status); print(answer.read().decode())"
+        "try: response = urllib.request.urlopen('http://127.0.0.1:5000' + sys.argv[1])\n"
+        "except urllib.error.HTTPError as error: response = error\n"
+        "print(response.status); print(response.read().decode())"
     )
     result = subprocess.run(
         ["docker", "exec", container, "python", "-c", program, path],
@@ -78,17 +82,20 @@ def inside(container: str, path: str) -> httpx.Response | None:
     return httpx.Response(int(status), text=text)
 
 
-def text_of(container: str, path: str) -> str:
-    answer = inside(container, path)
-    assert answer is not None, f"{container} does not answer {path}"
-    return answer.text
+def get_text(container: str, path: str) -> str:
+    """Return the body of a replica's response."""
+    response = get_inside(container, path)
+    assert response is not None, f"{container} does not respond to {path}"
+    return response.text
 
 
-def resident_mb_in(metrics: str) -> float:
+def parse_resident_mb(metrics: str) -> float:
+    """Return the resident memory in the metrics of a service."""
     found = re.search(r"^process_resident_memory_bytes (\S+)", metrics, re.MULTILINE)
     assert found
     return float(found.group(1)) / 1e6
 
 
-def answer_of(container: str, path: str) -> dict:
-    return json.loads(text_of(container, path))
+def get_json(container: str, path: str) -> dict:
+    """Return the JSON body of a replica's response."""
+    return json.loads(get_text(container, path))

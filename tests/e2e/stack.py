@@ -1,4 +1,4 @@
-"""The real containers, driven through the Compose command line."""
+"""The containers of one Compose project."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.serving import free_port
 ROOT = Path(__file__).parents[2]
 
 
-def why_no_engine() -> str | None:
-    """A sentence if no Docker engine with Compose answers, else nothing."""
+def find_engine_problem() -> str | None:
+    """Return why no Docker engine with Compose can be used, or None."""
     if shutil.which("docker") is None:
-        return "there is no docker command"
+        return "the docker command is not installed"
     for command in (["docker", "info"], ["docker", "compose", "version"]):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
@@ -27,7 +27,8 @@ def why_no_engine() -> str | None:
     return None
 
 
-def raw_log_of(container: str) -> str:
+def read_log(container: str) -> str:
+    """Return the log of a container."""
     result = subprocess.run(
         ["docker", "logs", container], capture_output=True, text=True, check=True
     )
@@ -36,23 +37,38 @@ def raw_log_of(container: str) -> str:
 
 @dataclass
 class Stack:
-    """One Compose project with a port and volumes of its own."""
+    """A Compose project with its own port and volumes.
+
+    Attributes:
+        project: name of the project.
+        presets: directory mounted as /presets.
+        port: port of the gateway.
+        started: time of `up`, in seconds of `time.monotonic`.
+    """
 
     project: str
+    presets: Path
     port: int = field(default_factory=free_port)
-    began: float = 0.0
+    started: float = 0.0
 
     @property
     def url(self) -> str:
+        """Address of the gateway."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of Compose commands."""
+        return {**os.environ, "PORT": str(self.port), "PRESETS_DIR": str(self.presets)}
 
     def compose(
         self, *arguments: str, check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        """Run a Compose command."""
         result = subprocess.run(
             ["docker", "compose", "-p", self.project, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PORT": str(self.port), **environment},
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -61,17 +77,26 @@ class Stack:
         return result
 
     def containers(self, service: str) -> list[str]:
-        """Ids of a service's containers, running or not."""
-        return self.compose("ps", "-aq", service).stdout.split()
+        """Return the ids of a service's containers, running or not, without those of `run`."""
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        filters = [f"--filter=label=com.docker.compose.{key}={v}" for key, v in labels.items()]
+        result = subprocess.run(
+            ["docker", "ps", "-aq", "--no-trunc", *filters],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return result.stdout.split()
 
     def inspect(self, container: str) -> dict:
+        """Return the details of a container."""
         result = subprocess.run(
             ["docker", "inspect", container], capture_output=True, text=True, check=True
         )
         return json.loads(result.stdout)[0]
 
     def logs(self, service: str) -> str:
+        """Return the logs of a service."""
         return self.compose("logs", "--no-color", "--no-log-prefix", service).stdout
 
     def client(self) -> httpx.Client:
+        """Return a client of the gateway."""
         return httpx.Client(base_url=self.url, timeout=30)

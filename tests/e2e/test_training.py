@@ -1,106 +1,152 @@
-"""What people do with the trainer beside the default: break it off, feed it, look at it."""
+"""Trainings beside the default one: interrupted, rejected, on image folders, in TensorBoard."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
 import httpx
 
-from tests.e2e.stack import ROOT, Stack, raw_log_of
-from tests.e2e.trainers import SMALL, finish, run_trainer
+from tests.e2e.stack import ROOT, Stack, read_log
+from tests.e2e.trainers import finish, run_trainer
 from tests.serving import eventually, free_port
 
-# Where nothing is published for the services that run.
-ASIDE = {"MODELS_DIR": "/tmp/models", "TRAIN_MIN_ACCURACY": "0"}
+# A models directory that the running services do not see.
+ELSEWHERE = {"MODELS_DIR": "/tmp/models"}
 
 
-def test_a_killed_training_goes_on_and_keeps_to_its_minutes(stack: Stack) -> None:
-    settings = SMALL | ASIDE | {"TRAIN_SEED": "79", "TRAIN_CAPTCHAS": "1000"}
-    endless = settings | {"TRAIN_EPOCHS": "5000"}
-    killed = run_trainer(stack, **endless, TRAIN_MAX_MINUTES="60")
-    eventually(lambda: "pass 3:" in raw_log_of(killed), 120, "three passes are done")
+def test_a_model_that_fails_the_quality_gate_is_not_published(
+    stack: Stack, client: httpx.Client, trained: float
+) -> None:
+    code, log = finish(stack, run_trainer(stack, TRAIN_CAPTCHAS="200", TRAIN_MIN_ACCURACY="0.99"))
+    assert code == 1
+    assert "nothing was published, existing versions are unchanged" in log
+    assert client.get("/ready").json()["version"] == 1
+
+
+def test_a_restarted_generator_and_a_killed_trainer_lose_nothing(
+    stack: Stack, client: httpx.Client, trained: float
+) -> None:
+    killed = run_trainer(stack)
+    time.sleep(4)
     subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
     assert finish(stack, killed)[0] == 137
 
-    code, logs = finish(stack, run_trainer(stack, **endless, TRAIN_MAX_MINUTES="0.01"))
-    assert code == 0, logs
-    resumed = re.search(r"going on after pass (\d+) of an earlier training", logs)
-    assert resumed is not None, logs
+    # Another seed, so that nothing is cached, and enough captchas to restart during the download.
+    settings = {"TRAIN_SEED": "78", "TRAIN_CAPTCHAS": "20000", "TRAIN_EPOCHS": "1"}
+    survivor = run_trainer(stack, **settings)
+    eventually(lambda: "train captchas:" in read_log(survivor), 60, "captchas arrive")
+    stack.compose("restart", "--timeout", "0", "generator")
+    code, log = finish(stack, survivor)
+    assert code == 0, log
+    assert "retrying in" in log, "the restart interrupted nothing"
+    assert "version 2 published" in log
+    eventually(lambda: client.get("/ready").json()["version"] == 2, 10, "version 2 is active")
+
+    # Roll back to the previous version.
+    stack.compose(
+        "run", "--rm", "--no-deps", "--entrypoint", "rm", "trainer", "-r", "/models/captcha/2"
+    )
+    eventually(lambda: client.get("/ready").json()["version"] == 1, 10, "version 1 is active")
+
+
+def test_a_killed_training_resumes_and_respects_its_time_limit(stack: Stack) -> None:
+    settings = ELSEWHERE | {
+        "TRAIN_SEED": "79", "TRAIN_CAPTCHAS": "1000", "TRAIN_EPOCHS": "5000",
+    }  # fmt: skip
+    killed = run_trainer(stack, **settings, TRAIN_MAX_MINUTES="60")
+    eventually(lambda: "epoch 3: loss" in read_log(killed), 120, "three epochs are done")
+    subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
+    assert finish(stack, killed)[0] == 137
+
+    code, log = finish(stack, run_trainer(stack, **settings, TRAIN_MAX_MINUTES="0.01"))
+    assert code == 0, log
+    resumed = re.search(r"resuming after epoch (\d+)", log)
+    assert resumed is not None, log
     assert int(resumed.group(1)) >= 3
-    assert "the 0.01 minutes are over" in logs
-    assert "version 1 published" in logs
+    assert "the time limit of 0.01 minutes is reached" in log
+    assert "version 1 published" in log
 
 
-def test_a_disk_too_full_is_told_before_anything_is_fetched(stack: Stack) -> None:
-    code, logs = finish(
-        stack, run_trainer(stack, **ASIDE, DATA_DIR="/tmp/data", TRAIN_CAPTCHAS="200000")
+def test_missing_disk_space_is_reported_before_anything_is_fetched(stack: Stack) -> None:
+    code, log = finish(
+        stack, run_trainer(stack, **ELSEWHERE, DATA_DIR="/tmp/data", TRAIN_CAPTCHAS="200000")
     )
     assert code == 1
-    assert re.search(r"/tmp/data has [\d,]+ MB free, and this training needs [\d,]+ MB", logs)
-    assert "train captchas" not in logs
+    assert re.search(r"/tmp/data\S* has [\d,]+ MB free, and this training needs [\d,]+ MB", log)
+    assert "train captchas" not in log
 
 
-def test_a_folder_of_ones_own_is_trained_on(
-    stack: Stack, client: httpx.Client, tmp_path: Path
-) -> None:
-    # Captchas such as no generator here draws by itself: three letters, seen as files.
-    code = (
-        "from generator_service.drawing import *; from shared.dataset_archive import ZipWriter;"
-        "import sys; s = CaptchaSpec('ABCDEF', 3, 100, 40); w = ZipWriter(0);"
-        "sys.stdout.buffer.write(w.add(list_pngs(s, (), 5, 0, 600)) + w.finish())"
+def test_an_unknown_setting_and_an_invalid_preset_are_rejected(stack: Stack) -> None:
+    code, log = finish(stack, run_trainer(stack, TRAIN_LOOKS="3"))
+    assert code == 2
+    assert "unknown setting TRAIN_LOOKS" in log
+    code, log = finish(stack, run_trainer(stack, TRAIN_PRESET="/presets/missing.toml"))
+    assert code == 2
+    assert "the preset /presets/missing.toml cannot be read" in log
+
+
+def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:
+    # Captchas that the running generator does not issue: three letters in 100x40 pixels.
+    program = (
+        "import sys; from generator_service.dataset_batches import render_png_batch;"
+        "from shared.dataset_archive import ZipWriter; from shared.spec import CaptchaSpec;"
+        "spec = CaptchaSpec('ABCDEF', 3, 100, 40); writer = ZipWriter(0);"
+        "images = render_png_batch(spec, (), 5, 0, 600);"
+        "sys.stdout.buffer.write(writer.add(images) + writer.finish())"
     )
-    drawn = subprocess.run(
-        ["docker", "compose", "-p", stack.project, "exec", "-T", "generator", "python", "-c", code],
-        cwd=ROOT, capture_output=True, check=True,
+    command = ["docker", "compose", "-p", stack.project, "exec", "-T", "generator"]
+    archive = subprocess.run(
+        [*command, "python", "-c", program],
+        cwd=ROOT, env=stack.environment, capture_output=True, check=True,
     ).stdout  # fmt: skip
-    folder = tmp_path / "own"
+    folder = tmp_path / "images"
     folder.mkdir()
-    with zipfile.ZipFile(io.BytesIO(drawn)) as archive:
-        archive.extractall(folder)
+    with zipfile.ZipFile(io.BytesIO(archive)) as images:
+        images.extractall(folder)
     tmp_path.chmod(0o755)
 
-    def make(folder: Path, arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PORT": str(stack.port), "COMPOSE_PROJECT_NAME": stack.project}
+    def make_train(folder: Path, arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["make", "train", f"DATA={folder}", f"ARGS={arguments}"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+            cwd=ROOT, env=stack.environment | {"COMPOSE_PROJECT_NAME": stack.project},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     few = "--captchas 0 --epochs 1 --min-accuracy 1"
-    alone = make(folder, few)
-    assert "600 captchas of 100x40, 3 characters out of 'ABCDEF'" in alone.stderr, alone.stderr
-    assert re.search(r"own: .* % of \d+", alone.stderr)
+    alone = make_train(folder, few)
+    assert "600 images of 100x40 pixels, 3 characters of 'ABCDEF'" in alone.stderr, alone.stderr
+    assert re.search(r"image folder: \S+ % of \d+", alone.stderr)
     assert "nothing was published" in alone.stderr
 
-    mixed = make(folder, "--captchas 500 --epochs 1 --min-accuracy 1")
+    mixed = make_train(folder, "--captchas 500 --epochs 1 --min-accuracy 1")
     assert re.search(r"\w_\d+\.png: text has 3 characters", mixed.stderr), mixed.stderr
 
-    nowhere = make(tmp_path / "nowhere", few)
-    assert nowhere.returncode == 2
-    assert "usage: make train DATA=folder" in nowhere.stdout
+    missing = make_train(tmp_path / "missing", few)
+    assert missing.returncode == 2
+    assert "usage: make train DATA=folder" in missing.stdout
 
 
-def test_tensorboard_shows_the_trainings(stack: Stack) -> None:
+def test_tensorboard_shows_the_trainings(stack: Stack, trained: float) -> None:
     port = free_port()
     stack.compose("build", "tensorboard")
     stack.compose("up", "-d", "--no-deps", "tensorboard", TENSORBOARD_PORT=str(port))
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as board:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as tensorboard:
 
-            def runs() -> list[str]:
+            def list_runs() -> list[str]:
                 try:
-                    return board.get("/data/runs").json()
+                    return tensorboard.get("/data/runs").json()
                 except httpx.TransportError:
                     return []
 
-            eventually(lambda: bool(runs()), 60, "TensorBoard finds runs")
-            assert any(name.startswith("4of10-160x60-compact-") for name in runs())
-            tags = board.get("/data/plugin/scalars/tags").json()
-            assert any("passes/val_captcha_accuracy" in names for names in tags.values())
+            eventually(lambda: bool(list_runs()), 60, "TensorBoard finds runs")
+            assert any(name.startswith("4of10-160x60-compact-") for name in list_runs())
+            tags = tensorboard.get("/data/plugin/scalars/tags").json()
+            assert any("epoch_exact_match" in names for names in tags.values())
     finally:
         stack.compose("rm", "-sf", "tensorboard", check=False)

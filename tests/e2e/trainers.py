@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.e2e.stack import Stack, raw_log_of
+from tests.e2e.stack import Stack, read_log
 from tests.serving import eventually
 
-SMALL = {
-    "TRAIN_CAPTCHAS": "6000",
-    "TRAIN_EPOCHS": "2",
-    "TRAIN_DRAWINGS": "current",
-    "TRAIN_VALIDATION_CAPTCHAS": "200",
-    "TRAIN_TEST_CAPTCHAS": "200",
-    "TRAIN_SEED": "77",
-}
+SMALL_PRESET = """
+captchas = 6_000
+styles = ["current"]
+validation_captchas = 200
+test_captchas = 200
+epochs = 2
+seed = 77
+min_accuracy = 0.0
+"""
+"""A training of seconds; every stack mounts it as /presets/small.toml."""
 
 
 def run_trainer(stack: Stack, **settings: str) -> str:
-    """A further training beside the running services; its container's id."""
+    """Start a further training with the small preset and return the id of its container."""
+    settings = {"TRAIN_PRESET": "/presets/small.toml"} | settings
     options = [word for key, value in settings.items() for word in ("-e", f"{key}={value}")]
     return stack.compose("run", "-d", "--no-deps", *options, "trainer").stdout.split()[-1]
 
 
 def finish(stack: Stack, container: str) -> tuple[int, str]:
+    """Wait until a training ends, remove its container, and return exit code and log."""
     eventually(
-        lambda: stack.inspect(container)["State"]["Status"] == "exited", 240, "the trainer ends"
+        lambda: stack.inspect(container)["State"]["Status"] == "exited", 240, "the trainer exits"
     )
-    logs = raw_log_of(container)
+    log = read_log(container)
     code = stack.inspect(container)["State"]["ExitCode"]
     subprocess.run(["docker", "rm", container], capture_output=True, check=True)
-    return code, logs
+    return code, log

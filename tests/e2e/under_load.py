@@ -1,4 +1,4 @@
-"""A load in the background while something happens to the stack, and what it must not notice."""
+"""A load in the background while the stack changes, during which no request may fail."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from tests.load import Answer, Judge, Load, Report, Shot, predict_shot
+from tests.load import Check, Load, Report, Response, Shot, predict_shot
 
 
-def judge_version(kinds: Mapping[int, str]) -> Judge:
-    """The text must be right for the very version that the answer names.
+def check_version(kinds: Mapping[int, str]) -> Check:
+    """Return a check that the text is what the version named in the response predicts.
 
-    `kinds` tells of each version whether it reads "plain", or "turned": every digit as the next.
+    Args:
+        kinds: for each version that may respond, "plain" for the predictions of version 1, or
+            "rotated" for the next digit of each.
     """
 
-    def judge(shot: Shot, answer: Answer) -> str | None:
-        if answer.status != 200:
-            return f"status {answer.status}: {answer.body[:150].decode('utf-8', 'replace')}"
-        body = json.loads(answer.body)
+    def check(shot: Shot, response: Response) -> str | None:
+        if response.status != 200:
+            return f"status {response.status}: {response.body[:150].decode('utf-8', 'replace')}"
+        body = json.loads(response.body)
         version = body["details"]["version"]
         if version not in kinds:
-            return f"version {version}, which nobody may see"
-        expected = shot.expected if kinds[version] == "plain" else turn(shot.expected)
+            return f"version {version}, which must not be active"
+        expected = shot.expected if kinds[version] == "plain" else rotate(shot.expected)
         if body["prediction"] == expected:
             return None
-        return f"version {version} read {body['prediction']}, not {expected}"
+        return f"version {version} predicted {body['prediction']}, not {expected}"
 
-    return judge
+    return check
 
 
-def turn(text: str) -> str:
-    """Every digit as the next one."""
+def rotate(text: str) -> str:
+    """Replace every digit by the next one."""
     return "".join(str((int(digit) + 1) % 10) for digit in text)
 
 
 def shots_of(captchas: Sequence[tuple[str, bytes]]) -> list[Shot]:
-    """Requests for what the plain model reads, which is given as each captcha's text."""
+    """Return a request for each captcha; its text is the prediction of version 1."""
     return [predict_shot(png, text, "/predict?details=1") for text, png in captchas]
 
 
 @contextmanager
 def under_load(load: Load, *, connections: int = 8, rate: float = 0.0) -> Iterator[Report]:
-    """Runs the load from before to after the block; at a rate, or else as fast as it is answered.
+    """Run a load from before to after the block, and require that every response is correct.
 
-    At the end it must have been a load, and every answer right.
+    Args:
+        load: the load.
+        connections: connections of a load that is as fast as the responses.
+        rate: requests per second instead.
     """
     run = (lambda: load.open(rate, 600)) if rate else (lambda: load.closed(connections, 600))
     thread = threading.Thread(target=run)

@@ -1,6 +1,6 @@
-"""Makes versions out of version 1, good and broken. Runs inside the trainer's image.
+"""Creates valid and invalid versions from version 1. Runs in the image of the trainer.
 
-Each lies complete in /data/versions/<name>/1, to be copied to where replicas look.
+Each one is in /data/versions/<name>/1, from where a test copies it to the models volume.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from shared.artifacts import (
     MANIFEST,
     SIGNATURE_INPUT,
     SIGNATURE_OUTPUT,
-    Golden,
-    ManifestDraft,
     publish,
     read_manifest,
 )
 from shared.images import decode_image
 from shared.labels import decode
+from shared.manifest import GoldenSample, ManifestDraft
 
 SOURCE = Path("/models/captcha/1")
 TARGET = Path("/data/versions")
-# More than a replica may have, in one tensor.
+# A tensor of this size exceeds the memory limit of a replica.
 HUGE_SIDE = 30_000
 
 manifest = read_manifest(SOURCE)
@@ -40,50 +39,50 @@ signature = loaded.signatures["serving_default"]
 
 
 def probabilities(images: Any) -> Any:
-    """What version 1 answers."""
+    """Return the output of version 1."""
     return signature(**{SIGNATURE_INPUT: images})[SIGNATURE_OUTPUT]
 
 
 def huge(images: Any) -> Any:
-    """The same, by way of 3.6 GB that the loader computes in advance."""
+    """Return the same with a constant of 3.6 GB, which the engine computes while it loads."""
     side = tf.cast(tf.shape(images)[1], tf.float32)
     sums = tf.math.cumsum(tf.fill([HUGE_SIDE, HUGE_SIDE], side), axis=1)
     return probabilities(images) + 0 * tf.reduce_min(sums)
 
 
 def make(
-    name: str, answer: Callable[[Any], Any], output: str = SIGNATURE_OUTPUT, **changes: Any
+    name: str, predict: Callable[[Any], Any], output: str = SIGNATURE_OUTPUT, **changes: Any
 ) -> None:
-    """A version whose signature answers `answer(images)` under the name `output`."""
+    """Create a version whose signature returns `predict(images)` under the name `output`."""
     draft = ManifestDraft(**{**manifest.model_dump(exclude={"files"}), **changes})
     with tempfile.TemporaryDirectory() as folder:
         archive = keras.export.ExportArchive()
         archive.track(loaded)
         images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name=SIGNATURE_INPUT)
-        archive.add_endpoint("serve", lambda i: {output: answer(i)}, input_signature=[images])
+        archive.add_endpoint("serve", lambda i: {output: predict(i)}, input_signature=[images])
         archive.write_out(folder, verbose=False)
         publish(Path(folder), TARGET / name, draft)
 
 
-def turned(images: Any) -> Any:
-    """Every character read as the next one of the charset."""
+def rotated(images: Any) -> Any:
+    """Return the output of version 1 with each character replaced by the next of the charset."""
     return tf.roll(probabilities(images), 1, axis=-1)
 
 
-def turned_golden() -> Golden:
-    """The golden captcha as `turned` reads it."""
+def rotated_golden() -> GoldenSample:
+    """Return the golden sample with the prediction of `rotated`."""
     image = decode_image(base64.b64decode(manifest.golden.image), spec)
-    answer = np.asarray(turned(tf.constant(image[np.newaxis])))[0]
-    return Golden(
+    output = np.asarray(rotated(tf.constant(image[np.newaxis])))[0]
+    return GoldenSample(
         image=manifest.golden.image,
-        text=decode(answer.argmax(axis=1)[np.newaxis], spec)[0],
-        probabilities=answer.tolist(),
+        text=decode(output.argmax(axis=1)[np.newaxis], spec)[0],
+        probabilities=output.tolist(),
     )
 
 
 shutil.rmtree(TARGET, ignore_errors=True)
 make("plain", probabilities)
-make("turned", turned, golden=turned_golden())
+make("rotated", rotated, golden=rotated_golden())
 make("nan", lambda images: probabilities(images) * np.nan)
 make("signature", probabilities, output="scores")
 make("spec", probabilities, spec={**manifest.spec, "length": spec.length + 1})
