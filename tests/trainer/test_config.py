@@ -147,7 +147,8 @@ def test_a_batch_is_not_larger_than_the_training_captchas() -> None:
 
 
 def test_a_target_accuracy_needs_enough_validation_captchas() -> None:
-    assert TrainingConfig(target_accuracy=0.9, validation_captchas=5_000).target_accuracy == 0.9
+    for count in (5_000, 5_001):
+        assert TrainingConfig(target_accuracy=0.9, validation_captchas=count).target_accuracy == 0.9
     assert TrainingConfig(target_accuracy=0, validation_captchas=4_999).target_accuracy == 0
     message = "target_accuracy needs at least 5000 validation_captchas, not 4999"
     with pytest.raises(ValidationError, match=message):
