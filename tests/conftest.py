@@ -98,7 +98,7 @@ def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -
 
     source: CaptchaSource = request.getfixturevalue("source")
     splits: Splits = request.getfixturevalue("splits")
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     data = {"spec": SPEC.fingerprint, "renderer": source.renderer_fingerprint, "image_folder": ""}
     fingerprints = compute_fingerprints(SMALL, data)
     train_and_publish(SMALL, source, fingerprints, splits, directory, root)
