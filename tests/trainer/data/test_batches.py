@@ -1,151 +1,221 @@
+"""Batches: which captchas, in which order, augmented how, with which labels."""
+
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import tensorflow as tf
 
-from tests.conftest import SMALL, SPEC
+from shared.spec import CaptchaSpec
+from tests.trainer.conftest import change
 from trainer.config import TrainingConfig
-from trainer.dataset import Split, Splits, count_repeats
-from trainer.feed import count_steps, feed_in_order, feed_pass, feed_plain, list_rows
-from trainer.focus import ErrorRates
+from trainer.data.augmentation import augment, shift
+from trainer.data.batches import EVALUATION_BATCH_SIZE, TrainingBatches, build_evaluation_batches
+from trainer.data.hard_examples import ErrorRates
+from trainer.data.sampling import sample_epoch
+from trainer.data.splits import Split
+
+# Without augmentation and shift.
+PLAIN = TrainingConfig(
+    batch_size=64, captchas=205, augment_fraction=0.0, max_shift_x_px=0, max_shift_y_px=0
+)
+Batches = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]
 
 
-def read(batches: Any) -> list[tuple[bytes, list[int]]]:
-    return [
-        (image.tobytes(), label.argmax(-1).tolist())
-        for images, one_hot in batches
-        for image, label in zip(images.numpy(), one_hot.numpy(), strict=True)
-    ]
+def collect(
+    split: Split, config: TrainingConfig, epoch: int = 0, error_rates: ErrorRates | None = None
+) -> Batches:
+    """Return the batches of one epoch."""
+    batches = TrainingBatches(split, config)
+    batches.start_epoch(epoch, error_rates)
+    return to_numpy(batches.dataset)
 
 
-def feed(
-    split: Split, config: TrainingConfig, number: int, misread: ErrorRates | None = None
-) -> Any:
-    return feed_pass(split, SPEC, config, number, list_rows(split, config, number, misread))
+def to_numpy(dataset: Any) -> Batches:
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset]
 
 
-def rows_of(split: Split) -> list[tuple[bytes, list[int]]]:
-    return [(i.tobytes(), y.tolist()) for i, y in zip(split.images, split.labels, strict=True)]
+def join(batches: Batches) -> npt.NDArray[np.uint8]:
+    return np.concatenate([images for images, _ in batches])
 
 
-STILL = dataclasses.replace(SMALL, batch_size=64, shift=0, shift_down=0)
+def numbered(count: int, classes: list[int] | None = None) -> Split:
+    """Return a split of images that are filled with their number."""
+    spec = CaptchaSpec(length=1, width=16, height=16)
+    images = np.arange(count, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((16, 16), "u1")
+    labels = np.array(classes or [n % 10 for n in range(count)], np.int32)[:, np.newaxis]
+    return Split(spec, images, labels, (("current", count),))
 
 
-def test_each_captcha_is_fed_once_with_its_own_label(splits: Splits) -> None:
-    seen = read(feed(splits.validation, STILL, 0))
-    assert seen != rows_of(splits.validation)
-    assert sorted(seen) == sorted(rows_of(splits.validation))
-    assert count_steps(splits.validation, STILL) == 4
+def test_each_captcha_comes_once_with_its_label_in_the_order_of_the_epoch(
+    captchas: Split,
+) -> None:
+    rows = sample_epoch(captchas, PLAIN, 3)
+    batches = collect(captchas, PLAIN, 3)
+    assert [len(images) for images, _ in batches] == [64, 64, 64, 13]
+    assert np.array_equal(join(batches), captchas.images[rows])
+    one_hot = np.concatenate([labels for _, labels in batches])
+    assert np.array_equal(one_hot, np.eye(10, dtype=np.float32)[captchas.labels[rows]])
 
 
-def test_a_pass_depends_on_seed_and_number_alone(splits: Splits) -> None:
-    config = dataclasses.replace(STILL, shift=4, shift_down=4, variation=0.5)
-    first = read(feed(splits.validation, config, 3))
-    assert read(feed(splits.validation, config, 3)) == first
-    assert read(feed(splits.validation, config, 4)) != first
-    other = dataclasses.replace(config, seed=2)
-    assert read(feed(splits.validation, other, 3)) != first
+def test_the_batches_have_the_documented_types_and_shapes(captchas: Split) -> None:
+    batches = TrainingBatches(captchas, PLAIN)
+    assert batches.steps_per_epoch == 4
+    assert batches.dataset.cardinality() == 4
+    images, labels = batches.dataset.element_spec
+    assert (images.shape.as_list(), images.dtype) == ([None, 60, 160], tf.uint8)
+    assert (labels.shape.as_list(), labels.dtype) == ([None, 4, 10], tf.float32)
 
 
-def test_a_captcha_moves_across_and_down_as_far_as_each_is_said() -> None:
-    """Letters are told apart by how high they stand: across must not become down."""
+def test_texts_of_varying_length_are_padded_with_the_end_class() -> None:
+    spec = CaptchaSpec("ab", length=2, min_length=1, width=16, height=16)
+    split = Split(spec, np.zeros((1, 16, 16), np.uint8), np.array([[1, 2]], np.int32))
+    ((_, labels),) = to_numpy(build_evaluation_batches(split))
+    assert labels.tolist() == [[[0, 1, 0], [0, 0, 1]]]
 
-    def spread(shift: int, shift_down: int, variation: float) -> tuple[float, float]:
-        """How far apart down and across, in pixels, a blot in the middle comes to lie."""
-        images = np.full((400, 60, 160), 250, np.uint8)
-        images[:, 25:36, 75:86] = 0
-        split = Split(images, np.zeros((400, 4), np.int32), (("current", 400),))
-        config = dataclasses.replace(
-            STILL, batch_size=4, shift=shift, shift_down=shift_down, variation=variation
+
+def test_every_iteration_yields_the_epoch_that_was_started_last(captchas: Split) -> None:
+    batches = TrainingBatches(captchas, change(PLAIN, max_shift_x_px=4, augment_fraction=0.5))
+    batches.start_epoch(0)
+    first = join(to_numpy(batches.dataset))
+    assert np.array_equal(join(to_numpy(batches.dataset)), first)
+    batches.start_epoch(1)
+    assert not np.array_equal(join(to_numpy(batches.dataset)), first)
+    batches.start_epoch(0)
+    assert np.array_equal(join(to_numpy(batches.dataset)), first)
+
+
+def test_error_rates_change_what_an_epoch_contains() -> None:
+    split = numbered(100, [7] * 10 + [3] * 90)
+    config = change(PLAIN, captchas=100, hard_example_fraction=0.9)
+    rates = np.eye(10)[7]
+    images = join(collect(split, config, 0, rates))
+    assert len(images) == 100
+    assert (images[:, 0, 0] < 10).sum() >= 90
+    assert np.array_equal(images[:, 0, 0], sample_epoch(split, config, 0, rates))
+
+
+def test_the_augmentation_depends_on_seed_epoch_and_step_only(captchas: Split) -> None:
+    """A resumed training, also by a later release, sees what an uninterrupted one sees."""
+    config = change(PLAIN, seed=5, max_shift_x_px=3, max_shift_y_px=2, augment_fraction=0.5)
+    rows = sample_epoch(captchas, config, 2)
+    augmented = 0
+    for step, (images, _) in enumerate(collect(captchas, change(config, batch_size=8), 2)):
+        plain = captchas.images[rows[8 * step : 8 * step + 8]]
+        seed = tf.constant([5 * 100_003 + 2, step], tf.int64)
+        is_augmented = tf.random.stateless_uniform((), seed + 1) < 0.5
+        augmented += int(is_augmented)
+        expected = (augment if is_augmented else shift)(tf.constant(plain), seed, 3, 2)
+        assert np.array_equal(images, expected.numpy()), step
+    assert 5 < augmented < 21
+
+
+def test_other_seeds_and_epochs_shift_in_other_ways() -> None:
+    split = numbered(64)
+    dots = np.full((64, 60, 160), 250, np.uint8)
+    dots[:, 30, 80] = 0
+    split = Split(CaptchaSpec(length=1), dots, split.labels, split.subsets)
+
+    def list_offsets(seed: int, epoch: int) -> list[tuple[int, ...]]:
+        config = change(PLAIN, captchas=64, batch_size=4, seed=seed, max_shift_x_px=9)
+        batches = collect(split, config, epoch)
+        return [tuple(np.argwhere(images[0] == 0)[0].tolist()) for images, _ in batches]
+
+    offsets = [list_offsets(1, 0), list_offsets(1, 1), list_offsets(2, 0)]
+    assert offsets[0] == list_offsets(1, 0)
+    assert offsets[0] != offsets[1] != offsets[2] != offsets[0]
+    assert all(len(set(each)) > 5 for each in offsets)
+
+
+def test_horizontal_and_vertical_shift_are_limited_separately() -> None:
+    """The vertical position of letters distinguishes them, so it must not move by accident."""
+    blots = np.full((400, 60, 160), 250, np.uint8)
+    blots[:, 25:36, 75:86] = 0
+    split = Split(CaptchaSpec(), blots, np.zeros((400, 4), np.int32), (("current", 400),))
+
+    def spread(max_shift_x_px: int, max_shift_y_px: int, fraction: float) -> tuple[float, float]:
+        """Return the range of vertical and horizontal positions of the blot, in pixels."""
+        config = TrainingConfig(
+            batch_size=4,
+            max_shift_x_px=max_shift_x_px,
+            max_shift_y_px=max_shift_y_px,
+            augment_fraction=fraction,
         )
-        fed = np.concatenate([batch.numpy() for batch, _ in feed(split, config, 0)])
-        ink = fed.max(axis=(1, 2), keepdims=True).astype(float) - fed
-        down = (ink.sum(axis=2) * np.arange(60)).sum(axis=1) / ink.sum(axis=(1, 2))
-        across = (ink.sum(axis=1) * np.arange(160)).sum(axis=1) / ink.sum(axis=(1, 2))
-        return float(np.ptp(down)), float(np.ptp(across))
+        images = join(collect(split, config))
+        dark = images.max(axis=(1, 2), keepdims=True).astype(float) - images
+        y = (dark.sum(axis=2) * np.arange(60)).sum(axis=1) / dark.sum(axis=(1, 2))
+        x = (dark.sum(axis=1) * np.arange(160)).sum(axis=1) / dark.sum(axis=(1, 2))
+        return float(np.ptp(y)), float(np.ptp(x))
 
     assert spread(3, 0, 0.0) == (0, 6)
     assert spread(0, 2, 0.0) == (4, 0)
-    # Varied, it moves beside what its scale makes room for, and three times as far across.
-    down, across = spread(0, 0, 1.0)
-    down_as_well, further_across = spread(10, 0, 1.0)
-    assert further_across > across + 40
-    assert down_as_well == pytest.approx(down, abs=6)
-    further_down, across_as_well = spread(0, 10, 1.0)
-    assert further_down > down + 10
-    assert across_as_well == pytest.approx(across, abs=6)
+    # Augmentation also shifts within the room of a smaller scale, and three times as far in x.
+    y, x = spread(0, 0, 1.0)
+    same_y, wider_x = spread(10, 0, 1.0)
+    assert wider_x > x + 40
+    assert same_y == pytest.approx(y, abs=6)
+    wider_y, same_x = spread(0, 10, 1.0)
+    assert wider_y > y + 10
+    assert same_x == pytest.approx(x, abs=6)
 
 
-def test_in_order_nothing_is_moved(splits: Splits) -> None:
-    fed = np.concatenate([images.numpy() for images in feed_in_order(splits.test, SPEC)])
-    assert np.array_equal(fed, splits.test.images)
+@pytest.mark.parametrize(("fraction", "low", "high"), [(0, 0, 0), (0.3, 5, 20), (1, 41, 41)])
+def test_the_configured_fraction_of_the_batches_is_augmented(
+    captchas: Split, fraction: float, low: int, high: int
+) -> None:
+    config = change(PLAIN, batch_size=5, augment_fraction=fraction)
+    originals = {image.tobytes() for image in captchas.images[:]}
+    batches = collect(captchas, config)
+    assert len(batches) == 41
+    augmented = sum(images[0].tobytes() not in originals for images, _ in batches)
+    assert low <= augmented <= high
 
 
-def test_the_plain_ones_are_a_few_of_all_in_any_order_and_not_varied(splits: Splits) -> None:
-    config = dataclasses.replace(STILL, batch_size=2, shift=4, shift_down=4, variation=1.0)
-    fed = [
-        image.tobytes()
-        for images in feed_plain(splits.train, SPEC, 2, list_rows(splits.train, config, 0))
-        for image in images.numpy()
-    ]
-    rows = [image.tobytes() for image in splits.train.images]
-    assert len(fed) == len(set(fed)) == 100
-    assert set(fed) < set(rows)
-    assert max(rows.index(image) for image in fed) > len(rows) / 2
+def test_plain_batches_are_the_start_of_the_epoch_without_augmentation(captchas: Split) -> None:
+    config = change(PLAIN, batch_size=2, augment_fraction=1.0, max_shift_x_px=4, max_shift_y_px=4)
+    batches = TrainingBatches(captchas, config)
+    batches.start_epoch(1)
+    plain = [images.numpy() for images in batches.iterate_plain()]
+    assert [len(images) for images in plain] == [2] * 50
+    assert plain[0].dtype == np.uint8
+    rows = sample_epoch(captchas, config, 1)[:100]
+    assert np.array_equal(np.concatenate(plain), captchas.images[rows])
+    assert rows.max() > 150
 
 
-def test_a_share_of_the_batches_is_varied(splits: Splits) -> None:
-    def count(share: float) -> int:
-        config = dataclasses.replace(STILL, batch_size=5, variation=share)
-        still = {image for image, _ in rows_of(splits.validation)}
-        batches = feed(splits.validation, config, 0)
-        return sum(images.numpy()[0].tobytes() not in still for images, _ in batches)
-
-    assert (count(0.0), count(1.0)) == (0, 40)
-    assert 8 < count(0.5) < 32
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(64, [64]), (65, [64]), (127, [64]), (128, [64, 64]), (63, [63]), (1, [1])]
+)
+def test_plain_batches_have_one_size(count: int, sizes: list[int]) -> None:
+    batches = TrainingBatches(numbered(count), PLAIN)
+    batches.start_epoch(0)
+    assert [len(images) for images in batches.iterate_plain()] == sizes
 
 
-def test_the_few_of_ones_own_are_fed_more_often() -> None:
-    images = np.arange(110, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
-    split = Split(images, np.zeros((110, 4), np.int32), (("current", 100), ("own", 10)))
-    fed = [image[0] for image, _ in read(feed(split, STILL, 0))]
-    assert [fed.count(number) for number in (0, 99, 100, 109)] == [1, 1, 3, 3]
-    assert count_steps(split, STILL) == 3
+def test_plain_batches_contain_the_hard_examples_of_the_epoch() -> None:
+    split = numbered(100, [7] * 10 + [3] * 90)
+    config = change(PLAIN, batch_size=10, hard_example_fraction=1.0)
+    batches = TrainingBatches(split, config)
+    batches.start_epoch(0, np.eye(10)[7])
+    plain = np.concatenate([images.numpy() for images in batches.iterate_plain()])
+    assert len(plain) == 100
+    assert plain.max() < 10
 
 
-@pytest.mark.parametrize("misread", [None, np.eye(SPEC.classes)[1]])
-def test_look_alikes_are_fed_once_however_much_they_are_misread(misread: ErrorRates | None) -> None:
-    images = np.arange(130, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 60, 160), "u1")
-    labels = np.array(
-        [[0, 0, 0, 1]] * 5 + [[2, 3, 4, 5]] * 95 + [[0, 1, 0, 1]] * 20 + [[6] * 4] * 10
-    )
-    origins = (("current", 100), ("look-alikes", 20), ("own", 10))
-    split = Split(images, labels.astype(np.int32), origins)
-    config = dataclasses.replace(STILL, focus=0.5)
-    fed = [image[0] for image, _ in read(feed(split, config, 0, misread))]
-    assert [fed.count(number) for number in range(100, 120)] == [1] * 20
-    focused = sum(fed.count(number) for number in range(5))
-    assert focused == 5 if misread is None else focused > 50
-    assert count_steps(split, STILL) == -(-len(fed) // 64)
-    # And the statistics are measured on the same.
-    rows = list_rows(split, config, 0, misread)
-    batches = feed_plain(split, SPEC, config.batch_size, rows)
-    plain = [image[0, 0] for images in batches for image in images.numpy()]
-    assert plain == fed[: len(plain)]
-    assert len(plain) == len(fed) // 64 * 64
+def test_an_epoch_that_was_not_started_has_no_plain_batches(captchas: Split) -> None:
+    assert list(TrainingBatches(captchas, PLAIN).iterate_plain()) == []
 
 
-def test_own_ones_are_a_quarter_but_not_repeated_for_ever() -> None:
-    assert count_repeats(own=1_000, drawn=30_000) == 10
-    assert count_repeats(own=100, drawn=30_000) == 20
-    assert count_repeats(own=50_000, drawn=30_000) == 1
-    assert count_repeats(own=0, drawn=100) == 1
-
-
-def test_own_ones_alone_make_a_pass_of_some_length() -> None:
-    assert count_repeats(own=100, drawn=0) == 20
-    assert count_repeats(own=5_000, drawn=0) == 4
-    assert count_repeats(own=50_000, drawn=0) == 1
+def test_evaluation_batches_are_the_split_in_its_order(captchas: Split) -> None:
+    dataset = build_evaluation_batches(captchas)
+    assert dataset.cardinality() == 3
+    batches = to_numpy(dataset)
+    assert EVALUATION_BATCH_SIZE == 100
+    assert [len(images) for images, _ in batches] == [100, 100, 5]
+    assert np.array_equal(join(batches), captchas.images[:])
+    one_hot = np.concatenate([labels for _, labels in batches])
+    assert one_hot.dtype == np.float32
+    assert np.array_equal(one_hot, np.eye(10)[captchas.labels])
