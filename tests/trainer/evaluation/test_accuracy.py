@@ -1,42 +1,143 @@
+"""Exact-match accuracy, its interval, character accuracy and confusions."""
+
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from shared.manifest import Accuracy, Confusion
 from shared.spec import CaptchaSpec
-from trainer.dataset import Split
-from trainer.evaluation import evaluate, wilson_interval
+from trainer.data.splits import Split
+from trainer.evaluation.accuracy import (
+    Evaluation,
+    compare,
+    evaluate,
+    list_symbols,
+    measure_accuracy,
+    wilson_interval,
+)
 
-SPEC = CaptchaSpec(charset="abc", length=2, width=20, height=16)
-
-
-def reads(predictions: np.ndarray):
-    """A recogniser that finds its answer in the first two pixels."""
-
-    def recognise(images: np.ndarray) -> np.ndarray:
-        return np.eye(3, dtype=np.float32)[images[:, 0, :2]]
-
-    images = np.zeros((len(predictions), 16, 20), np.uint8)
-    images[:, 0, :2] = predictions
-    return recognise, images
+SPEC = CaptchaSpec("abc", length=2, width=20, height=16)
+VARIABLE = CaptchaSpec("ab", length=4, min_length=1, width=20, height=16)
 
 
-def test_a_captcha_counts_only_if_every_character_is_right() -> None:
-    labels = np.array([[0, 1], [2, 2], [1, 0], [1, 1]], np.int32)
-    recognise, images = reads(np.array([[0, 1], [2, 1], [1, 0], [0, 0]]))
-    result = evaluate(recognise, Split(images, labels, (("a", 1), ("b", 3))), SPEC)
-    assert (result.correct, result.n, result.accuracy) == (2, 4, 0.5)
-    assert result.by_origin == {"a": (1, 1), "b": (1, 3)}
-    assert result.character_accuracy == 5 / 8
+def one_hot(predictions: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return probabilities (N, length, 3) of 1 for these classes."""
+    return np.eye(3, dtype=np.float32)[np.array(predictions)]
+
+
+def split_of(labels: npt.ArrayLike, *subsets: tuple[str, int], spec: CaptchaSpec = SPEC) -> Split:
+    classes = np.array(labels, np.int32)
+    return Split(spec, np.zeros((len(classes), 16, 20), np.uint8), classes, subsets)
+
+
+def confusion(truth: str, predicted: str, count: int) -> Confusion:
+    return Confusion(truth=truth, predicted=predicted, count=count)
+
+
+def test_a_captcha_is_correct_only_if_every_character_is() -> None:
+    split = split_of([[0, 1], [2, 2], [1, 0], [1, 1]], ("current", 1), ("classic", 3))
+    result = compare(one_hot([[0, 1], [2, 1], [1, 0], [0, 0]]), split)
+    assert result.spec == SPEC
+    assert result.is_correct.tolist() == [True, False, True, False]
+    assert result.predictions.tolist() == [[0, 1], [2, 1], [1, 0], [0, 0]]
+    assert (result.accuracy.accuracy, result.accuracy.n) == (0.5, 4)
+    assert result.accuracy.accuracy_interval_95 == wilson_interval(2, 4)
+    assert result.by_subset == {
+        "current": Accuracy(accuracy=1.0, accuracy_interval_95=wilson_interval(1, 1), n=1),
+        "classic": Accuracy(accuracy=1 / 3, accuracy_interval_95=wilson_interval(1, 3), n=3),
+    }
     assert result.confusions.tolist() == [[2, 0, 0], [2, 2, 0], [0, 1, 1]]
-    assert result.most_confused(SPEC, 5) == [("b", "a", 2), ("c", "b", 1)]
+    assert result.confusions.dtype == np.int64
+    assert result.characters == 8
+    assert result.character_accuracy == 5 / 8
+    assert result.most_confused == [confusion("b", "a", 2), confusion("c", "b", 1)]
 
 
-def test_more_captchas_than_a_batch_are_all_counted() -> None:
-    labels = np.random.default_rng(0).integers(3, size=(1_203, 2)).astype(np.int32)
-    recognise, images = reads(labels)
-    result = evaluate(recognise, Split(images, labels), SPEC)
-    assert (result.n, result.correct) == (1_203, 1_203)
+def test_positions_after_the_end_of_label_and_prediction_do_not_count() -> None:
+    split = split_of([[0, 2, 2, 2], [1, 1, 2, 2]], ("image folder", 2), spec=VARIABLE)  # a, bb
+    result = compare(one_hot([[1, 2, 2, 2], [1, 0, 2, 2]]), split)  # b, ba
+    assert result.is_correct.tolist() == [False, False]
+    assert result.characters == 3
+    assert result.character_accuracy == 1 / 3
+    assert result.by_subset["image folder"].n == 2
+    assert result.by_subset["image folder"].accuracy == 0.0
+    assert result.most_confused == [confusion("b", "a", 1), confusion("a", "b", 1)]
+
+
+def test_a_missing_or_additional_character_is_a_confusion_with_the_end() -> None:
+    split = split_of([[0, 2, 2, 2], [1, 1, 2, 2], [0, 0, 2, 2]], spec=VARIABLE)  # a, bb, aa
+    predictions = one_hot([[0, 0, 2, 2], [1, 1, 2, 2], [0, 0, 0, 2]])  # aa, bb, aaa
+    result = compare(predictions, split)
+    assert result.characters == 7
+    assert result.character_accuracy == 5 / 7
+    assert result.most_confused == [confusion("∅", "a", 2)]
+
+
+def test_predictions_are_the_most_likely_valid_texts() -> None:
+    probabilities = np.full((1, 4, 3), 0.01, np.float32)
+    probabilities[0, :, 2] = 0.9  # the empty text is not allowed
+    probabilities[0, 0, 1] = 0.05
+    result = compare(probabilities, split_of([[1, 2, 2, 2]], spec=VARIABLE))
+    assert result.predictions.tolist() == [[1, 2, 2, 2]]
+    assert result.accuracy.accuracy == 1.0
+
+
+def test_the_five_most_frequent_confusions_are_listed_in_order() -> None:
+    confusions = np.array([[90, 4, 1], [6, 80, 2], [5, 3, 70]])
+    result = Evaluation(SPEC, np.ones(1, bool), np.zeros((1, 2), np.intp), confusions, {})
+    assert result.most_confused == [
+        confusion("b", "a", 6),
+        confusion("c", "a", 5),
+        confusion("a", "b", 4),
+        confusion("c", "b", 3),
+        confusion("b", "c", 2),
+    ]
+    assert confusions.tolist() == [[90, 4, 1], [6, 80, 2], [5, 3, 70]]
+
+
+def test_without_errors_there_are_no_confusions() -> None:
+    result = compare(one_hot([[0, 1]]), split_of([[0, 1]]))
+    assert result.most_confused == []
+    assert result.character_accuracy == 1.0
+
+
+def test_symbols_are_the_characters_and_the_end_of_a_varying_length() -> None:
+    assert list_symbols(SPEC) == ["a", "b", "c"]
+    assert list_symbols(VARIABLE) == ["a", "b", "∅"]
+
+
+class Recogniser:
+    """Predicts the classes in the first pixels of an image, and records the sizes of batches."""
+
+    def __init__(self) -> None:
+        self.batch_sizes: list[int] = []
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self.batch_sizes.append(len(images))
+        return one_hot(images[:, 0, :2])
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"), [(1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])]
+)
+def test_a_split_is_predicted_in_batches_of_100(count: int, batches: list[int]) -> None:
+    labels = np.random.default_rng(0).integers(3, size=(count, 2)).astype(np.int32)
+    images = np.zeros((count, 16, 20), np.uint8)
+    images[:, 0, :2] = labels
+    images[-1, 0, 0] = (labels[-1, 0] + 1) % 3
+    recogniser = Recogniser()
+    result = evaluate(recogniser, Split(SPEC, images, labels, (("current", count),)))
+    assert recogniser.batch_sizes == batches
+    assert result.is_correct.tolist() == [True] * (count - 1) + [False]
+    assert result.by_subset["current"].n == count
+
+
+def test_an_accuracy_is_the_fraction_with_its_interval() -> None:
+    assert measure_accuracy(np.array([True, False, True, True])) == Accuracy(
+        accuracy=0.75, accuracy_interval_95=wilson_interval(3, 4), n=4
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,28 +150,29 @@ def test_more_captchas_than_a_batch_are_all_counted() -> None:
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_the_interval_is_wilsons(successes: int, n: int, low: float, high: float) -> None:
+def test_the_interval_equals_published_values(
+    successes: int, n: int, low: float, high: float
+) -> None:
     assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_the_interval_of_a_perfect_score_ends_at_one() -> None:
-    low, high = wilson_interval(2_000, 2_000)
-    assert high == 1.0
-    assert 0.998 < low < 0.9982
+def test_the_interval_is_exact_for_one_half() -> None:
+    # At 1/2 the half-width is z / (2 * sqrt(n + z * z)).
+    z = 1.959964
+    half = z / (2 * np.sqrt(100 + z * z))
+    assert wilson_interval(50, 100) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-12)
+    half = 2.5 / (2 * np.sqrt(100 + 2.5 * 2.5))
+    assert wilson_interval(50, 100, z=2.5) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-12)
 
 
-def test_nothing_read_where_nothing_is_says_nothing_about_characters() -> None:
-    spec = CaptchaSpec(charset="ab", length=4, min_length=1, width=20, height=16)
-    labels = np.array([[0, 2, 2, 2], [1, 1, 2, 2]], np.int32)  # "a", "bb"
-    images = np.zeros((2, 16, 20), np.uint8)
-    images[1] = 1
-
-    def recognise(images: np.ndarray) -> np.ndarray:
-        rows = np.array([[1, 2, 2, 2], [1, 0, 2, 2]])  # "b", "ba"
-        return np.eye(3, dtype=np.float32)[rows[images[:, 0, 0]]]
-
-    result = evaluate(recognise, Split(images, labels, (("own", 2),)), spec)
-    assert (result.correct, result.characters) == (0, 3)
-    assert result.character_accuracy == 1 / 3
-    assert result.by_origin == {"own": (0, 2)}
-    assert result.most_confused(spec, 5) == [("b", "a", 1), ("a", "b", 1)]
+@pytest.mark.parametrize("n", [1, 7, 20, 100, 2_000, 10_000])
+def test_the_interval_stays_within_0_and_1(n: int) -> None:
+    z_squared = 1.959964**2
+    low, high = wilson_interval(0, n)
+    assert low == pytest.approx(0.0, abs=1e-12)
+    assert low >= 0.0
+    assert high == pytest.approx(z_squared / (n + z_squared))
+    low, high = wilson_interval(n, n)
+    assert low == pytest.approx(n / (n + z_squared))
+    assert high == pytest.approx(1.0, abs=1e-12)
+    assert high <= 1.0
