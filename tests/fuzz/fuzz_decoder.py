@@ -1,8 +1,9 @@
-"""Throws mutated pictures at the decoder: `python -m tests.fuzz.fuzz_decoder SECONDS FOLDER`.
+"""Fuzzer of the image decoder: `python -m tests.fuzz.fuzz_decoder SECONDS FOLDER`.
 
-Anything but pixels of the spec's shape or an ImageError, within a second, ends the run with exit
-code 77 and leaves the input in FOLDER, where `python -m tests.fuzz.fuzz_decoder 0 FOLDER INPUT`
-tries it again. What else is given goes to libFuzzer. It needs its own process, which it ends.
+The decoder must return pixels in the shape of the spec or raise ImageError, within a second. Any
+other result ends the run with exit code 77 and writes the input to FOLDER;
+`python -m tests.fuzz.fuzz_decoder 0 FOLDER INPUT` runs that input again. Further arguments are
+passed to libFuzzer. The fuzzer ends its process, so it cannot run inside pytest.
 """
 
 from __future__ import annotations
@@ -15,25 +16,26 @@ from pathlib import Path
 
 import atheris
 
-# Only what is imported here tells which lines an input reached, which is what steers the changes.
+# Mutations are guided by the coverage of the modules that are imported here.
 with atheris.instrument_imports(include=["shared", "PIL"]):
     from PIL import Image
 
     from shared.images import ImageError, decode_image
 
-    Image.init()  # imports the readers of all formats
+    Image.init()  # imports the plugins of all formats
 from shared.spec import CaptchaSpec
-from tests.fuzz.seeds import MAX_BYTES, seeds
-from tests.shared.pictures import PNG_SIGNATURE
+from tests.fuzz.seed_images import MAX_BYTES, encode_seed_images
+from tests.shared.encoded_images import PNG_SIGNATURE
 
 SPEC = CaptchaSpec()
-MAX_S = 1.0  # of processor time: a busy machine must not look like a slow input
+MAX_CPU_S = 1.0  # CPU time, so that a busy machine does not make an input look slow
+REPORT_EVERY = 10_000
 outcomes: Counter[str] = Counter()
 
 
-def try_one(data: bytes) -> None:
-    """Raises what libFuzzer reports as a finding."""
-    began = time.process_time()
+def fuzz_one(data: bytes) -> None:
+    """Decode an input. libFuzzer reports every exception except ImageError."""
+    started = time.process_time()
     try:
         image = decode_image(data, SPEC)
     except ImageError as error:
@@ -42,20 +44,23 @@ def try_one(data: bytes) -> None:
         outcomes["pixels"] += 1
         assert image.dtype == "uint8", image.dtype
         assert image.shape == (SPEC.height, SPEC.width), image.shape
-    took = time.process_time() - began
-    assert took < MAX_S, f"took {took:.2f} s"
-    if outcomes.total() % 10_000 == 0:
+    cpu_s = time.process_time() - started
+    assert cpu_s < MAX_CPU_S, f"decoding took {cpu_s:.2f} s"
+    if outcomes.total() % REPORT_EVERY == 0:
         print(dict(outcomes), flush=True)
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Some bytes changed; in most PNGs with checksums that fit again, else few get past them."""
+    """Change some bytes, and correct the checksums of three PNGs in four.
+
+    Most mutated PNGs would otherwise be rejected for their checksums.
+    """
     data = atheris.Mutate(data, max_size)
-    return with_right_crcs(data) if seed % 4 else data
+    return correct_checksums(data) if seed % 4 else data
 
 
-def with_right_crcs(data: bytes) -> bytes:
-    """The PNG with the CRC of each chunk computed again; anything else as it is."""
+def correct_checksums(data: bytes) -> bytes:
+    """Return a PNG with the correct CRC-32 in each chunk; return other data unchanged."""
     if not data.startswith(PNG_SIGNATURE):
         return data
     out = bytearray(data)
@@ -70,23 +75,24 @@ def with_right_crcs(data: bytes) -> bytes:
 
 
 def main() -> None:
-    seconds, folder, *more = sys.argv[1:]
+    """Write the seed images to the corpus and run libFuzzer."""
+    seconds, folder, *extra = sys.argv[1:]
     corpus = Path(folder, "corpus")
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds()):
-        assert len(data) <= MAX_BYTES, f"libFuzzer would cut seed {number} off"
+    for number, data in enumerate(encode_seed_images()):
+        assert len(data) <= MAX_BYTES, f"libFuzzer would truncate seed image {number}"
         (corpus / f"seed{number:02}").write_bytes(data)
     options = [
         f"-max_total_time={seconds}",
         f"-max_len={MAX_BYTES}",
-        "-timeout=20",  # for what never returns; MAX_S finds what is merely slow
+        "-timeout=20",  # for a decoder that never returns; MAX_CPU_S finds a slow one
         "-rss_limit_mb=2048",
         f"-artifact_prefix={folder}/",
         "-print_final_stats=1",
     ]
-    retried = any(not option.startswith("-") for option in more)
-    places = [] if retried else [str(corpus)]
-    atheris.Setup([sys.argv[0], *options, *more, *places], try_one, custom_mutator=mutate)
+    has_input = any(not argument.startswith("-") for argument in extra)
+    inputs = [] if has_input else [str(corpus)]
+    atheris.Setup([sys.argv[0], *options, *extra, *inputs], fuzz_one, custom_mutator=mutate)
     atheris.Fuzz()
 
 
