@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def fit(
     training_log = TrainingLog(config, batches.steps_per_epoch, stream)
     sampling = EpochSampling(config, batches, character_accuracy, training_log)
     rate_callbacks = _build_rate_callbacks(config, variables, training_log, steps)
-    stopping = Stopping(config, training_log)
+    stopping = Stopping(config, training_log, model.get_weights())
     callbacks = [
         training_log,
         sampling,

@@ -22,20 +22,17 @@ class Stopping(ResumableCallback):
 
     state_name = "stopping"
 
-    def __init__(self, config: TrainingConfig, training_log: TrainingLog) -> None:
+    def __init__(
+        self, config: TrainingConfig, training_log: TrainingLog, initial_weights: Arrays
+    ) -> None:
         super().__init__()
         self._config, self._log = config, training_log
-        self.best_weights: Arrays = []
+        self.best_weights = initial_weights  # kept if the loss is never finite
         self.best_accuracy = -1.0
         self.best_epoch = 0.0
         """Completed epochs at the best validation; a fraction if the last one was cut off."""
         self._improved_epoch = 0.0
         """The first of the equally accurate best epochs; patience counts from it."""
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Keep the initial weights, in case the loss is never finite."""
-        if not self.best_weights:
-            self.best_weights = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Compare the epoch with the best one and decide whether to stop."""

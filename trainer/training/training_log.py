@@ -76,8 +76,8 @@ class TrainingLog(ResumableCallback):
     def __init__(self, config: TrainingConfig, steps_per_epoch: int, stream: TextIO) -> None:
         super().__init__()
         self.history = TrainingHistory(steps_per_epoch)
-        self.window_loss = math.nan
-        """Mean loss since the previous call, a few steps ago."""
+        self.window_loss = 0.0
+        """Mean loss since the previous call, a few steps ago; 0 before the first."""
         self._config, self._stream = config, stream
         self._epoch = self._steps_in_epoch = 0
         self._started = time.monotonic()

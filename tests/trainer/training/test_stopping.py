@@ -21,8 +21,8 @@ class Training:
     def __init__(self, **settings: object) -> None:
         self.log, self.model = FakeLog(), FakeModel([np.array(0.0)])
         config = TrainingConfig(**({"epochs": 5} | settings))  # type: ignore[arg-type]
-        self.stopping: Stopping = attach(Stopping(config, self.log), self.model)  # type: ignore[arg-type]
-        self.stopping.on_train_begin()
+        stopping = Stopping(config, self.log, self.model.get_weights())  # type: ignore[arg-type]
+        self.stopping: Stopping = attach(stopping, self.model)
 
     def validate(self, *accuracies: float, loss: float = 1.0) -> None:
         for accuracy in accuracies:
@@ -124,7 +124,7 @@ def test_a_raised_time_limit_withdraws_the_stop_reason() -> None:
     training = Training(max_minutes=1)
     training.validate(0.5)
     assert training.log.history.is_out_of_time
-    more = Stopping(TrainingConfig(max_minutes=1.1), training.log)  # type: ignore[arg-type]
+    more = Stopping(TrainingConfig(max_minutes=1.1), training.log, [])  # type: ignore[arg-type]
     more.update_stop_reason(1)
     assert training.log.history.stop_reason == ""
     assert not training.log.history.is_out_of_time
@@ -147,7 +147,6 @@ def test_the_best_epoch_survives_a_checkpoint() -> None:
     after.stopping.set_state(state)
     after.stopping.set_arrays(before.stopping.get_arrays())
     after.log.epochs_done = 3
-    after.stopping.on_train_begin()
     assert after.best_weights == 2
     after.validate(0.65)
     assert (after.best_weights, after.stopping.best_epoch) == (2, 2)
