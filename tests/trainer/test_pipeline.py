@@ -1,261 +1,494 @@
-"""What the job does around a training: shares, space, and one process at a time."""
+"""The pipeline around a training: data, locks, space, the quality gate and publishing."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 import shutil
 import string
-from collections.abc import Callable
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
-from generator_service.drawing import list_pngs
-from shared.artifacts import list_versions, verify
+from generator_service.dataset_batches import render_png_batch
+from shared.artifacts import list_versions, publish, verify
 from shared.labels import decode
+from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
-from trainer import job, resources
-from trainer.client import GeneratorClient, Source
+from tests.shared.sample_manifest import sample_draft, sample_metrics
+from tests.trainer.conftest import change
+from trainer import pipeline
 from trainer.config import TrainingConfig
-from trainer.dataset import Split, Splits
-from trainer.fitting import Loop
-from trainer.folder import Folder, read_folder
-from trainer.gate import GateError
-from trainer.job import (
-    check_size,
-    claim,
-    describe,
-    find_captchas,
-    gather_splits,
+from trainer.data.dataset_requests import CaptchaSource, list_requests
+from trainer.data.generator_client import GeneratorClient
+from trainer.data.image_folder import read_image_folder
+from trainer.data.splits import IMAGE_FOLDER, Split, Splits
+from trainer.errors import (
+    DiskSpaceError,
+    GeneratorError,
+    QualityGateError,
+    RunLockedError,
+    TrainingError,
+)
+from trainer.fingerprints import Fingerprints, compute_fingerprints
+from trainer.pipeline import (
+    Workspace,
+    check_folder_size,
+    fetch_splits,
+    find_data,
+    find_published,
+    lock_run,
     run,
-)  # fmt: skip
-from trainer.resources import SpaceError
-from trainer.shares import list_shares
+)
+
+FOLDER_SPEC = CaptchaSpec("abc", 3, 80, 40, min_length=2)
+# A training on an image folder alone. Its model cannot pass the quality gate.
+ALONE = change(TINY, captchas=0, min_accuracy=1.0)
+OFFLINE = httpx.MockTransport(lambda request: httpx.Response(404, text=str(request.url)))
 
 
-def gather(
-    config: TrainingConfig, client: GeneratorClient, source: Source, own: Folder | None = None
-) -> Splits:
-    return gather_splits(config, client, list(list_shares(config, source)), source.spec, own)
-
-
-def test_look_alikes_are_labelled_as_characters_of_the_whole_charset(
-    tmp_path: Path, generator: httpx.Client, source: Source
-) -> None:
-    config = dataclasses.replace(TINY, look_alikes="17", look_alike_captchas=40)
-    train = gather(config, GeneratorClient(generator, tmp_path), source).train
-    assert train.origins == (("current", 151), ("classic", 150), ("look-alikes", 40))
-    assert set(train.labels[-40:].ravel()) == {1, 7}
-    assert set(train.labels[:-40].ravel()) == set(range(10))
-
-
-def test_look_alikes_that_no_captcha_holds_are_told(
-    tmp_path: Path, generator: httpx.Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    client = GeneratorClient(generator, tmp_path)
-    config = dataclasses.replace(TINY, look_alikes="0O,17", look_alike_captchas=40)
-    find_captchas(config, client, 10)
-    assert not caplog.text
-    find_captchas(dataclasses.replace(config, look_alikes="0O,Il"), client, 10)
-    assert "no set of the look-alikes 0O,Il is in '0123456789': none are added" in caplog.text
-
-
-def test_splits_hold_every_share_with_its_origin(
-    tmp_path: Path, generator: httpx.Client, source: Source
-) -> None:
-    client = GeneratorClient(generator, tmp_path)
-    splits = gather(TINY, client, source)
-    assert splits.train.origins == (("current", 151), ("classic", 150))
-    assert splits.test.origins == (("current", 51), ("classic", 50))
-    images = np.concatenate([splits.train.images, splits.validation.images, splits.test.images])
-    assert len({image.tobytes() for image in images}) == 502
-
-
-def test_a_training_runs_once_at_a_time(tmp_path: Path) -> None:
-    with (
-        claim(tmp_path / "run"),
-        pytest.raises(GateError, match="running already"),
-        claim(tmp_path / "run"),
-    ):
-        pass
-    with claim(tmp_path / "run"):
-        pass
-
-
-def test_runs_have_names_that_people_recognise() -> None:
-    assert describe(SPEC) == "4of10-160x60"
-    letters = CaptchaSpec(string.ascii_letters, 6, 200, 80, min_length=4)
-    assert describe(letters) == "4to6of52-200x80"
-
-
-OWN = CaptchaSpec("abc", 3, 80, 40, min_length=2)
+def write_images(directory: Path, spec: CaptchaSpec, seed: int, count: int) -> Path:
+    directory.mkdir()
+    for index, (text, png) in enumerate(render_png_batch(spec, (), seed, 0, count)):
+        (directory / f"{text}_{index}.png").write_bytes(png)
+    return directory
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("own")
-    for index, (text, png) in enumerate(list_pngs(OWN, (), 1, 0, 300)):
-        (path / f"{text}_{index}.png").write_bytes(png)
-    return path
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 300 images of FOLDER_SPEC."""
+    return write_images(tmp_path_factory.mktemp("images") / "own", FOLDER_SPEC, 1, 300)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Runs the pipeline without a generator in a directory of its own."""
+
+    directory: Path
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.directory / "models", self.directory / "runs")
+
+    @property
+    def versions(self) -> list[int]:
+        return list_versions(self.workspace.models)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        return sorted(path.name for path in self.workspace.runs.rglob("epoch-*"))
+
+    def run(self, config: TrainingConfig, image_folder: Path | None) -> None:
+        http = httpx.Client(base_url="http://generator", transport=OFFLINE)
+        client = GeneratorClient(http, self.directory / "data")
+        run(config, image_folder, self.workspace, client, 0.0)
 
 
 @pytest.fixture
-def train_alone(tmp_path: Path) -> Callable[[TrainingConfig], None]:
-    """Runs the job on a folder alone, where no generator would answer."""
-    nobody = GeneratorClient(httpx.Client(base_url="http://127.0.0.1:9"), tmp_path)
-    return lambda config: run(config, tmp_path / "models", tmp_path / "data", nobody, 0.0)
+def trainer(tmp_path: Path) -> Trainer:
+    return Trainer(tmp_path)
 
 
-def test_a_folder_alone_says_what_a_captcha_is_and_is_trained_on(
-    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
+@pytest.fixture(scope="module")
+def rejected(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> Path:
+    """Return the directory of a trainer whose model has failed the quality gate."""
+    directory = tmp_path_factory.mktemp("rejected")
+    with pytest.raises(QualityGateError, match=r"captchas below the required 100\.00%$"):
+        Trainer(directory).run(ALONE, image_folder)
+    return directory
+
+
+@pytest.fixture
+def resuming(tmp_path: Path, rejected: Path) -> Trainer:
+    """Return a trainer that resumes after the last epoch, so that it publishes in seconds."""
+    return Trainer(Path(shutil.copytree(rejected, tmp_path / "resuming")))
+
+
+def fake_version(models: Path, training_fingerprint: str, accuracy: float = 0.99) -> int:
+    """Publish a version without a training and return its number."""
+    source = models.parent / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    (source / "saved_model.pb").write_bytes(b"model")
+    metrics = sample_metrics(accuracy=accuracy)
+    draft = sample_draft(training_fingerprint=training_fingerprint, metrics=metrics)
+    return publish(source, models, draft)
+
+
+def fingerprints_of(config: TrainingConfig, image_folder: Path) -> Fingerprints:
+    """Return the fingerprints of a training on an image folder alone."""
+    folder = read_image_folder(image_folder, None)
+    spec = folder.spec.fingerprint
+    data = {"spec": spec, "renderer": "", "image_folder": folder.fingerprint}
+    return compute_fingerprints(config, data)
+
+
+def fetch(config: TrainingConfig, client: GeneratorClient, source: CaptchaSource) -> Splits:
+    return fetch_splits(client, list(list_requests(config, source)), source.spec, None)
+
+
+# Data
+
+
+def test_every_split_has_the_requested_subsets_and_no_captcha_is_in_two(
+    tmp_path: Path,
+    generator: httpx.Client,
+    source: CaptchaSource,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    train_alone(config)
-    manifest = verify(tmp_path / "models" / "1")
-    assert manifest.captcha_spec == OWN
-    assert list(manifest.metrics["by_origin"]) == ["own"]
-    assert 10 < manifest.metrics["n"] < 60
-
-    # The same folder elsewhere is nothing new; one more captcha is.
-    moved = shutil.copytree(folder, tmp_path / "moved")
-    again = dataclasses.replace(config, folder=str(moved))
-    train_alone(again)
-    assert list_versions(tmp_path / "models") == [1]
-    Image.new("L", (80, 40)).save(moved / "abc_new.png")
-    train_alone(again)
-    assert list_versions(tmp_path / "models") == [1, 2]
-    # What is set now is to answer, though an older version was trained from it.
-    train_alone(config)
-    assert list_versions(tmp_path / "models") == [1, 2, 3]
+    splits = fetch(TINY, GeneratorClient(generator, tmp_path), source)
+    assert splits.train.subsets == (("current", 151), ("classic", 150))
+    assert splits.validation.subsets == (("current", 50), ("classic", 50))
+    assert splits.test.subsets == (("current", 51), ("classic", 50))
+    parts = [splits.train, splits.validation, splits.test]
+    images = np.concatenate([part.images[:] for part in parts])
+    assert len({image.tobytes() for image in images}) == 502
+    shown = capsys.readouterr().err
+    assert "train captchas: 301 of 301 (" in shown
+    assert "validation captchas: 100 of 100 (" in shown
+    assert "test captchas: 101 of 101 (" in shown
 
 
-def test_a_folder_is_mixed_in_as_an_origin_of_its_own(
-    tmp_path: Path, generator: httpx.Client, source: Source
+def test_confusable_captchas_are_labelled_as_characters_of_the_whole_charset(
+    tmp_path: Path, generator: httpx.Client, source: CaptchaSource
 ) -> None:
-    folder = tmp_path / "own"
-    folder.mkdir()
-    for index, (text, png) in enumerate(list_pngs(SPEC, (), 9_999, 0, 200)):
-        (folder / f"{text}_{index}.png").write_bytes(png)
-    config = dataclasses.replace(TINY, folder=str(folder))
+    config = change(TINY, confusable_sets=("17",), confusable_captchas=40)
+    train = fetch(config, GeneratorClient(generator, tmp_path), source).train
+    assert train.subsets == (("current", 151), ("classic", 150), ("confusable", 40))
+    assert set(train.labels[-40:].ravel().tolist()) == {1, 7}
+    assert set(train.labels[:-40].ravel().tolist()) == set(range(10))
+
+
+def test_confusable_sets_outside_the_charset_are_a_warning(
+    tmp_path: Path,
+    generator: httpx.Client,
+    source: CaptchaSource,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     client = GeneratorClient(generator, tmp_path)
-    found, own = find_captchas(config, client, 5.0)
+    config = change(TINY, confusable_sets=("0O", "17"), confusable_captchas=40)
+    assert find_data(config, None, client, 10) == (source, None)
+    find_data(change(TINY, confusable_sets=("0O", "Il")), None, client, 10)
+    assert not caplog.messages
+    find_data(change(config, confusable_sets=("0O", "Il")), None, client, 10)
+    assert caplog.messages == [
+        "no confusable set (0O, Il) is in the charset '0123456789': none is added"
+    ]
+
+
+def test_an_image_folder_is_a_subset_of_every_split(
+    tmp_path: Path, generator: httpx.Client, source: CaptchaSource
+) -> None:
+    images = write_images(tmp_path / "own", SPEC, 9_999, 200)
+    client = GeneratorClient(generator, tmp_path / "data")
+    found, folder = find_data(TINY, images, client, 10)
     assert found == source
-    splits = gather(config, client, source, own)
-    assert [name for name, _ in splits.train.origins] == ["current", "classic", "own"]
-    assert own is not None
+    assert folder is not None
+    splits = fetch_splits(client, list(list_requests(TINY, source)), source.spec, folder)
+    assert [name for name, _ in splits.train.subsets] == ["current", "classic", IMAGE_FOLDER]
     counts = {}
-    for name, rows in own.split().items():
+    for name, rows in folder.split().items():
         split: Split = getattr(splits, name)
-        mine = split.rows_of("own")
-        counts[name] = len(mine)
-        texts = decode(split.labels[mine.start : mine.stop], SPEC)
-        images = [image.tobytes() for image in split.images[mine.start : mine.stop]]
-        expected = [(own.images[row].tobytes(), own.texts[row]) for row in rows]
-        assert list(zip(images, texts, strict=True)) == expected
+        own = split.rows_of(IMAGE_FOLDER)
+        counts[name] = len(own)
+        assert np.array_equal(split.images[own.start : own.stop], folder.images[rows])
+        texts = decode(split.labels[own.start : own.stop], SPEC)
+        assert texts == [folder.texts[row] for row in rows]
     assert sum(counts.values()) == 200
     assert counts["train"] > 130
 
 
-def test_a_gate_that_was_raised_does_not_train_the_same_again(
-    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
+def test_an_image_folder_alone_is_the_source(
+    image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    train_alone(config)
-    raised = dataclasses.replace(config, min_accuracy=1.0)
-    with pytest.raises(GateError, match=r"version 1 came out of exactly these settings: .* less"):
-        train_alone(raised)
-    assert not list((tmp_path / "data").rglob("pass-*"))
+    client = GeneratorClient(httpx.Client(transport=OFFLINE), tmp_path)
+    with caplog.at_level(logging.INFO):
+        source, folder = find_data(ALONE, image_folder, client, 0)
+    assert folder is not None
+    assert source == CaptchaSource(FOLDER_SPEC, {"image_folder": folder.fingerprint}, "")
+    assert caplog.messages == ["300 images of 80x40 pixels, 2 to 3 characters of 'abc'"]
 
 
-def test_passes_are_kept_until_what_came_of_them_is_safe(
+def test_a_training_without_captchas_and_without_images_is_an_error(trainer: Trainer) -> None:
+    message = r"^captchas is 0 and there is no image folder: nothing to train on$"
+    with pytest.raises(TrainingError, match=message):
+        trainer.run(ALONE, None)
+    assert list(trainer.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_few_images_for_the_evaluation_are_a_warning(
+    image_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    is_small: bool,
+) -> None:
+    folder = read_image_folder(image_folder, None)
+    counts = {name: len(rows) for name, rows in folder.split().items()}
+    needed = min(counts.values()) + is_small
+    monkeypatch.setattr(pipeline, "MIN_EVALUATED", needed)
+    check_folder_size(folder, TINY)
+    message = (
+        f"the image folder has {counts['validation']} validation images and {counts['test']} test"
+        f" images; with fewer than {needed}, the measured accuracy is imprecise"
+    )
+    assert caplog.messages == ([message] if is_small else [])
+
+
+def test_a_target_accuracy_needs_enough_validation_images_of_a_folder_alone(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = read_image_folder(image_folder, None)
+    count = len(folder.split()["validation"])
+    config = change(ALONE, target_accuracy=0.9)
+    message = f"^target_accuracy needs 5000 validation images; the image folder has {count}$"
+    with pytest.raises(TrainingError, match=message):
+        check_folder_size(folder, config)
+    check_folder_size(folder, change(config, target_accuracy=0))
+    check_folder_size(folder, change(TINY, target_accuracy=0.9, validation_captchas=5_000))
+    monkeypatch.setattr(pipeline, "MIN_TARGET_EVALUATED", count)
+    check_folder_size(folder, config)
+
+
+def test_the_size_of_an_image_folder_is_checked_before_the_training(
+    trainer: Trainer, image_folder: Path
+) -> None:
+    with pytest.raises(TrainingError, match="target_accuracy needs 5000 validation images"):
+        trainer.run(change(ALONE, target_accuracy=0.9), image_folder)
+    assert list(trainer.directory.iterdir()) == []
+
+
+# Locks, space and published versions
+
+
+def test_a_training_is_run_by_one_process_at_a_time(tmp_path: Path) -> None:
+    directory = tmp_path / "runs" / "run"
+    with lock_run(directory) as locked:
+        assert locked == directory
+        assert directory.is_dir()
+        message = r"^a training with these settings is already running$"
+        with pytest.raises(RunLockedError, match=message), lock_run(directory):
+            pass
+        with lock_run(tmp_path / "runs" / "other"):
+            pass
+    with lock_run(directory):
+        pass
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.mark.parametrize(
+    ("spare_bytes", "error", "message"),
+    [
+        (-1, DiskSpaceError, r"/runs/\S+ has 205 MB free, and this training needs 205 MB$"),
+        (0, GeneratorError, "rejects the request: 404"),  # captchas are requested
+    ],
+)
+def test_too_little_disk_space_is_an_error_before_captchas_are_requested(
     tmp_path: Path,
-    folder: Path,
-    train_alone: Callable[[TrainingConfig], None],
+    monkeypatch: pytest.MonkeyPatch,
+    spare_bytes: int,
+    error: type[Exception],
+    message: str,
+) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        body = {
+            "spec": SPEC.to_dict(),
+            "fingerprint": SPEC.fingerprint,
+            "renderer": {},
+            "renderer_fingerprint": "0123456789abcdef",
+        }
+        return httpx.Response(404 if request.url.path == "/dataset" else 200, json=body)
+
+    http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(respond))
+    client = GeneratorClient(http, tmp_path / "data")
+    source = client.wait_ready(0)
+    free = 200_000_000 + sum(map(client.count_missing_bytes, list_requests(TINY, source)))
+    usage = Usage(2 * free, free, free + spare_bytes)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    workspace = Workspace(tmp_path / "models", tmp_path / "runs")
+    with pytest.raises(error, match=message):
+        run(TINY, None, workspace, client, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (SPEC, "4of10-160x60"),
+        (CaptchaSpec(string.ascii_letters, 6, 200, 80, min_length=4), "4to6of52-200x80"),
+    ],
+)
+def test_a_spec_is_described_by_length_charset_and_size(spec: CaptchaSpec, name: str) -> None:
+    assert pipeline._describe_spec(spec) == name
+
+
+def test_without_versions_nothing_is_found(tmp_path: Path) -> None:
+    assert find_published(tmp_path / "models", "a", 0.5) is None
+
+
+def test_the_latest_version_is_found_if_it_was_trained_with_the_same_settings(
+    tmp_path: Path,
+) -> None:
+    models = tmp_path / "models"
+    fake_version(models, "a")
+    assert find_published(models, "a", 0.5) == 1
+    fake_version(models, "b")
+    assert find_published(models, "b", 0.5) == 2
+    # The settings were changed back: the older version is not the active one.
+    assert find_published(models, "a", 0.5) is None
+
+
+def test_a_damaged_version_is_ignored_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = tmp_path / "models"
+    fake_version(models, "a")
+    fake_version(models, "b")
+    (models / "2" / "saved_model.pb").write_bytes(b"")
+    assert find_published(models, "a", 0.5) == 1
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("version 2 is ignored: saved_model.pb has 0 bytes")
+
+
+def test_a_version_that_fails_the_quality_gate_is_not_trained_again(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    fake_version(models, "a", accuracy=0.9)
+    assert find_published(models, "a", 0.9) == 1
+    message = r"^version 1 was trained with these settings: .* below the required 95\.00%$"
+    with pytest.raises(QualityGateError, match=message):
+        find_published(models, "a", 0.95)
+
+
+def test_a_published_training_is_not_repeated(
+    trainer: Trainer, image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = change(ALONE, min_accuracy=0.5)
+    fingerprints = fingerprints_of(config, image_folder)
+    fake_version(trainer.workspace.models, fingerprints.training)
+    moved = Path(shutil.copytree(image_folder, tmp_path / "moved"))
+    with caplog.at_level(logging.INFO):
+        trainer.run(config, moved)
+    assert "version 1 was trained with these settings: nothing to do" in caplog.messages
+    assert trainer.versions == [1]
+    (directory,) = trainer.workspace.runs.iterdir()
+    assert directory.name == f"2to3of3-80x40-compact-{fingerprints.run}"
+
+
+def test_a_version_that_another_trainer_has_just_published_is_not_repeated(
+    trainer: Trainer, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = change(ALONE, min_accuracy=0.5)
+
+    def publish_meanwhile(models: Path) -> None:
+        fake_version(models, fingerprints_of(config, image_folder).training)
+
+    monkeypatch.setattr(pipeline, "check_writable", publish_meanwhile)
+    trainer.run(config, image_folder)
+    assert trainer.versions == [1]
+
+
+def test_nothing_is_trained_if_nothing_can_be_published(
+    trainer: Trainer, image_folder: Path
+) -> None:
+    (trainer.workspace.models / ".lock").mkdir(parents=True)
+    with pytest.raises(OSError, match="lock"):
+        trainer.run(ALONE, image_folder)
+    assert [path.name for path in trainer.directory.iterdir()] == ["models"]
+
+
+# Training and publishing
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_the_quality_gate_is_not_published_and_keeps_its_checkpoint(
+    rejected: Path,
+) -> None:
+    trainer = Trainer(rejected)
+    assert trainer.versions == []
+    assert trainer.checkpoints == ["epoch-00001.npz"]
+
+
+@pytest.mark.slow
+def test_a_resumed_training_is_published_and_its_checkpoints_are_deleted(
+    resuming: Trainer, image_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = change(ALONE, min_accuracy=0.0)
+    with caplog.at_level(logging.INFO):
+        resuming.run(config, image_folder)
+    assert "resuming after epoch 1" in caplog.messages
+    assert any(message.startswith("data ready after ") for message in caplog.messages)
+    assert "network compact, 91,106 parameters" in caplog.messages
+    assert caplog.messages[-1].startswith("version 1 published after ")
+    assert "s: exact-match accuracy " in caplog.messages[-1]
+    assert resuming.versions == [1]
+    assert resuming.checkpoints == []
+    check_manifest(verify(resuming.workspace.models / "1"), config, image_folder)
+
+
+def check_manifest(manifest: Manifest, config: TrainingConfig, image_folder: Path) -> None:
+    folder = read_image_folder(image_folder, None)
+    assert manifest.captcha_spec == FOLDER_SPEC
+    assert manifest.training_fingerprint == fingerprints_of(config, image_folder).training
+    assert manifest.config == config.model_dump(mode="json")
+    assert manifest.renderer == {"image_folder": folder.fingerprint}
+    assert set(manifest.libraries) == {
+        "keras", "numpy", "pillow", "tensorflow", "python", "platform"
+    }  # fmt: skip
+    assert manifest.libraries["platform"] == sys.platform
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", manifest.created)
+    metrics = manifest.metrics
+    assert metrics.n == len(folder.split()["test"])
+    assert list(metrics.by_subset) == [IMAGE_FOLDER]
+    assert metrics.by_subset[IMAGE_FOLDER].n == metrics.n
+    assert metrics.epochs == 1
+    assert metrics.stop_reason == "all 1 epochs are done"
+    assert metrics.parameters == 91_106
+    steps = -(-20 * len(folder.split()["train"]) // 64)
+    assert metrics.images_per_s == pytest.approx(steps * 64 / metrics.training_s, rel=0.1)
+    assert np.shape(manifest.golden.probabilities) == (3, 4)
+    written = {"saved_model.pb", "history.csv", "curves.png", "gallery.png", "confusions.png"}
+    assert written < set(manifest.files)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_deleted_is_a_warning(
+    resuming: Trainer,
+    image_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    config = dataclasses.replace(TINY, captchas=0, folder=str(folder), min_accuracy=1.0)
+    from trainer.training.checkpoints import CheckpointStore
 
-    def start(config: TrainingConfig) -> list[str]:
-        train_alone(config)
-        return list_passes()
+    def fail(_: CheckpointStore) -> None:
+        raise OSError("the disk is read-only")
 
-    def list_passes() -> list[str]:
-        return sorted(path.name for path in (tmp_path / "data").rglob("pass-*"))
-
-    with pytest.raises(GateError, match=r"less than the 100\.00% asked for"):
-        start(config)
-    assert list_passes() == ["pass-00001.npz"]
-    with caplog.at_level(logging.INFO):
-        assert start(dataclasses.replace(config, min_accuracy=0.0)) == []
-    assert "going on after pass 1 of an earlier training" in caplog.text
-    assert list_versions(tmp_path / "models") == [1]
-
-    # More minutes would go on with these.
-    short = dataclasses.replace(config, epochs=1_000, max_minutes=2.0, min_accuracy=0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(Loop, "elapsed_s", property(lambda loop: 60.0 * loop.number))
-        assert start(short) == ["pass-00001.npz", "pass-00002.npz"]
-    assert list_versions(tmp_path / "models") == [1, 2]
+    monkeypatch.setattr(CheckpointStore, "clear", fail)
+    resuming.run(change(ALONE, min_accuracy=0.0), image_folder)
+    assert resuming.versions == [1]
+    message = "version 1 is published, its checkpoints remain: the disk is read-only"
+    assert message in caplog.messages
 
 
-def test_a_memory_too_small_is_told_before_anything_is_fetched(
-    tmp_path: Path, generator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_a_training_that_ran_out_of_time_keeps_its_checkpoints(
+    trainer: Trainer, image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = tmp_path / "meminfo"
-    memory.write_text("MemAvailable:  500000 kB\nSwapFree:  0 kB\n")
-    monkeypatch.setattr(resources, "_MEMORY", memory)
-    client = GeneratorClient(generator, tmp_path / "data")
-    with pytest.raises(SpaceError, match="512 MB of memory are free"):
-        run(TINY, tmp_path / "models", tmp_path / "data", client, 10.0)
-    assert not list((tmp_path / "data").rglob("*.npz"))
+    from trainer.training.training_log import TrainingLog
 
+    def elapsed_s(log: TrainingLog) -> float:
+        return 60.0 * log.step / log.history.steps_per_epoch
 
-def test_what_another_trainer_published_meanwhile_is_not_trained_again(
-    tmp_path: Path,
-    folder: Path,
-    train_alone: Callable[[TrainingConfig], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-
-    def wait(root: Path) -> None:
-        monkeypatch.undo()
-        train_alone(config)  # the other one, which holds the lock meanwhile
-
-    monkeypatch.setattr(job, "require_writable", wait)
-    train_alone(config)
-    assert list_versions(tmp_path / "models") == [1]
-
-
-def test_few_of_ones_own_to_measure_on_are_told(
-    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    check_size(read_folder(folder, None), TINY)
-    assert re.search(r"own, \d\d captchas are for the validation and \d\d for the", caplog.text)
-
-
-def test_where_nothing_can_be_published_nothing_is_trained(
-    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
-) -> None:
-    (tmp_path / "models" / ".lock").mkdir(parents=True)
-    config = dataclasses.replace(TINY, captchas=0, folder=str(folder))
-    with pytest.raises(OSError, match="lock"):
-        train_alone(config)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_target_is_not_met_by_luck_on_the_few_that_a_folder_leaves(
-    tmp_path: Path, folder: Path, train_alone: Callable[[TrainingConfig], None]
-) -> None:
-    config = dataclasses.replace(
-        TINY, captchas=0, folder=str(folder), target_accuracy=0.9, validation_captchas=5_000
-    )
-    with pytest.raises(GateError, match=r"needs 5000 captchas .* the folder leaves \d+"):
-        train_alone(config)
+    monkeypatch.setattr(TrainingLog, "elapsed_s", property(elapsed_s))
+    trainer.run(change(ALONE, epochs=1_000, max_minutes=2.0, min_accuracy=0.0), image_folder)
+    assert trainer.versions == [1]
+    assert trainer.checkpoints == ["epoch-00001.npz", "epoch-00002.npz"]
