@@ -157,9 +157,11 @@ def _training_errors(config: TrainingConfig, training_log: TrainingLog) -> Itera
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
+        # Keras puts a traceback of the graph before the reason.
+        out_of_memory = re.search(r"OOM .*", error.message)
+        reason = out_of_memory[0] if out_of_memory else error.message.partition("\n")[0]
         raise TrainingError(
-            f"batches of {config.batch_size} captchas do not fit into memory:"
-            f" {error.message.partition(chr(10))[0]}"
+            f"batches of {config.batch_size} captchas do not fit into memory: {reason}"
         ) from error
     except RuntimeError as error:
         # TerminateOnNaN raises a plain RuntimeError.
