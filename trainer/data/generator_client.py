@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from shared.dataset_archive import Dataset, DatasetError, read_npz
-from shared.schemas import SpecBody
+from shared.schemas import SpecBody, describe_validation_errors
 from shared.spec import CaptchaSpec
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.errors import GeneratorError
@@ -117,7 +118,13 @@ class GeneratorClient:
             body = SpecBody.model_validate_json(response.content)
             spec = CaptchaSpec.from_dict(body.spec)
         except ValueError as error:
-            raise GeneratorError(f"the generator's spec is invalid: {error}") from error
+            # pydantic's own message has several lines.
+            reason = (
+                describe_validation_errors(error.errors())
+                if isinstance(error, ValidationError)
+                else error
+            )
+            raise GeneratorError(f"the generator's spec is invalid: {reason}") from error
         return CaptchaSource(spec, body.renderer, body.renderer_fingerprint)
 
     def fetch(self, request: DatasetRequest) -> Iterator[Dataset]:

@@ -434,19 +434,35 @@ def test_the_deadline_is_the_timeout_from_now(
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "reason"),
     [
-        {"spec": {"charset": ""}},
-        {"spec": None},
-        {"renderer_fingerprint": "../../etc"},
-        {"renderer": "text"},
+        ({"spec": SPEC.to_dict() | {"charset": ""}}, "charset must contain at least one character"),
+        ({"spec": None}, "spec: Input should be an object"),
+        (
+            {"renderer_fingerprint": "../../etc"},
+            "renderer_fingerprint: String should match pattern '^[0-9a-f]{16}$', not '../../etc'",
+        ),
+        (
+            {"renderer": "text", "fingerprint": 1},
+            "fingerprint: Input should be a valid string, not 1;"
+            " renderer: Input should be an object, not 'text'",
+        ),
     ],
 )
-def test_an_invalid_spec_is_an_error(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_an_invalid_spec_is_an_error_of_one_line(
+    tmp_path: Path, wrong: dict[str, object], reason: str
+) -> None:
     generator = Generator(send_ready, lambda _: httpx.Response(200, json=SPEC_BODY | wrong))
-    with pytest.raises(GeneratorError, match=r"^the generator's spec is invalid: .+"):
+    with pytest.raises(GeneratorError) as caught:
         connect(generator, tmp_path).wait_ready(5)
+    assert str(caught.value) == f"the generator's spec is invalid: {reason}"
     assert len(generator.requests) == 2
+
+
+def test_a_response_that_is_not_json_is_an_error_of_one_line(tmp_path: Path) -> None:
+    generator = Generator(send_ready, html_page)
+    with pytest.raises(GeneratorError, match=r"^the generator's spec is invalid: .*JSON.*$"):
+        connect(generator, tmp_path).wait_ready(5)
 
 
 def test_downloads_that_were_abandoned_an_hour_ago_are_removed(tmp_path: Path) -> None:
