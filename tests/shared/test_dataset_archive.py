@@ -232,6 +232,11 @@ def test_archives_of_the_same_captchas_are_byte_identical() -> None:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
+def test_the_members_can_exceed_4_gb() -> None:
+    # The local header of each member has the zip64 extra field: id 1 with two 8-byte sizes.
+    assert written().count(b".npy\x01\x00\x10\x00") == 7
+
+
 def test_every_part_is_sent_when_it_is_written() -> None:
     count = 2_000
     writer = NpzWriter(SPEC, "fonts", 1, 0, count)
