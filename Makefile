@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCHMARKS := $(VENV)/installed-benchmarks
+MUTATION := $(VENV)/installed-mutation
 BUNDLED := inference_service/bundled_model/0
 PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e lint format local train bundle fuzz bench-serving bench-training \
-	bench-releases audit lock clean
+	bench-releases mutation-test audit lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +35,13 @@ test-slow: $(INSTALLED)  ## run the slow tests
 
 e2e: $(INSTALLED)  ## test the containers (needs Docker with Compose)
 	$(PYTEST) -rs tests/e2e $(ARGS)
+
+$(MUTATION): $(INSTALLED) tests/requirements-mutation.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements-mutation.txt
+	touch $@
+
+mutation-test: $(MUTATION)  ## test 200 random mutants of shared/ and the trainer, 30 minutes
+	$(BIN)/python -m tests.mutation --workers $(WORKERS) $(ARGS)
 
 lint: $(INSTALLED)  ## check rules, format, types, imports and spelling
 	$(BIN)/ruff check .
@@ -95,6 +103,7 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+	$(UV_COMPILE) --group mutation -c tests/requirements.txt -o tests/requirements-mutation.txt
 	$(UV_COMPILE) --group benchmarks -c tests/requirements.txt -o tests/benchmarks/requirements.txt
 
 clean:  ## remove the environment and caches
