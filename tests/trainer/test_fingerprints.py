@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -102,6 +103,11 @@ def test_a_higher_time_limit_is_the_same_run_and_a_first_one_is_another() -> Non
     assert with_fields(max_minutes=0.5).run == limited.run
     assert with_fields(max_minutes=0.5).training != limited.training
     assert limited.run != BASE.run
+
+
+def test_fingerprints_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        BASE.run = ""  # type: ignore[misc]
 
 
 def test_the_fingerprints_are_those_of_the_hyperparameters_and_the_data() -> None:

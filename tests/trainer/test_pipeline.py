@@ -49,7 +49,7 @@ from trainer.pipeline import (
 
 FOLDER_SPEC = CaptchaSpec("abc", 3, 80, 40, min_length=2)
 # A training on an image folder alone. Its model cannot pass the quality gate.
-ALONE = change(TINY, captchas=0, min_accuracy=1.0)
+ALONE = change(TINY, captchas=0, augment_fraction=0.0, min_accuracy=1.0)
 OFFLINE = httpx.MockTransport(lambda request: httpx.Response(404, text=str(request.url)))
 
 
@@ -62,8 +62,8 @@ def write_images(directory: Path, spec: CaptchaSpec, seed: int, count: int) -> P
 
 @pytest.fixture(scope="module")
 def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of 300 images of FOLDER_SPEC."""
-    return write_images(tmp_path_factory.mktemp("images") / "own", FOLDER_SPEC, 1, 300)
+    """Return a folder of 150 images of FOLDER_SPEC."""
+    return write_images(tmp_path_factory.mktemp("images") / "own", FOLDER_SPEC, 1, 150)
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def test_an_image_folder_alone_is_the_source(
         source, folder = find_data(ALONE, image_folder, client, 0)
     assert folder is not None
     assert source == CaptchaSource(FOLDER_SPEC, {"image_folder": folder.fingerprint}, "")
-    assert caplog.messages == ["300 images of 80x40 pixels, 2 to 3 characters of 'abc'"]
+    assert caplog.messages == ["150 images of 80x40 pixels, 2 to 3 characters of 'abc'"]
 
 
 def test_a_training_without_captchas_and_without_images_is_an_error(trainer: Trainer) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
+import pytest
+
 from shared.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
 from tests.trainer.conftest import change
@@ -104,3 +108,11 @@ def test_a_source_changes_style_and_charset_and_keeps_the_rest() -> None:
         CaptchaSpec(style="classic", charset="17"), {"captcha": "0.7.1"}, "renderer"
     )
     assert SOURCE.spec == SPEC
+
+
+def test_requests_and_sources_are_frozen() -> None:
+    request = next(list_requests(TINY, SOURCE))
+    with pytest.raises(FrozenInstanceError):
+        request.count = 1  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        SOURCE.spec = SPEC  # type: ignore[misc]

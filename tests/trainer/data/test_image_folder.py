@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,12 @@ def test_other_pixels_or_labels_change_the_fingerprint_but_other_names_do_not(ow
     assert relabelled != first
     Image.new("L", (40, 20)).save(own / "ba_0.png")
     assert read_image_folder(own, None).fingerprint not in {first, relabelled}
+
+
+def test_an_image_folder_is_frozen() -> None:
+    folder = ImageFolder(SPEC, np.zeros((1, 20, 40), np.uint8), ["ab"])
+    with pytest.raises(FrozenInstanceError):
+        folder.texts = []  # type: ignore[misc]
 
 
 class Digested(ImageFolder):

@@ -136,6 +136,7 @@ def test_the_steps_count_confusable_captchas_and_repetitions() -> None:
         (50_000, 30_000, 1),
         (10_000, 45_000, 2),  # 1.5, rounded to even
         (10_000, 44_700, 1),
+        (2, 17, 3),  # 2.8
         (0, 100, 1),
         (0, 0, 1),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -101,6 +103,12 @@ def test_without_errors_there_are_no_confusions() -> None:
     result = compare(one_hot([[0, 1]]), split_of([[0, 1]]))
     assert result.most_confused == []
     assert result.character_accuracy == 1.0
+
+
+def test_an_evaluation_is_frozen() -> None:
+    result = compare(one_hot([[0, 1]]), split_of([[0, 1]]))
+    with pytest.raises(FrozenInstanceError):
+        result.by_subset = {}  # type: ignore[misc]
 
 
 def test_symbols_are_the_characters_and_the_end_of_a_varying_length() -> None:
