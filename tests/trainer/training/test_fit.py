@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
+from tests.trainer.conftest import change
 from tests.trainer.training.tiny_training import (
     CONFIG,
     SPEC,
@@ -25,7 +26,6 @@ from tests.trainer.training.tiny_training import (
     Interrupted,
     InterruptingStream,
     build_network,
-    change,
     train,
 )
 from trainer.config import TrainingConfig

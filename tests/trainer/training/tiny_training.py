@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -48,11 +47,6 @@ class InterruptingStream(io.StringIO):
         if self._task in text:
             raise Interrupted
         return super().write(text)
-
-
-def change(config: TrainingConfig, **fields: Any) -> TrainingConfig:
-    """Return a config with these fields changed, validated as from a file."""
-    return TrainingConfig(**(config.model_dump() | fields))
 
 
 def build_split(count: int, seed: int) -> Split:
