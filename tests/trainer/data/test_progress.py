@@ -70,6 +70,16 @@ def test_a_log_gets_a_line_every_five_seconds(clock: Clock) -> None:
     assert log.getvalue().endswith("\nsteps: 5,000 of 5,000 (294/s)\n")
 
 
+def test_a_log_gets_a_line_after_a_long_pause(clock: Clock) -> None:
+    log = io.StringIO()
+    progress = Progress(log, "steps", 100)
+    clock.now += 8.0
+    progress.update(80)
+    clock.now += 2.0
+    progress.update(90)
+    assert log.getvalue() == "steps: 80 of 100 (10/s)\n"
+
+
 def test_a_terminal_gets_a_bar_and_a_line_break_at_the_end(clock: Clock) -> None:
     terminal = Terminal()
     progress = Progress(terminal, "captchas", 10)
