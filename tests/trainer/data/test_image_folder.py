@@ -257,9 +257,18 @@ def test_file_names_that_are_not_valid_labels_are_an_error(own: Path) -> None:
         read_image_folder(own, None)
 
 
-def test_an_image_with_two_labels_is_an_error_that_names_both_files(own: Path) -> None:
-    (own / "cc_copy.png").write_bytes((own / "abc_1.png").read_bytes())
-    message = r"^abc_1\.png and cc_copy\.png are the same image with two labels$"
+@pytest.mark.parametrize(
+    ("original", "copy", "names"),
+    [
+        ("abc_1.png", "cc_copy.png", "abc_1.png and cc_copy.png"),
+        ("ab_0.png", "abB_copy.png", "abB_copy.png and ab_0.png"),
+    ],
+)
+def test_an_image_with_two_labels_is_an_error_that_names_both_files(
+    own: Path, original: str, copy: str, names: str
+) -> None:
+    (own / copy).write_bytes((own / original).read_bytes())
+    message = f"^{names} are the same image with two labels$"
     with pytest.raises(ImageFolderError, match=message):
         read_image_folder(own, None)
 
