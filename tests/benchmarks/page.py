@@ -1,100 +1,78 @@
-"""The section of docs/benchmarks.md that `make bench-serving` writes."""
+"""docs/benchmarks.md: Markdown tables, the description of the machine, and the sections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.contenders import CONSTANT, COURSE, DIRECT, PAIR, Cores
+from shared.manifest import Accuracy
 from tests.benchmarks.processes import ROOT
-from tests.benchmarks.table import HEAD, Measured, percentile, ratios, rows, wrong_and_failed
-from tests.load import Report
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-UNTRAINED = "untrained, its speed is all that is measured"
+BUSY_LOAD_AVERAGE = 0.5
+LIBRARIES = ("openvino", "fastapi", "captcha", "pillow", "tensorflow-cpu", "keras", "ddddocr")
 
 
-@dataclass
-class Outcome:
-    """All that a run found out."""
-
-    results: dict[str, Measured] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    """Who was not measured, and why."""
-    bare: list[dict[str, float]] = field(default_factory=list)
-    """How often a second each stage runs alone, per round."""
-    half_rate: float = 0.0
-    at_half: dict[str, list[Report]] = field(default_factory=dict)
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table whose columns, except the first one, are right-aligned."""
+    head, *body = (f"| {' | '.join(row)} |" for row in (columns, *rows))
+    return "\n".join([head, f"|---|{'--:|' * (len(columns) - 1)}", *body])
 
 
-def write_section(outcome: Outcome, cores: Cores, machine: str, method: str) -> str:
-    """Markdown; `method` says how long was measured."""
-    parts = [
-        f"`make bench-serving` on {machine}. {method}",
-        HEAD + "\n" + "\n".join(_all_rows(outcome, cores)),
-        "| on one core | |\n|---|--:|\n" + "\n".join(ratios(outcome.results)),
-        "| where one answer's time goes, on one core | µs |\n|---|--:|\n"
-        + "\n".join(_stage_rows(outcome)),
-    ]
-    if outcome.at_half:
-        parts.append(_half_load(outcome.at_half, outcome.half_rate))
-    return "\n\n".join(parts)
+def format_rounds(values: Sequence[float], style: str) -> str:
+    """Return the median of the rounds, with the worst and the best round in brackets."""
+    spread = f" ({min(values):{style}} to {max(values):{style}})" if len(values) > 1 else ""
+    return f"{median(values):{style}}{spread}"
 
 
-def _all_rows(outcome: Outcome, cores: Cores) -> list[str]:
-    notes = {COURSE: UNTRAINED}
-    if cores.two_share:
-        notes[PAIR] = "load generator and gateway share their cores"
-    lines = []
-    for name, measured in outcome.results.items():
-        lines += rows(f"{name} ({notes[name]})" if name in notes else name, measured)
-    lines += [f"| {name} | not measured: {why} |" for name, why in outcome.skipped.items()]
-    return lines
+def format_accuracy(accuracy: Accuracy) -> tuple[str, str, str]:
+    """Return the cells accuracy, 95 % interval and n."""
+    low, high = accuracy.accuracy_interval_95
+    return f"{accuracy.accuracy:.2%}", f"{low:.2%} to {high:.2%}", f"{accuracy.n:,}"
 
 
-def _stage_rows(outcome: Outcome) -> list[str]:
-    """Stages alone in a loop, the constant answer, and what is left of ours after both."""
-    alone = {key: median(1e6 / rates[key] for rates in outcome.bare) for key in outcome.bare[0]}
-    stages = {
-        "unpacking the form": alone["form"],
-        "decoding the PNG": alone["decoder"],
-        "the network": alone["engine"],
-        "all of these in turn instead of each in a loop (caches), naming, JSON": (
-            alone["answer"] - alone["form"] - alone["decoder"] - alone["engine"]
-        ),
+def format_failure(problem: object) -> str:
+    """Return a cell, without line breaks and column separators."""
+    return f"not measured: {' '.join(str(problem).split())}".replace("|", "\\|")
+
+
+def describe_machine() -> str:
+    """Return CPU, cores, load average, versions and date; warn if the machine is busy."""
+    load_average = os.getloadavg()[0]
+    if load_average > BUSY_LOAD_AVERAGE:
+        print("the machine is busy; the figures can be misleading", file=sys.stderr)
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(": ")[2] for line in cpuinfo if line.startswith("model name")]
+    installed = {
+        d.name.lower().replace("_", "-"): d.version for d in importlib.metadata.distributions()
     }
-    constant, ours = outcome.results.get(CONSTANT), outcome.results.get(DIRECT)
-    if constant and ours:
-        stages = {"HTTP (the constant answer)": 1e6 / constant.best_rate} | stages
-        rest = 1e6 / ours.best_rate - sum(stages.values())
-        stages["ways between threads, limits, metrics, and what is colder beside HTTP"] = rest
-        stages["**one answer of ours**"] = 1e6 / ours.best_rate
-    stages["form to JSON in a loop"] = alone["answer"]
-    stages["the same after 5 ms of rest"] = alone["rested"]
-    return [f"| {name} | {time_us:,.0f} |" for name, time_us in stages.items()]
-
-
-def _half_load(at_half: Mapping[str, Sequence[Report]], rate: float) -> str:
-    lines = [
-        f"| at {rate:,.0f} requests/s on schedule, half of what one replica can do"
-        " | p50 ms | p95 ms | p99 ms | wrong | failed |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
-    for name, reports in at_half.items():
-        latencies = [percentile(reports, percent) for percent in (50, 95, 99)]
-        worst = [report.percentile_ms(99) for report in reports if report.answers]
-        if worst:
-            latencies[-1] += f" ({min(worst):,.1f} to {max(worst):,.1f})"
-        lines.append(f"| {' | '.join([name, *latencies, *wrong_and_failed(reports)])} |")
-    return "\n".join(lines)
+    versions = [f"{name} {installed[name]}" for name in LIBRARIES if name in installed]
+    return (
+        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, load average"
+        f" before {load_average:.2f}; Python {platform.python_version()}, {', '.join(versions)};"
+        f" {datetime.now(UTC):%Y-%m-%d}"
+    )
 
 
 def replace_section(page: str, name: str, text: str) -> str:
-    """The page with `text` between its markers of that name. Raises ValueError without them."""
+    """Return the page with `text` between the markers of a section."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    before, found, rest = page.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"the page has no {begin} with {end} after it")
-    return f"{before}{begin}\n{text.strip()}\n{end}{after}"
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the page contains no {begin} ... {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def publish(name: str, paragraphs: Iterable[str], *, quick: bool) -> None:
+    """Print a section and, unless the run was quick, write it to docs/benchmarks.md."""
+    section = "\n\n".join(paragraphs)
+    print(section)
+    if not quick:
+        PAGE.write_text(replace_section(PAGE.read_text(), name, section))

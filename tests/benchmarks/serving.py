@@ -1,173 +1,182 @@
-"""Measures the inference service beside others, in one run on one machine, under one load.
+"""Benchmark of the inference service and other servers under the same load.
 
-`make bench-serving` runs it, and writes the table into docs/benchmarks.md.
+`make bench-serving` runs it and writes the tables to docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-from generator_service.drawing import list_pngs
-from shared.artifacts import MODEL_NAME, list_versions, read_manifest
+from generator_service.dataset_batches import render_png_batch
+from shared.artifacts import read_manifest
 from shared.spec import CaptchaSpec
-from tests.benchmarks import constant_server
-from tests.benchmarks.contenders import (
-    CONSTANT,
-    DIRECT,
-    GATEWAY,
-    PAIR,
-    Contender,
-    Cores,
-    list_contenders,
-)  # fmt: skip
-from tests.benchmarks.gateway import IMAGE, find_haproxy
-from tests.benchmarks.machine import look_at_machine
-from tests.benchmarks.page import PAGE, Outcome, replace_section, write_section
-from tests.benchmarks.processes import ROOT, NotStartedError, pinned, python
-from tests.benchmarks.table import Measured
+from tests.benchmarks import page, servers
+from tests.benchmarks.processes import ROOT, ProgramError, find_cores, pinned
+from tests.benchmarks.reference_servers import CONSTANT_TEXT
 from tests.load import Load, Report, Shot, predict_shot
 
 CONNECTIONS = (1, 8, 64)
 CAPTCHAS = 300
-SEED = 2_000_003  # far from those that the trainer makes of TRAIN_SEED=1
+SEED = 2_000_003  # no training with TRAIN_SEED=1 uses it
 WARM_UP_S = 1.0
+WRONG = "wrong text"  # as tests/load.py names it
+BUNDLED = ROOT / "inference_service" / "bundled_model" / "0"
+LOAD_COLUMNS = ("p50 ms", "p95 ms", "p99 ms", "wrong", "failed")
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How long is measured."""
+@dataclass
+class Result:
+    """Measurements of a server, one per round."""
 
-    rounds: int
-    point_s: float
-    half_load_s: float
+    reports: dict[int, list[Report]] = field(default_factory=dict)
+    """By number of connections."""
+    at_half_load: list[Report] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+    ready_s: list[float] = field(default_factory=list)
+    failure: str = ""
+    """Why the server could not be measured."""
 
-    def __str__(self) -> str:
-        """A sentence for the page."""
-        return (
-            f"Median of {self.rounds} round{'s' * (self.rounds > 1)} of {self.point_s:g} s for each"
-            f" line, every server freshly started in every round and alone; {CAPTCHAS} captchas"
-            f" (seed {SEED}), each answer checked."
-        )
-
-
-FULL = Effort(rounds=3, point_s=4.0, half_load_s=7.0)
-QUICK = Effort(rounds=1, point_s=1.0, half_load_s=2.0)
-
-
-def measure(contender: Contender, shots: Sequence[Shot], effort: Effort, result: Measured) -> None:
-    """One round of one contender, freshly started. Raises NotStartedError."""
-    with contender.start() as running, pinned(contender.load_cores):
-        Load(running.url, shots).closed(1, WARM_UP_S)
-        for connections in CONNECTIONS:
-            report = Load(running.url, shots).closed(connections, effort.point_s)
-            result.reports.setdefault(connections, []).append(report)
-        result.memory_mb.append(running.memory_mb())
-        result.ready_s.append(running.ready_s)
+    @property
+    def best_rate(self) -> float:
+        """Requests per second at the best number of connections; 0 after a failure."""
+        if self.failure:
+            return 0.0
+        return max(median(r.rate for r in reports) for reports in self.reports.values())
 
 
-def measure_at(rate: float, contender: Contender, shots: Sequence[Shot], seconds: float) -> Report:
-    """Requests on schedule, whatever the server does."""
-    with contender.start() as running, pinned(contender.load_cores):
-        Load(running.url, shots).closed(1, WARM_UP_S)
-        return Load(running.url, shots).open(rate, seconds)
+Results = Mapping[str, Result]
 
 
-def measure_bare(version: Path, core: int, seconds: float) -> dict[str, float]:
-    """Images per second of engine and decoder alone."""
-    with pinned({core}):
-        output = subprocess.check_output(
-            python("tests.benchmarks.bare", version, seconds), cwd=ROOT
-        )
-    rates: dict[str, float] = json.loads(output)
-    return rates
+def render_shots(server: str) -> list[Shot]:
+    """Return the requests with the text that their response must contain."""
+    captchas = render_png_batch(CaptchaSpec(), (), SEED, 0, CAPTCHAS)
+    return [
+        predict_shot(png, CONSTANT_TEXT if server == servers.CONSTANT else t) for t, png in captchas
+    ]
 
 
-def find_version(models: Path) -> Path:
-    """The newest version. Ends the program if there is none, or none that can be compared."""
-    versions = list_versions(models)
-    if models.name != MODEL_NAME or not versions:
-        sys.exit(
-            f"bench-serving: no model version in {models}: run `make local` once until version 1"
-            f' is published, or name another directory: ARGS="--models DIR/{MODEL_NAME}"'
-        )
-    version = (models / str(versions[-1])).resolve()
-    if read_manifest(version).captcha_spec != CaptchaSpec():
-        sys.exit("bench-serving: the model must read what the others do, 4 digits in 160x60 pixels")
-    return version
+def measure(
+    start: servers.Start, shots: Sequence[Shot], load_core: int, seconds: float, result: Result
+) -> None:
+    """Add a round: as many requests as a newly started server can handle."""
+    try:
+        with start() as server, pinned({load_core}):
+            Load(server.url, shots).closed(1, WARM_UP_S)
+            for connections in CONNECTIONS:
+                report = Load(server.url, shots).closed(connections, seconds)
+                result.reports.setdefault(connections, []).append(report)
+            result.memory_mb.append(server.program.measure_memory_mb())
+            result.ready_s.append(server.ready_s)
+    except ProgramError as error:
+        result.failure = str(error)
 
 
-def run(contenders: Sequence[Contender], version: Path, cores: Cores, effort: Effort) -> Outcome:
-    """All contenders in turn, round after round, so that a busy minute hits all alike."""
-    captchas = list_pngs(CaptchaSpec(), (), SEED, 0, CAPTCHAS)
-    shots = [predict_shot(png, text) for text, png in captchas]
-    constant = [predict_shot(png, constant_server.TEXT) for _, png in captchas]
-    outcome = Outcome()
-    for turn in range(effort.rounds):
-        for contender in contenders:
-            name = contender.name
-            if name in outcome.skipped:
-                continue
-            print(f"round {turn + 1} of {effort.rounds}: {name}", file=sys.stderr)
-            result = outcome.results.setdefault(name, Measured())
-            try:
-                measure(contender, constant if name == CONSTANT else shots, effort, result)
-            except NotStartedError as error:
-                outcome.skipped[name] = str(error)
-                del outcome.results[name]
-        outcome.bare.append(measure_bare(version, cores.server, effort.point_s / 2))
-    limit = outcome.results.get(GATEWAY) or outcome.results.get(DIRECT)
-    if limit is not None:
-        outcome.half_rate = limit.best_rate / 2
-        for turn in range(effort.rounds):
-            for contender in contenders:
-                name = contender.name
-                # The constant answer shows what of a latency is the machine's.
-                if name in outcome.results and name in (DIRECT, GATEWAY, CONSTANT):
-                    print(f"half load {turn + 1} of {effort.rounds}: {name}", file=sys.stderr)
-                    outcome.at_half.setdefault(name, []).append(
-                        measure_at(
-                            outcome.half_rate,
-                            contender,
-                            constant if name == CONSTANT else shots,
-                            effort.half_load_s,
-                        )
-                    )
-    return outcome
+def run(
+    starts: Mapping[str, servers.Start], load_core: int, rounds: int, seconds: float
+) -> dict[str, Result]:
+    """Measure each server in each round, so that a busy minute affects all of them."""
+    results = {name: Result() for name in starts}
+    shots = {name: render_shots(name) for name in starts}
+    for number in range(rounds):
+        for name, result in results.items():
+            if not result.failure:
+                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+                measure(starts[name], shots[name], load_core, seconds, result)
+    rate = find_half_load(results)
+    for _ in range(rounds if rate else 0):
+        for name in (servers.CONSTANT, servers.REPLICA, servers.GATEWAY):
+            if name in results and not results[name].failure:
+                print(f"half load: {name}", file=sys.stderr)
+                with starts[name]() as server, pinned({load_core}):
+                    Load(server.url, shots[name]).closed(1, WARM_UP_S)
+                    report = Load(server.url, shots[name]).open(rate, 2 * seconds)
+                results[name].at_half_load.append(report)
+    return results
+
+
+def find_half_load(results: Results) -> float:
+    """Return half of the requests per second of a replica, behind the gateway if there is one."""
+    rates = [
+        results[name].best_rate for name in (servers.GATEWAY, servers.REPLICA) if name in results
+    ]
+    return next(filter(None, rates), 0.0) / 2
+
+
+def format_rows(name: str, result: Result) -> Iterator[list[str]]:
+    """Yield a row per number of connections."""
+    if result.failure:
+        yield [name, page.format_failure(result.failure)]
+        return
+    costs = [f"{median(result.memory_mb):,.0f}", f"{median(result.ready_s):.1f}"]
+    for connections, reports in result.reports.items():
+        rate = page.format_rounds([report.rate for report in reports], ",.1f")
+        yield [name, str(connections), rate, *format_load(reports), *costs]
+        name, costs = "", ["", ""]  # in the first row only
+
+
+def format_load(reports: Sequence[Report]) -> list[str]:
+    """Return the cells of LOAD_COLUMNS."""
+    answered = [report for report in reports if report.answers]
+    cells = ["-"] * 3
+    if answered:
+        p50, p95, p99 = ([r.percentile_ms(p) for r in answered] for p in (50, 95, 99))
+        cells = [f"{median(p50):,.1f}", f"{median(p95):,.1f}", page.format_rounds(p99, ",.1f")]
+    answers = sum(report.answers for report in reports)
+    wrong = sum(report.problems[WRONG] for report in reports)
+    failed = sum(report.problems.total() for report in reports) - wrong
+    return [*cells, f"{wrong / answers:.1%}" if answers else "-", f"{failed:,}"]
+
+
+def compare(results: Results) -> list[tuple[str, str]]:
+    """Return rows: requests/s as multiples of other servers, and the cost of the gateway."""
+    replica, gateway = results[servers.REPLICA], results.get(servers.GATEWAY)
+    rows = [
+        (f"requests/s, one replica / {name}", f"{replica.best_rate / results[name].best_rate:.3g}")
+        for name in (servers.COURSE, servers.DDDDOCR, servers.CONSTANT)
+        if name in results and results[name].best_rate
+    ]
+    if gateway and gateway.best_rate and replica.best_rate:
+        for connections, reports in replica.reports.items():
+            pairs = zip(reports, gateway.reports[connections], strict=True)
+            cost = median(1 - behind.rate / direct.rate for direct, behind in pairs)
+            rows.append(
+                (f"requests/s that the gateway costs, connections: {connections}", f"{cost:.1%}")
+            )
+    return rows
 
 
 def main() -> None:
-    """Reads the options, measures, prints, and writes the page."""
+    """Read the options, measure, print, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.serving", description=__doc__)
-    parser.add_argument(
-        "--models", type=Path, default=ROOT / "models" / MODEL_NAME,
-        help="directory with the version directories (default: models/captcha)",
-    )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="a second per point, nothing written")
+    parser.add_argument("--version", type=Path, default=BUNDLED, help="default: bundled model")
+    parser.add_argument("--quick", action="store_true", help="a short round; only prints")
     options = parser.parse_args()
-    version = find_version(options.models)
-    effort = QUICK if options.quick else FULL
-    try:
-        cores = Cores.of_this_machine()
-    except ValueError as error:
-        sys.exit(f"bench-serving: {error}")
-    machine = look_at_machine(cores.server, "bench-serving")
-    haproxy = find_haproxy()
-    if haproxy is not None:
-        machine += f", gateway {IMAGE if haproxy == 'docker' else haproxy}"
-    contenders = list_contenders(version.parents[1], cores, haproxy)
-    outcome = run(contenders, version, cores, effort)
-    if haproxy is None:
-        outcome.skipped |= dict.fromkeys((GATEWAY, PAIR), "neither Docker nor `haproxy` is here")
-    section = write_section(outcome, cores, machine, str(effort))
-    print(section)
-    if not options.quick:
-        PAGE.write_text(replace_section(PAGE.read_text(), "serving", section))
+    if read_manifest(options.version).captcha_spec != CaptchaSpec():
+        parser.error("the model must predict what the other servers do: 4 digits at 160x60 pixels")
+    rounds, seconds = (1, 1.0) if options.quick else (3, 4.0)
+    core, load_core = find_cores()
+    machine = page.describe_machine()
+    starts = servers.list_servers(options.version.resolve(), core, load_core)
+    results = run(starts, load_core, rounds, seconds)
+    results.setdefault(servers.GATEWAY, Result(failure="Docker is not available"))
+    columns = ("server", "connections", "requests/s", *LOAD_COLUMNS, "memory MB", "ready s")
+    half_columns = (f"at {find_half_load(results):,.0f} requests/s on a schedule", *LOAD_COLUMNS)
+    paragraphs = [
+        f"`make bench-serving` on {machine}. Rounds: {rounds}, of {seconds:g} s per row, each with"
+        f" newly started servers. {CAPTCHAS} captchas (seed {SEED}); every response was checked.",
+        page.format_table(columns, (row for item in results.items() for row in format_rows(*item))),
+        page.format_table(("comparison, on one core", ""), compare(results)),
+        page.format_table(
+            half_columns,
+            ([n, *format_load(r.at_half_load)] for n, r in results.items() if r.at_half_load),
+        ),
+    ]
+    page.publish("serving", paragraphs, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -1,147 +1,169 @@
-"""Measures drawing and training beside the bare library and the course's recipe, on one machine.
+"""Benchmark of rendering and training, compared with the captcha library and the course.
 
-`make bench-training` runs it, and writes the tables into docs/benchmarks.md.
+`make bench-training` runs it and writes the tables to docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from tests.benchmarks.captchas import Requests, generator, measure_library
-from tests.benchmarks.contenders import Cores
-from tests.benchmarks.machine import look_at_machine
-from tests.benchmarks.page import PAGE, replace_section
-from tests.benchmarks.processes import NotStartedError
-from tests.benchmarks.runs import RunError, train
-from tests.benchmarks.training_page import (
-    COURSE,
-    DEFAULT,
-    LIBRARY,
-    NPZ,
-    TARGET,
-    ZIP,
-    Outcome,
-    write_section,
-)
-from trainer.client import CAPTCHAS_PER_REQUEST
-from trainer.config import MIN_TARGET_EVALUATED
+from tests.benchmarks import page
+from tests.benchmarks.processes import ProgramError, find_cores, pinned
+from tests.benchmarks.rendering import measure_generator, measure_library, run_generator
+from tests.benchmarks.trainer_run import TrainerRun, run_trainer
+from trainer.config import MIN_TARGET_EVALUATED, read_preset
 
-# As many captchas as the course has, the same ones, drawn alike. No plan for the learning rate:
-# it would have to know when the target will be reached. The gate is no part of what is timed.
-TO_TARGET = (
-    "--drawings", "current", "--captchas", "5000", "--validation-captchas", "5000",
-    "--test-captchas", "5000", "--epochs", "30", "--schedule", "constant",
-    "--learning-rate", "0.003", "--variation", "0", "--min-accuracy", "0",
-)  # fmt: skip
-# A target of 0 is none: where the course's network reads nothing, ours is to read one captcha.
-LEAST_TARGET = 1 / MIN_TARGET_EVALUATED
-# The validation is counted in float32, where 0.3374 is a little less than that.
+LIBRARY = "the library, `ImageCaptcha.generate`, one process"
+NPZ = "the generator on two cores, `GET /dataset?format=npz`"
+ZIP = "the generator on two cores, `GET /dataset?format=zip`"
+COURSE, TARGET, DEFAULT = "course", "tests/benchmarks/course_accuracy.toml", "quick"
+"""Presets; TARGET trains our network until it reaches the accuracy of COURSE."""
+SMALL = {
+    "captchas": 200, "validation_captchas": 100, "test_captchas": 200, "epochs": 1,
+    "min_accuracy": 0.0,
+}  # fmt: skip
+# Keras computes the validation accuracy in float32, which can be slightly below the exact value.
 ROUNDING = 1e-6
 
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured."""
-
-    rounds: int
-    round_s: float
-    captchas_per_request: int
-    course: tuple[str, ...]
-    default: tuple[str, ...]
-    target: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """A sentence for the page."""
-        return (
-            f"Captchas: {self.rounds} round{'s' * (self.rounds > 1)} in turn, of at least"
-            f" {self.round_s:g} s each, datasets of {self.captchas_per_request:,}. Each training"
-            " once, one after the other."
-        )
+Rates = Mapping[str, Sequence[float]]
+Runs = Mapping[str, TrainerRun | ProgramError]
 
 
-FULL = Effort(
-    rounds=5, round_s=4.0, captchas_per_request=CAPTCHAS_PER_REQUEST,
-    course=("--preset", "course"), default=(), target=TO_TARGET,
-)  # fmt: skip
-_FEW = ("--validation-captchas", "100", "--test-captchas", "200", "--epochs", "1")
-QUICK = Effort(
-    rounds=2, round_s=1.0, captchas_per_request=200,
-    course=("--preset", "course", "--captchas", "200", *_FEW),
-    default=("--captchas", "600", "--min-accuracy", "0", *_FEW),
-    # The trainer takes no target with fewer validation captchas. Later options win.
-    target=(*TO_TARGET, "--captchas", "600", "--test-captchas", "200", "--epochs", "1"),
-)  # fmt: skip
-
-
-def measure_captchas(url: str, cores: frozenset[int], effort: Effort, outcome: Outcome) -> None:
-    """All in turn, round after round, so that a busy minute hits all alike."""
-    requests = Requests(url, cores, effort.captchas_per_request)
-    contenders: dict[str, Callable[[], float]] = {
-        LIBRARY: lambda: measure_library(effort.round_s, cores),
-        NPZ: lambda: requests.measure("npz", effort.round_s),
-        ZIP: lambda: requests.measure("zip", effort.round_s),
+def measure_rates(url: str, rounds: int, seconds: float, size: int) -> dict[str, list[float]]:
+    """Return the captchas per second in each round."""
+    sources: dict[str, Callable[[], float]] = {
+        LIBRARY: lambda: measure_library(seconds),
+        NPZ: lambda: measure_generator(url, "npz", size, seconds),
+        ZIP: lambda: measure_generator(url, "zip", size, seconds),
     }
-    for turn in range(effort.rounds):
-        for name, measure in contenders.items():
-            print(f"round {turn + 1} of {effort.rounds}: {name}", file=sys.stderr)
-            outcome.rates.setdefault(name, []).append(measure())
+    rates: dict[str, list[float]] = {name: [] for name in sources}
+    for number in range(rounds):
+        for name, measure in sources.items():
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            rates[name].append(measure())
+    return rates
 
 
-def measure_trainings(url: str, cores: frozenset[int], effort: Effort, outcome: Outcome) -> None:
-    """One after the other; the last one has to read what the course's has read."""
-
-    def attempt(name: str, arguments: tuple[str, ...]) -> None:
-        command = shlex.join(["python", "-m", "trainer", *arguments])
-        print(f"{name}: {command}", file=sys.stderr)
-        outcome.commands[name] = command
+def run_trainings(
+    url: str, cores: frozenset[int], small_presets: Path | None
+) -> dict[str, TrainerRun | ProgramError]:
+    """Run the trainings one after the other; with few captchas if there is a directory for it."""
+    runs: dict[str, TrainerRun | ProgramError] = {}
+    for preset in (COURSE, TARGET, DEFAULT):
+        arguments = ["--preset", write_small(preset, small_presets) if small_presets else preset]
+        if preset == TARGET:
+            course = runs[COURSE]
+            if isinstance(course, ProgramError):
+                continue
+            arguments += ["--target-accuracy", f"{choose_target(course):.6f}"]
+        print("training:", *arguments, file=sys.stderr)
         try:
-            outcome.runs[name] = train(arguments, url, cores)
-        except RunError as error:
-            outcome.failed[name] = str(error)
-
-    attempt(COURSE, effort.course)
-    attempt(DEFAULT, effort.default)
-    if COURSE in outcome.runs:
-        outcome.target = choose_target(outcome.runs[COURSE].accuracy)
-        attempt(TARGET, (*effort.target, "--target-accuracy", str(outcome.target)))
+            runs[preset] = run_trainer(arguments, url, cores)
+        except ProgramError as error:
+            runs[preset] = error
+    return runs
 
 
-def choose_target(accuracy: float) -> float:
-    """What a validation reaches that reads as large a share right."""
-    return round(max(accuracy, LEAST_TARGET) - ROUNDING, 6)
+def write_small(preset: str, directory: Path) -> str:
+    """Write a preset with few captchas and return its path."""
+    values = read_preset(preset) | SMALL
+    if preset == TARGET:
+        values["validation_captchas"] = MIN_TARGET_EVALUATED
+    path = directory / f"{Path(preset).stem}.toml"
+    path.write_text("\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items()))
+    return str(path)
+
+
+def choose_target(course: TrainerRun) -> float:
+    """Return the course's test accuracy, but at least one captcha, since 0 means no target."""
+    return max(course.metrics.accuracy, 1 / MIN_TARGET_EVALUATED) - ROUNDING
+
+
+def format_rates(rates: Rates) -> list[tuple[str, str, str]]:
+    """Return a row per source, with the multiple of the library in the same rounds."""
+    rows = []
+    for name, values in rates.items():
+        multiples = [v / library for v, library in zip(values, rates[LIBRARY], strict=True)]
+        rows.append(
+            (name, page.format_rounds(values, ",.0f"), page.format_rounds(multiples, ".2f"))
+        )
+    return rows
+
+
+def format_run(preset: str, run: TrainerRun | ProgramError) -> Iterator[list[str]]:
+    """Yield a row with the times and the accuracy, and a row per style if there are several."""
+    title = f"`python -m trainer --preset {preset}`"
+    if isinstance(run, ProgramError):
+        yield [title, page.format_failure(run)]
+        return
+    metrics = run.metrics
+    costs = [f"{run.total_s:,.1f}", f"{metrics.training_s:,.1f}", f"{metrics.images_per_s:,.0f}"]
+    styles = metrics.by_subset
+    yield [
+        title,
+        *costs,
+        f"{metrics.epochs:g}",
+        " and ".join(styles),
+        *page.format_accuracy(metrics),
+    ]
+    for style, accuracy in styles.items() if len(styles) > 1 else ():
+        yield ["", "", "", "", "", style, *page.format_accuracy(accuracy)]
+
+
+def compare(runs: Runs) -> str:
+    """Return the seconds until the course's accuracy, or why they are unknown."""
+    course, ours = runs.get(COURSE), runs.get(TARGET)
+    if not isinstance(course, TrainerRun) or not isinstance(ours, TrainerRun):
+        return "Seconds to the course's accuracy: unknown, because a training failed."
+    target, reached = choose_target(course), ours.best_validation_accuracy
+    if reached < target:
+        return (
+            f"Seconds to the course's accuracy of {target:.2%}: unknown, because our network only"
+            f" reached {reached:.2%} ({ours.metrics.stop_reason})."
+        )
+    ours_s = ours.metrics.training_s
+    times = {
+        "training and validation": (course.metrics.training_s, ours_s),
+        "the same, the course's until its best epoch": (course.best_epoch_s, ours_s),
+        "whole program": (course.total_s, ours.total_s),
+    }
+    rows = [(what, f"{a:,.1f}", f"{b:,.1f}", f"{a / b:,.1f}") for what, (a, b) in times.items()]
+    return page.format_table(
+        (f"seconds to {target:.2%}", "the course", "our network", "ratio"), rows
+    )
 
 
 def main() -> None:
-    """Reads the options, measures, prints, and writes the page; fails if a training did."""
+    """Read the options, measure, print, and write the page; fail if a training failed."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.training", description=__doc__
     )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, nothing written")
-    options = parser.parse_args()
-    effort = QUICK if options.quick else FULL
-    try:
-        pair = Cores.of_this_machine()
-    except ValueError as error:
-        sys.exit(f"bench-training: {error}")
-    cores = frozenset({pair.server, pair.load})
-    machine = look_at_machine(pair.server, "bench-training")
-    outcome = Outcome()
-    try:
-        with generator(cores) as url:
-            measure_captchas(url, cores, effort, outcome)
-            measure_trainings(url, cores, effort, outcome)
-    except NotStartedError as error:
-        sys.exit(f"bench-training: the generator: {error}")
-    section = write_section(outcome, machine, str(effort))
-    print(section)
-    if not options.quick:
-        PAGE.write_text(replace_section(PAGE.read_text(), "training", section))
-    if outcome.failed:
-        sys.exit(f"bench-training: failed: {', '.join(outcome.failed)}")
+    parser.add_argument("--quick", action="store_true", help="few captchas; only prints")
+    quick = parser.parse_args().quick
+    cores, machine = frozenset(find_cores()), page.describe_machine()
+    rounds, seconds, size = (1, 0.5, 200) if quick else (5, 4.0, 4_000)
+    with tempfile.TemporaryDirectory() as directory, run_generator(cores) as url, pinned(cores):
+        rates = measure_rates(url, rounds, seconds, size)
+        runs = run_trainings(url, cores, Path(directory) if quick else None)
+    costs = ("total s", "training s", "images/s", "epochs")
+    columns = ("training", *costs, "test captchas", "accuracy", "95 % interval", "n")
+    paragraphs = [
+        f"`make bench-training` on {machine}. Rounds of rendering: {rounds}, of at least"
+        f" {seconds:g} s, datasets of {size:,}; each training ran once.",
+        page.format_table(
+            ("rendering", "captchas/s", "multiple of the library"), format_rates(rates)
+        ),
+        page.format_table(columns, (row for item in runs.items() for row in format_run(*item))),
+        compare(runs),
+    ]
+    page.publish("training", paragraphs, quick=quick)
+    if any(isinstance(run, ProgramError) for run in runs.values()):
+        sys.exit("a training failed")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""Servers that the inference service is compared with.
+
+`python -m tests.benchmarks.reference_servers course|ddddocr|constant PORT` runs one of them.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request, UploadFile
+from PIL import Image
+
+from shared.spec import CaptchaSpec
+
+SPEC = CaptchaSpec()
+CONSTANT_TEXT = "0000"
+
+
+def run_course(port: int) -> None:
+    """Run the course's service, written again: Flask's development server and `model.predict`.
+
+    The weights are random, because only the speed is measured.
+    """
+    import flask
+
+    from trainer.networks import NETWORKS
+
+    app, model = flask.Flask(__name__), NETWORKS["course"](SPEC)
+    assert model.count_params() == 1_292_744, "this is not the course's network"
+
+    @app.route("/ping")
+    def ping() -> str:
+        return "pong"
+
+    @app.route("/predict", methods=["POST"])
+    def predict() -> flask.Response:
+        image = Image.open(io.BytesIO(flask.request.files["image"].read())).convert("RGB")
+        grey = (np.asarray(image) @ np.array((0.299, 0.587, 0.114)) / 255).astype(np.float32)
+        scores = model.predict(grey[np.newaxis, :, :, np.newaxis], verbose=0)
+        digits = scores.reshape(SPEC.length, SPEC.classes).argmax(axis=1)
+        return flask.jsonify(_respond("".join(SPEC.charset[digit] for digit in digits)))
+
+    app.run(port=port)
+
+
+def run_ddddocr(port: int) -> None:
+    """Run ddddocr, a general captcha recogniser, on the web stack of the inference service."""
+    import ddddocr
+    import onnxruntime
+
+    # By default onnxruntime starts a thread per core of the machine and pins it there, even if the
+    # process is restricted to one core. ddddocr has no option for it.
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    onnxruntime.InferenceSession = partial(onnxruntime.InferenceSession, sess_options=options)
+    # With `set_ranges("0123456789")` it is as accurate as by default, on 100 captchas.
+    recogniser = ddddocr.DdddOcr(show_ad=False)
+    app = _create_app()
+
+    # FastAPI runs a function without `async` in a thread, off the event loop.
+    @app.post("/predict")
+    def predict(image: UploadFile) -> dict[str, Any]:
+        return _respond(recogniser.classification(image.file.read()))
+
+    uvicorn.run(app, port=port, access_log=False, log_config=None)
+
+
+def run_constant(port: int) -> None:
+    """Run the web stack of the inference service with a constant response: the upper limit."""
+    app = _create_app()
+
+    @app.post("/predict")
+    async def predict(request: Request) -> dict[str, Any]:
+        await request.body()
+        return _respond(CONSTANT_TEXT)
+
+    uvicorn.run(app, port=port, access_log=False, log_config=None)
+
+
+def _create_app() -> FastAPI:
+    app = FastAPI()
+    app.add_api_route("/ping", lambda: "pong")
+    return app
+
+
+def _respond(text: str) -> dict[str, Any]:
+    return {"success": True, "prediction": text, "debug": "predicted"}
+
+
+if __name__ == "__main__":
+    servers = {"course": run_course, "ddddocr": run_ddddocr, "constant": run_constant}
+    servers[sys.argv[1]](int(sys.argv[2]))

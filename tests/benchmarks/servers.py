@@ -1,0 +1,131 @@
+"""The servers that `make bench-serving` measures, and how each one starts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from shared.artifacts import MODEL_NAME
+from tests.benchmarks.processes import ROOT, Program, module, started
+from tests.serving import free_port
+
+COURSE = "the course's service: Flask development server, Keras `predict`, random weights"
+DDDDOCR = "ddddocr behind FastAPI"
+CONSTANT = "constant response from FastAPI"
+REPLICA = "inference service, one replica"
+GATEWAY = "inference service, one replica behind the gateway"
+GATEWAY_CONFIG = ROOT / "inference_service" / "haproxy.cfg"
+GATEWAY_IMAGE = "haproxy:3.0"
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that is ready."""
+
+    url: str
+    ready_s: float
+    """Seconds from the start of the first process to the first status 200."""
+    program: Program
+    """The server without the gateway."""
+
+
+Start = Callable[[], AbstractContextManager[RunningServer]]
+
+
+def list_servers(version: Path, core: int, load_core: int) -> dict[str, Start]:
+    """Return how each server starts; without Docker, the gateway is left out."""
+    servers: dict[str, Start] = {
+        COURSE: partial(run_reference, "course", core),
+        DDDDOCR: partial(run_reference, "ddddocr", core),
+        CONSTANT: partial(run_reference, "constant", core),
+        REPLICA: partial(run_replica, version, core),
+    }
+    if shutil.which("docker") and _run("docker", "run", "--rm", GATEWAY_IMAGE, "haproxy", "-v"):
+        servers[GATEWAY] = partial(run_replica, version, core, load_core)
+    return servers
+
+
+@contextmanager
+def run_reference(name: str, core: int) -> Iterator[RunningServer]:
+    """Run one of the reference servers."""
+    port, begin = free_port(), time.perf_counter()
+    url = f"http://127.0.0.1:{port}"
+    command = module("tests.benchmarks.reference_servers", name, port)
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    with started(command, {core}, environment) as program:
+        program.wait_ready(f"{url}/ping")
+        ready_s = time.perf_counter() - begin
+        program.check_core(core)
+        yield RunningServer(url, ready_s, program)
+
+
+@contextmanager
+def run_replica(
+    version: Path, core: int, gateway_core: int | None = None
+) -> Iterator[RunningServer]:
+    """Run the inference service with one published version, behind the gateway if it has a core."""
+    with ExitStack() as stack:
+        models = stack.enter_context(tempfile.TemporaryDirectory(prefix="models-"))
+        shutil.copytree(version, Path(models, MODEL_NAME, "1"))
+        port, begin = free_port(), time.perf_counter()
+        environment = {
+            "MODELS_DIR": models,
+            "INFERENCE_PORT": str(port),
+            "BUNDLED_MODEL": "off",  # if the version is rejected, nothing is measured
+            "DRAIN_S": "0",
+        }
+        replica = started(module("inference_service"), {core}, environment)
+        program = stack.enter_context(replica)
+        url = f"http://127.0.0.1:{port}"
+        if gateway_core is not None:
+            url = stack.enter_context(run_gateway(port, gateway_core))
+        program.wait_ready(f"{url}/ready")
+        ready_s = time.perf_counter() - begin
+        program.check_core(core)
+        yield RunningServer(url, ready_s, program)
+
+
+@contextmanager
+def run_gateway(replica_port: int, core: int) -> Iterator[str]:
+    """Run the gateway in a container on one core and yield its URL."""
+    port = free_port()
+    name = f"benchmark-gateway-{port}"
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
+        file.write(derive_config(GATEWAY_CONFIG.read_text(), port, replica_port))
+        file.flush()
+        Path(file.name).chmod(0o644)  # the container has another user
+        command = ["docker", "run", "--rm", "--network=host", f"--name={name}"]
+        command += [f"--cpuset-cpus={core}"]
+        command += [f"--volume={file.name}:/usr/local/etc/haproxy/haproxy.cfg:ro", GATEWAY_IMAGE]
+        try:
+            with started(command, {core}):
+                yield f"http://127.0.0.1:{port}"
+        finally:
+            _run("docker", "rm", "--force", name)
+
+
+def derive_config(config: str, port: int, replica_port: int) -> str:
+    """Return the gateway's configuration for one replica on this machine, without Docker's DNS."""
+    for pattern, replacement in (
+        (r"(?m)^resolvers .*\n([ \t].*\n)*", ""),
+        (r" (resolvers|resolve-prefer|init-addr) \S+", ""),
+        (r"(?m)^ *server-template generator .*\n", ""),
+        (r"server-template inference \S+ \S+", f"server inference1 127.0.0.1:{replica_port}"),
+        (r"bind :5000", f"bind 127.0.0.1:{port}"),
+        (r"bind :8404", f"bind 127.0.0.1:{free_port()}"),
+    ):
+        config, count = re.subn(pattern, replacement, config)
+        assert count, f"haproxy.cfg contains no {pattern}"
+    return config
+
+
+def _run(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

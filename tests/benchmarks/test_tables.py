@@ -1,0 +1,84 @@
+"""Measurements become the tables of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from shared.manifest import Accuracy, Metrics
+from tests.benchmarks import page, serving, training
+from tests.benchmarks.processes import ProgramError
+from tests.benchmarks.servers import COURSE, GATEWAY, REPLICA
+from tests.benchmarks.serving import Result
+from tests.benchmarks.trainer_run import TrainerRun
+from tests.load import Report
+
+
+def create_result(*rates: int) -> Result:
+    reports = [Report(1.0, [0.01] * rate) for rate in rates]
+    return Result({8: reports}, memory_mb=[100.0], ready_s=[1.0])
+
+
+def create_run(accuracy: float, training_s: float, validation_accuracy: float) -> TrainerRun:
+    figures = Accuracy(accuracy=accuracy, accuracy_interval_95=(0.3, 0.5), n=5000)
+    metrics = Metrics(
+        **figures.model_dump(), by_subset={"current": figures}, character_accuracy=0.9,
+        most_confused=[], parameters=1, training_s=training_s, images_per_s=1.0, epochs=10,
+        stop_reason="all 10 epochs are done",
+    )  # fmt: skip
+    return TrainerRun(training_s + 20, training_s * 0.8, validation_accuracy, metrics)
+
+
+def test_a_row_contains_the_median_of_the_rounds_and_the_spread() -> None:
+    (row,) = serving.format_rows("ours", create_result(100, 900, 300))
+    assert row[:4] == ["ours", "8", "300.0 (100.0 to 900.0)", "10.0"]
+    assert row[6:] == ["0.0%", "0", "100", "1.0"]
+
+
+def test_wrong_and_failed_responses_are_counted_separately() -> None:
+    problems = Counter({"wrong text": 10, "connection lost": 2})
+    assert serving.format_load([Report(1.0, [0.01] * 200, Counter(), problems)])[3:] == [
+        "5.0%",
+        "2",
+    ]
+    lost = Report(1.0, [], Counter(), Counter({"cannot connect": 3}))
+    assert serving.format_load([lost]) == ["-", "-", "-", "-", "3"]
+
+
+def test_servers_are_compared_if_they_were_measured() -> None:
+    results = {COURSE: create_result(8), REPLICA: create_result(800), GATEWAY: create_result(720)}
+    assert [value for _, value in serving.compare(results)] == ["100", "10.0%"]
+    failed = Result(failure="not ready")
+    assert serving.compare({COURSE: failed, REPLICA: create_result(800), GATEWAY: failed}) == []
+
+
+def test_rendering_is_compared_within_each_round() -> None:
+    rates = {training.LIBRARY: [100.0, 10.0], training.NPZ: [200.0, 20.0]}
+    assert training.format_rates(rates)[1][2] == "2.00 (2.00 to 2.00)"
+
+
+def test_the_time_to_the_accuracy_of_the_course_needs_a_validation_that_reaches_it() -> None:
+    course = create_run(0.4, 880, 0.4)
+    table = training.compare({training.COURSE: course, training.TARGET: create_run(0.4, 20, 0.42)})
+    assert "| 880.0 | 20.0 | 44.0 |" in table
+    assert "| 704.0 | 20.0 | 35.2 |" in table
+    unreached = {training.COURSE: course, training.TARGET: create_run(0.4, 20, 0.39)}
+    assert "only reached 39.00%" in training.compare(unreached)
+    assert "failed" in training.compare({training.COURSE: ProgramError("exit status 1")})
+
+
+def test_a_validation_with_as_many_correct_captchas_as_the_course_reaches_the_target() -> None:
+    for correct in (1, 1687, 4999):
+        target = training.choose_target(create_run(correct / 5000, 1, 0))
+        assert np.float32(correct - 1) / np.float32(5000) < target
+        assert np.float32(correct) / np.float32(5000) >= target
+
+
+@pytest.mark.parametrize("name", ["serving", "training"])
+def test_only_the_section_of_a_benchmark_is_replaced(name: str) -> None:
+    before, begin, rest = page.PAGE.read_text().partition(f"<!-- {name}:begin -->")
+    after = rest.partition(f"<!-- {name}:end -->")[2]
+    changed = page.replace_section(page.PAGE.read_text(), name, "new")
+    assert changed == f"{before}{begin}\nnew\n<!-- {name}:end -->{after}"
