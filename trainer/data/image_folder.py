@@ -122,7 +122,8 @@ def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
 def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:
     lengths = {len(text) for text in texts}
     # The most common size; images of a similar aspect ratio are scaled to it.
-    (width, height), _ = Counter(map(_read_size, files[:MIN_IMAGES])).most_common(1)[0]
+    sizes = Counter(map(_read_size, files[:MIN_IMAGES]))
+    width, height = max(sizes, key=sizes.__getitem__)
     try:
         return CaptchaSpec(
             charset="".join(sorted(set("".join(texts)))),

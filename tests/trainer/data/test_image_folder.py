@@ -159,9 +159,9 @@ class Digested(ImageFolder):
 
 
 def test_a_tenth_is_the_test_split_a_tenth_the_validation_and_the_rest_is_trained_on() -> None:
-    tenth = 2**64 // 10
-    # A difference of 2**32 is more than the rounding of a float and less than a millionth.
-    starts = [0, tenth - 2**32, tenth + 2**32, 2 * tenth - 2**32, 2 * tenth + 2**32, 2**64 - 1]
+    tenth = int(0.1 * 2**64)  # exact, as is its double
+    below = 2**32  # more than the rounding of a float, and less than a millionth
+    starts = [0, tenth - below, tenth, 2 * tenth - below, 2 * tenth, 2**64 - 1]
     rows = Digested(starts).split()
     assert {name: split.tolist() for name, split in rows.items()} == {
         "test": [0, 1],
