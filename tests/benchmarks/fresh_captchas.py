@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,6 @@ from trainer.data.splits import Split
 from trainer.evaluation.accuracy import evaluate
 
 SEED = 4_000_003  # no training with TRAIN_SEED=1 uses it
-BATCH_SIZE = 400
 
 
 def load(version: Path) -> LoadedModel:
@@ -34,24 +32,18 @@ def load(version: Path) -> LoadedModel:
     return load_version(version.resolve(), partial(OpenVinoEngine, threads=1))
 
 
-def render_split(spec: CaptchaSpec, seed: int, start: int, count: int) -> Split:
-    """Return captchas start..start+count-1 of a seed, rendered on all cores."""
-    stop = start + count
-    starts = range(start, stop, BATCH_SIZE)
-    stops = [min(first + BATCH_SIZE, stop) for first in starts]
-    with ProcessPoolExecutor() as pool:
-        batches = list(pool.map(partial(render_grey_batch, spec, (), seed), starts, stops))
-    images = np.frombuffer(b"".join(batches), np.uint8).reshape(count, spec.height, spec.width)
+def render_split(spec: CaptchaSpec, seed: int, start: int, stop: int) -> Split:
+    """Return captchas start..stop-1 of a seed."""
+    pixels = render_grey_batch(spec, (), seed, start, stop)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, spec.height, spec.width)
     texts = [generate_text(spec, seed, index) for index in range(start, stop)]
     return Split(spec, images, encode(texts, spec))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, render, predict and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.fresh_captchas")
-    parser.add_argument(
-        "version", type=Path, help="directory of a version, such as models/captcha/1"
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("version", type=Path, help="for example models/captcha/1")
     parser.add_argument("--captchas", type=int, default=25_600, help="of all styles together")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
@@ -62,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number, style in enumerate(styles):
         # As in a training, the styles have different indices and therefore different texts.
         spec = replace(model.spec, style=style)
-        split = render_split(spec, options.seed, number * count, count)
+        split = render_split(spec, options.seed, number * count, (number + 1) * count)
         evaluation = evaluate(model.engine.predict, split)
         confusions = (f"{c.truth} as {c.predicted}: {c.count}" for c in evaluation.most_confused)
         accuracy = format_accuracy(evaluation.accuracy)

@@ -16,7 +16,7 @@ from tests.benchmarks.processes import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 BUSY_LOAD_AVERAGE = 0.5
-LIBRARIES = ("openvino", "fastapi", "captcha", "pillow", "tensorflow-cpu", "keras", "ddddocr")
+LIBRARIES = ("openvino", "fastapi", "uvicorn", "captcha", "pillow", "numpy", "keras")
 
 
 def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -37,11 +37,6 @@ def format_accuracy(accuracy: Accuracy) -> tuple[str, str, str]:
     return f"{accuracy.accuracy:.2%}", f"{low:.2%} to {high:.2%}", f"{accuracy.n:,}"
 
 
-def format_failure(problem: object) -> str:
-    """Return a cell, without line breaks and column separators."""
-    return f"not measured: {' '.join(str(problem).split())}".replace("|", "\\|")
-
-
 def describe_machine() -> str:
     """Return CPU, cores, load average, versions and date; warn if the machine is busy."""
     load_average = os.getloadavg()[0]
@@ -49,10 +44,7 @@ def describe_machine() -> str:
         print("the machine is busy; the figures can be misleading", file=sys.stderr)
     cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(": ")[2] for line in cpuinfo if line.startswith("model name")]
-    installed = {
-        d.name.lower().replace("_", "-"): d.version for d in importlib.metadata.distributions()
-    }
-    versions = [f"{name} {installed[name]}" for name in LIBRARIES if name in installed]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     return (
         f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, load average"
         f" before {load_average:.2f}; Python {platform.python_version()}, {', '.join(versions)};"

@@ -44,22 +44,14 @@ class Program:
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def check_core(self, core: int) -> None:
-        """Check that all threads are restricted to a core; some libraries pin their threads.
-
-        Raises:
-            ProgramError: if one is not.
-        """
+        """Check that all threads are restricted to a core; some libraries pin their threads."""
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with suppress(ProcessLookupError):
                 if os.sched_getaffinity(int(task.name)) != {core}:
                     raise self.fail(f"a thread is not restricted to core {core}")
 
     def wait_ready(self, url: str) -> None:
-        """Return at the first response with status 200.
-
-        Raises:
-            ProgramError: if the program ends or takes too long.
-        """
+        """Return at the first response with status 200."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         with httpx.Client(trust_env=False, timeout=5) as client:
             while True:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from functools import partial
 from typing import Any
 
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Request, UploadFile
+from fastapi import FastAPI, Request, Response, UploadFile
 from PIL import Image
 
 from shared.spec import CaptchaSpec
@@ -43,13 +44,13 @@ def run_course(port: int) -> None:
         grey = (np.asarray(image) @ np.array((0.299, 0.587, 0.114)) / 255).astype(np.float32)
         scores = model.predict(grey[np.newaxis, :, :, np.newaxis], verbose=0)
         digits = scores.reshape(SPEC.length, SPEC.classes).argmax(axis=1)
-        return flask.jsonify(_respond("".join(SPEC.charset[digit] for digit in digits)))
+        return flask.jsonify(describe_prediction("".join(SPEC.charset[digit] for digit in digits)))
 
     app.run(port=port)
 
 
-def run_ddddocr(port: int) -> None:
-    """Run ddddocr, a general captcha recogniser, on the web stack of the inference service."""
+def create_ddddocr_app() -> FastAPI:
+    """Return ddddocr, a general captcha recogniser, on the web stack of the inference service."""
     import ddddocr
     import onnxruntime
 
@@ -60,38 +61,38 @@ def run_ddddocr(port: int) -> None:
     onnxruntime.InferenceSession = partial(onnxruntime.InferenceSession, sess_options=options)
     # With `set_ranges("0123456789")` it is as accurate as by default, on 100 captchas.
     recogniser = ddddocr.DdddOcr(show_ad=False)
-    app = _create_app()
+    app = FastAPI()
 
     # FastAPI runs a function without `async` in a thread, off the event loop.
     @app.post("/predict")
     def predict(image: UploadFile) -> dict[str, Any]:
-        return _respond(recogniser.classification(image.file.read()))
+        return describe_prediction(recogniser.classification(image.file.read()))
 
-    uvicorn.run(app, port=port, access_log=False, log_config=None)
-
-
-def run_constant(port: int) -> None:
-    """Run the web stack of the inference service with a constant response: the upper limit."""
-    app = _create_app()
-
-    @app.post("/predict")
-    async def predict(request: Request) -> dict[str, Any]:
-        await request.body()
-        return _respond(CONSTANT_TEXT)
-
-    uvicorn.run(app, port=port, access_log=False, log_config=None)
-
-
-def _create_app() -> FastAPI:
-    app = FastAPI()
-    app.add_api_route("/ping", lambda: "pong")
     return app
 
 
-def _respond(text: str) -> dict[str, Any]:
+def create_constant_app() -> FastAPI:
+    """Return the web stack of the inference service with a constant response: the upper limit."""
+    app = FastAPI()
+    body = json.dumps(describe_prediction(CONSTANT_TEXT)).encode()
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        await request.body()
+        return Response(body, media_type="application/json")
+
+    return app
+
+
+def describe_prediction(text: str) -> dict[str, Any]:
     return {"success": True, "prediction": text, "debug": "predicted"}
 
 
 if __name__ == "__main__":
-    servers = {"course": run_course, "ddddocr": run_ddddocr, "constant": run_constant}
-    servers[sys.argv[1]](int(sys.argv[2]))
+    name, port = sys.argv[1], int(sys.argv[2])
+    if name == "course":
+        run_course(port)
+    else:
+        app = create_ddddocr_app() if name == "ddddocr" else create_constant_app()
+        app.add_api_route("/ping", lambda: "pong")
+        uvicorn.run(app, port=port, access_log=False, log_config=None)

@@ -27,7 +27,7 @@ from shared.settings import count_cores
 from shared.spec import CaptchaSpec
 from tests.benchmarks import render_release
 from tests.benchmarks.fresh_captchas import load
-from tests.benchmarks.page import format_accuracy, format_failure, format_table
+from tests.benchmarks.page import format_accuracy, format_table
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import evaluate
 
@@ -79,7 +79,7 @@ def measure(release: tuple[str, str], model: LoadedModel, count: int) -> Accurac
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure all releases and print the table; fail if none was measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.releases")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("version", type=Path, help="for example models/captcha/1")
     parser.add_argument("--captchas", type=int, default=5_000, help="of each release")
     options = parser.parse_args(arguments)
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = list(pool.map(measure_release, RELEASES))
     rows = []
     for (captcha, pillow), result in zip(RELEASES, results, strict=True):
-        cells = (format_failure(result),) if isinstance(result, str) else format_accuracy(result)
+        cells = (f"not measured: {result}",) if isinstance(result, str) else format_accuracy(result)
         rows.append((f"{captcha}, Pillow {pillow}", *cells))
     print(f"{model.spec}\n")
     print(format_table(("captcha", "accuracy", "95 % interval", "n"), rows))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +15,13 @@ import httpx
 from captcha.image import ImageCaptcha
 
 from shared.dataset_archive import read_npz
+from tests.benchmarks.page import format_rounds
 from tests.benchmarks.processes import module, started
 from tests.serving import free_port
 
+LIBRARY = "the library, `ImageCaptcha.generate`, one process"
+NPZ = "the generator on two cores, `GET /dataset?format=npz`"
+ZIP = "the generator on two cores, `GET /dataset?format=zip`"
 SEED = 3_000_003  # no training with TRAIN_SEED=1 uses it
 
 
@@ -43,11 +48,7 @@ def measure_library(seconds: float) -> float:
 
 
 def measure_generator(url: str, kind: str, size: int, seconds: float) -> float:
-    """Return the captchas per second of npz or zip datasets, written to disk one after the other.
-
-    Raises:
-        ValueError: if a dataset is damaged or does not contain `size` captchas.
-    """
+    """Return the captchas per second of datasets that are written to disk one after the other."""
     with tempfile.TemporaryDirectory(prefix="datasets-") as directory:
         paths: list[Path] = []
         with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
@@ -76,3 +77,27 @@ def count_captchas(path: Path) -> int:
         if damaged := archive.testzip():
             raise ValueError(f"{damaged} in {path.name} is damaged")
         return len(archive.namelist())
+
+
+def measure_rates(url: str, rounds: int, seconds: float, size: int) -> dict[str, list[float]]:
+    """Return the captchas per second in each round."""
+    sources: dict[str, Callable[[], float]] = {
+        LIBRARY: lambda: measure_library(seconds),
+        NPZ: lambda: measure_generator(url, "npz", size, seconds),
+        ZIP: lambda: measure_generator(url, "zip", size, seconds),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in sources}
+    for number in range(rounds):
+        for name, measure in sources.items():
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            rates[name].append(measure())
+    return rates
+
+
+def format_rates(rates: Mapping[str, Sequence[float]]) -> list[tuple[str, str, str]]:
+    """Return a row per source, with the multiple of the library in the same rounds."""
+    rows = []
+    for name, values in rates.items():
+        multiples = [v / library for v, library in zip(values, rates[LIBRARY], strict=True)]
+        rows.append((name, format_rounds(values, ",.0f"), format_rounds(multiples, ".2f")))
+    return rows

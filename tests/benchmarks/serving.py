@@ -9,14 +9,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
 from generator_service.dataset_batches import render_png_batch
-from shared.artifacts import read_manifest
 from shared.spec import CaptchaSpec
 from tests.benchmarks import page, servers
-from tests.benchmarks.processes import ROOT, ProgramError, find_cores, pinned
+from tests.benchmarks.processes import find_cores, pinned
 from tests.benchmarks.reference_servers import CONSTANT_TEXT
 from tests.load import Load, Report, Shot, predict_shot
 
@@ -25,7 +23,6 @@ CAPTCHAS = 300
 SEED = 2_000_003  # no training with TRAIN_SEED=1 uses it
 WARM_UP_S = 1.0
 WRONG = "wrong text"  # as tests/load.py names it
-BUNDLED = ROOT / "inference_service" / "bundled_model" / "0"
 LOAD_COLUMNS = ("p50 ms", "p95 ms", "p99 ms", "wrong", "failed")
 
 
@@ -38,42 +35,31 @@ class Result:
     at_half_load: list[Report] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     ready_s: list[float] = field(default_factory=list)
-    failure: str = ""
-    """Why the server could not be measured."""
 
     @property
     def best_rate(self) -> float:
-        """Requests per second at the best number of connections; 0 after a failure."""
-        if self.failure:
-            return 0.0
+        """Requests per second at the best number of connections."""
         return max(median(r.rate for r in reports) for reports in self.reports.values())
-
-
-Results = Mapping[str, Result]
 
 
 def render_shots(server: str) -> list[Shot]:
     """Return the requests with the text that their response must contain."""
     captchas = render_png_batch(CaptchaSpec(), (), SEED, 0, CAPTCHAS)
-    return [
-        predict_shot(png, CONSTANT_TEXT if server == servers.CONSTANT else t) for t, png in captchas
-    ]
+    constant = CONSTANT_TEXT if server == servers.CONSTANT else None
+    return [predict_shot(png, constant or text) for text, png in captchas]
 
 
 def measure(
     start: servers.Start, shots: Sequence[Shot], load_core: int, seconds: float, result: Result
 ) -> None:
     """Add a round: as many requests as a newly started server can handle."""
-    try:
-        with start() as server, pinned({load_core}):
-            Load(server.url, shots).closed(1, WARM_UP_S)
-            for connections in CONNECTIONS:
-                report = Load(server.url, shots).closed(connections, seconds)
-                result.reports.setdefault(connections, []).append(report)
-            result.memory_mb.append(server.program.measure_memory_mb())
-            result.ready_s.append(server.ready_s)
-    except ProgramError as error:
-        result.failure = str(error)
+    with start() as server, pinned({load_core}):
+        Load(server.url, shots).closed(1, WARM_UP_S)
+        for connections in CONNECTIONS:
+            report = Load(server.url, shots).closed(connections, seconds)
+            result.reports.setdefault(connections, []).append(report)
+        result.memory_mb.append(server.program.measure_memory_mb())
+        result.ready_s.append(server.ready_s)
 
 
 def run(
@@ -84,13 +70,12 @@ def run(
     shots = {name: render_shots(name) for name in starts}
     for number in range(rounds):
         for name, result in results.items():
-            if not result.failure:
-                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
-                measure(starts[name], shots[name], load_core, seconds, result)
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            measure(starts[name], shots[name], load_core, seconds, result)
     rate = find_half_load(results)
-    for _ in range(rounds if rate else 0):
+    for _ in range(rounds):
         for name in (servers.CONSTANT, servers.REPLICA, servers.GATEWAY):
-            if name in results and not results[name].failure:
+            if name in results:
                 print(f"half load: {name}", file=sys.stderr)
                 with starts[name]() as server, pinned({load_core}):
                     Load(server.url, shots[name]).closed(1, WARM_UP_S)
@@ -99,19 +84,13 @@ def run(
     return results
 
 
-def find_half_load(results: Results) -> float:
+def find_half_load(results: Mapping[str, Result]) -> float:
     """Return half of the requests per second of a replica, behind the gateway if there is one."""
-    rates = [
-        results[name].best_rate for name in (servers.GATEWAY, servers.REPLICA) if name in results
-    ]
-    return next(filter(None, rates), 0.0) / 2
+    return results.get(servers.GATEWAY, results[servers.REPLICA]).best_rate / 2
 
 
 def format_rows(name: str, result: Result) -> Iterator[list[str]]:
     """Yield a row per number of connections."""
-    if result.failure:
-        yield [name, page.format_failure(result.failure)]
-        return
     costs = [f"{median(result.memory_mb):,.0f}", f"{median(result.ready_s):.1f}"]
     for connections, reports in result.reports.items():
         rate = page.format_rounds([report.rate for report in reports], ",.1f")
@@ -132,38 +111,31 @@ def format_load(reports: Sequence[Report]) -> list[str]:
     return [*cells, f"{wrong / answers:.1%}" if answers else "-", f"{failed:,}"]
 
 
-def compare(results: Results) -> list[tuple[str, str]]:
+def compare(results: Mapping[str, Result]) -> list[tuple[str, str]]:
     """Return rows: requests/s as multiples of other servers, and the cost of the gateway."""
-    replica, gateway = results[servers.REPLICA], results.get(servers.GATEWAY)
+    replica = results[servers.REPLICA]
     rows = [
         (f"requests/s, one replica / {name}", f"{replica.best_rate / results[name].best_rate:.3g}")
         for name in (servers.COURSE, servers.DDDDOCR, servers.CONSTANT)
-        if name in results and results[name].best_rate
     ]
-    if gateway and gateway.best_rate and replica.best_rate:
+    if gateway := results.get(servers.GATEWAY):
         for connections, reports in replica.reports.items():
             pairs = zip(reports, gateway.reports[connections], strict=True)
             cost = median(1 - behind.rate / direct.rate for direct, behind in pairs)
-            rows.append(
-                (f"requests/s that the gateway costs, connections: {connections}", f"{cost:.1%}")
-            )
+            what = f"requests/s that the gateway costs, connections: {connections}"
+            rows.append((what, f"{cost:.1%}"))
     return rows
 
 
 def main() -> None:
     """Read the options, measure, print, and write the page."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.serving", description=__doc__)
-    parser.add_argument("--version", type=Path, default=BUNDLED, help="default: bundled model")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short round; only prints")
-    options = parser.parse_args()
-    if read_manifest(options.version).captcha_spec != CaptchaSpec():
-        parser.error("the model must predict what the other servers do: 4 digits at 160x60 pixels")
-    rounds, seconds = (1, 1.0) if options.quick else (3, 4.0)
+    quick = parser.parse_args().quick
+    rounds, seconds = (1, 1.0) if quick else (3, 4.0)
     core, load_core = find_cores()
     machine = page.describe_machine()
-    starts = servers.list_servers(options.version.resolve(), core, load_core)
-    results = run(starts, load_core, rounds, seconds)
-    results.setdefault(servers.GATEWAY, Result(failure="Docker is not available"))
+    results = run(servers.list_servers(core, load_core), load_core, rounds, seconds)
     columns = ("server", "connections", "requests/s", *LOAD_COLUMNS, "memory MB", "ready s")
     half_columns = (f"at {find_half_load(results):,.0f} requests/s on a schedule", *LOAD_COLUMNS)
     paragraphs = [
@@ -176,7 +148,7 @@ def main() -> None:
             ([n, *format_load(r.at_half_load)] for n, r in results.items() if r.at_half_load),
         ),
     ]
-    page.publish("serving", paragraphs, quick=options.quick)
+    page.publish("serving", paragraphs, quick=quick)
 
 
 if __name__ == "__main__":

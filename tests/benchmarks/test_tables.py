@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from shared.manifest import Accuracy, Metrics
-from tests.benchmarks import page, serving, training
-from tests.benchmarks.processes import ProgramError
-from tests.benchmarks.servers import COURSE, GATEWAY, REPLICA
+from tests.benchmarks import page, rendering, serving, training
+from tests.benchmarks.servers import CONSTANT, COURSE, DDDDOCR, GATEWAY, REPLICA
 from tests.benchmarks.serving import Result
-from tests.benchmarks.trainer_run import TrainerRun
+from tests.benchmarks.training import TrainerRun
 from tests.load import Report
 
 
@@ -47,16 +46,15 @@ def test_wrong_and_failed_responses_are_counted_separately() -> None:
     assert serving.format_load([lost]) == ["-", "-", "-", "-", "3"]
 
 
-def test_servers_are_compared_if_they_were_measured() -> None:
-    results = {COURSE: create_result(8), REPLICA: create_result(800), GATEWAY: create_result(720)}
-    assert [value for _, value in serving.compare(results)] == ["100", "10.0%"]
-    failed = Result(failure="not ready")
-    assert serving.compare({COURSE: failed, REPLICA: create_result(800), GATEWAY: failed}) == []
+def test_the_replica_is_compared_with_the_other_servers() -> None:
+    rates = {COURSE: 8, DDDDOCR: 80, CONSTANT: 8000, REPLICA: 800, GATEWAY: 720}
+    results = {name: create_result(rate) for name, rate in rates.items()}
+    assert [value for _, value in serving.compare(results)] == ["100", "10", "0.1", "10.0%"]
 
 
 def test_rendering_is_compared_within_each_round() -> None:
-    rates = {training.LIBRARY: [100.0, 10.0], training.NPZ: [200.0, 20.0]}
-    assert training.format_rates(rates)[1][2] == "2.00 (2.00 to 2.00)"
+    rates = {rendering.LIBRARY: [100.0, 10.0], rendering.NPZ: [200.0, 20.0]}
+    assert rendering.format_rates(rates)[1][2] == "2.00 (2.00 to 2.00)"
 
 
 def test_the_time_to_the_accuracy_of_the_course_needs_a_validation_that_reaches_it() -> None:
@@ -66,7 +64,6 @@ def test_the_time_to_the_accuracy_of_the_course_needs_a_validation_that_reaches_
     assert "| 704.0 | 20.0 | 35.2 |" in table
     unreached = {training.COURSE: course, training.TARGET: create_run(0.4, 20, 0.39)}
     assert "only reached 39.00%" in training.compare(unreached)
-    assert "failed" in training.compare({training.COURSE: ProgramError("exit status 1")})
 
 
 def test_a_validation_with_as_many_correct_captchas_as_the_course_reaches_the_target() -> None:
