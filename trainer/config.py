@@ -27,7 +27,7 @@ Shift = Annotated[int, Field(ge=0, lt=MIN_SIDE_PX)]
 class TrainingConfig(BaseModel):
     """Everything that decides how a recogniser is trained. It is stored in the manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: NetworkName = "compact"
     captchas: int = Field(60_000, ge=0)

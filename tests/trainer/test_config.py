@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,10 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"^the preset {path} cannot be read \(.+\)$"):
         read_preset(str(path))
+
+
+@pytest.mark.parametrize("field", ["max_minutes", "learning_rate", "min_accuracy"])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_infinite_and_undefined_numbers_are_rejected(field: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=field):
+        TrainingConfig(**{field: value})
