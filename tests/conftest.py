@@ -93,8 +93,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -> None:
-    from trainer.fingerprints import compute_fingerprints
     from trainer.pipeline import train_and_publish
+    from trainer.training_fingerprints import compute_fingerprints
 
     source: CaptchaSource = request.getfixturevalue("source")
     splits: Splits = request.getfixturevalue("splits")

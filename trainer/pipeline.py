@@ -21,14 +21,14 @@ from shared.manifest import ManifestDraft, Metrics
 from shared.spec import CaptchaSpec
 from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest, list_requests
-from trainer.data.disk_space import require_disk_space
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import ImageFolder, read_image_folder
-from trainer.data.progress import Progress
 from trainer.data.splits import Split, Splits, build_split
+from trainer.disk_space import require_disk_space
 from trainer.errors import QualityGateError, RunLockedError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
-from trainer.fingerprints import Fingerprints, compute_fingerprints
+from trainer.progress import Progress
+from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 log = logging.getLogger(__name__)
 

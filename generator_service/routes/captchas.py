@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from generator_service.captcha_spec import choose_spec
 from generator_service.captcha_text import generate_text
+from generator_service.request_spec import choose_spec
 from generator_service.routes.dependencies import AppServices, Seed, Style
 from generator_service.seeded_random import generate_seed
 from shared.schemas import CaptchaBody, SpecBody

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from generator_service.captcha_spec import choose_spec, restrict_charset
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.request_spec import choose_spec, restrict_charset
 from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Style
 from generator_service.seeded_random import MAX_SEED, generate_seed
 

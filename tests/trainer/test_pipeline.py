@@ -36,7 +36,6 @@ from trainer.errors import (
     RunLockedError,
     TrainingError,
 )
-from trainer.fingerprints import Fingerprints, compute_fingerprints
 from trainer.pipeline import (
     Workspace,
     check_folder_size,
@@ -46,6 +45,7 @@ from trainer.pipeline import (
     lock_run,
     run,
 )
+from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 FOLDER_SPEC = CaptchaSpec("abc", 3, 80, 40, min_length=2)
 # A training on an image folder alone. Its model cannot pass the quality gate.

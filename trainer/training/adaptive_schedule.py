@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from trainer.errors import TrainingError
+from trainer.training.backup import ResumableCallback, assign, snapshot
 from trainer.training.checkpoints import Arrays
-from trainer.training.resume import ResumableCallback, assign, snapshot
 from trainer.training.rollback import Rollback
 from trainer.training.training_log import RateChange, TrainingLog
 

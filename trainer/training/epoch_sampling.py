@@ -10,8 +10,8 @@ import numpy as np
 from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches
 from trainer.data.hard_examples import ErrorRates, measure_error_rates
+from trainer.training.backup import ResumableCallback
 from trainer.training.metrics import CharacterAccuracy
-from trainer.training.resume import ResumableCallback
 from trainer.training.training_log import TrainingLog
 
 # Hard-example mining starts after this fraction of the training; before, most examples are hard.

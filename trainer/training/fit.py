@@ -16,18 +16,19 @@ import tensorflow as tf
 
 from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches, build_evaluation_batches
-from trainer.data.disk_space import require_disk_space
 from trainer.data.splits import Splits
+from trainer.disk_space import require_disk_space
 from trainer.errors import TrainingError
-from trainer.networks.test_time_augmentation import add_test_time_augmentation
+from trainer.networks.tta import add_test_time_augmentation
 from trainer.training.adaptive_schedule import AdaptiveSchedule
+from trainer.training.backup import Backup, ResumableCallback
 from trainer.training.batch_norm import BatchNormRecalibration
 from trainer.training.checkpoints import CheckpointStore
 from trainer.training.epoch_sampling import EpochSampling
 from trainer.training.metrics import CharacterAccuracy, ExactMatch
-from trainer.training.resume import Backup, ResumableCallback
-from trainer.training.schedules import TimeLimit, build_learning_rate
+from trainer.training.schedules import build_learning_rate
 from trainer.training.stopping import Stopping
+from trainer.training.time_limit import TimeLimit
 from trainer.training.training_log import TrainingHistory, TrainingLog
 
 log = logging.getLogger(__name__)

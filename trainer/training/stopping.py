@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainer.config import TrainingConfig
+from trainer.training.backup import ResumableCallback
 from trainer.training.checkpoints import Arrays
-from trainer.training.resume import ResumableCallback
 from trainer.training.training_log import TrainingLog
 
 

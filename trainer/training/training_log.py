@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from trainer.config import TrainingConfig
-from trainer.data.progress import Progress
-from trainer.training.resume import ResumableCallback
+from trainer.progress import Progress
+from trainer.training.backup import ResumableCallback
 
 log = logging.getLogger(__name__)
 

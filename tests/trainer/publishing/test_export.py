@@ -17,7 +17,7 @@ from inference_service.engines import OpenVinoEngine
 from shared.spec import CaptchaSpec
 from trainer.data.splits import Split
 from trainer.networks import build_recogniser
-from trainer.networks.test_time_augmentation import add_test_time_augmentation
+from trainer.networks.tta import add_test_time_augmentation
 from trainer.publishing.export import build_golden_sample, export, load_exported
 
 SPEC = CaptchaSpec("abc", length=2, width=32, height=16)

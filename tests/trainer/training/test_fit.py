@@ -33,7 +33,7 @@ from trainer.data.batches import TrainingBatches
 from trainer.data.splits import Splits
 from trainer.errors import DiskSpaceError, TrainingError
 from trainer.evaluation.accuracy import evaluate
-from trainer.networks.test_time_augmentation import TestTimeAugmentation
+from trainer.networks.tta import TestTimeAugmentation
 from trainer.publishing.export import export, load_exported
 from trainer.training.batch_norm import recalibrate
 from trainer.training.checkpoints import Arrays

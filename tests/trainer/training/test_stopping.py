@@ -84,6 +84,23 @@ def test_patience_counts_from_the_first_of_equal_epochs() -> None:
     )
 
 
+def test_patience_counts_from_the_first_epoch_if_nothing_is_predicted_correctly() -> None:
+    training = Training(patience=2)
+    training.validate(0.0, 0.0)
+    assert not training.model.stop_training
+    training.validate(0.0)
+    assert training.log.history.stop_reason.endswith("better than the 0.00% of epoch 1")
+
+
+@pytest.mark.parametrize(("elapsed_s", "is_over"), [(119.5, False), (120.0, True)])
+def test_the_time_is_over_after_its_last_second(elapsed_s: float, is_over: bool) -> None:
+    training = Training(max_minutes=2)
+    training.log.elapsed_s = elapsed_s
+    training.stopping.update_stop_reason(1)
+    assert training.log.history.is_out_of_time == is_over
+    assert bool(training.log.history.stop_reason) == is_over
+
+
 def test_the_later_of_equal_epochs_is_the_best() -> None:
     training = Training()
     training.validate(0.0)

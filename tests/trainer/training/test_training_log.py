@@ -199,6 +199,11 @@ def test_the_progress_follows_whatever_ends_first(
 # The history
 
 
+def test_a_new_history_is_empty() -> None:
+    history = build().history
+    assert history == TrainingHistory(30, [], [], [], 0, 0.0, "", is_out_of_time=False)
+
+
 def test_the_history_survives_a_checkpoint() -> None:
     before = build()
     run_epoch(before, 0, 25, 30)

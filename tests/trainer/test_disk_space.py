@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from trainer.data.disk_space import require_disk_space
+from trainer.disk_space import require_disk_space
 from trainer.errors import DiskSpaceError
 
 

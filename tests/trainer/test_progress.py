@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from trainer.data.progress import Progress
+from trainer.progress import Progress
 
 
 class Terminal(io.StringIO):

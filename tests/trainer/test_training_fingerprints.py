@@ -9,7 +9,7 @@ import pytest
 
 from shared.fingerprint import fingerprint
 from trainer.config import TrainingConfig
-from trainer.fingerprints import Fingerprints, compute_fingerprints
+from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 DATA = {"spec": "a", "renderer": "b", "image_folder": "c"}
 # A value other than the default for every field.

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from generator_service.captcha_spec import choose_spec, restrict_charset
 from generator_service.errors import UnsupportedCharset
+from generator_service.request_spec import choose_spec, restrict_charset
 from shared.spec import CaptchaSpec, SpecError
 
 SPEC = CaptchaSpec()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from trainer.networks.test_time_augmentation import (
+from trainer.networks.tta import (
     TestTimeAugmentation,
     add_test_time_augmentation,
     list_offsets,

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
+from trainer.training.backup import Backup, ResumableCallback, assign, snapshot
 from trainer.training.checkpoints import Arrays, CheckpointStore
-from trainer.training.resume import Backup, ResumableCallback, assign, snapshot
 
 
 class Counter(ResumableCallback):

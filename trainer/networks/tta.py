@@ -28,7 +28,7 @@ class TestTimeAugmentation(keras.Model):  # type: ignore[misc]
     mean over the views. A prediction takes `views` times as long.
     """
 
-    __test__ = False  # the name starts like a test class of pytest
+    __test__ = False  # pytest would collect the class from tests that import it
 
     def __init__(self, recogniser: keras.Model, views: int) -> None:
         super().__init__(name="test_time_augmentation")
