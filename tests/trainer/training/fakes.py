@@ -1,4 +1,4 @@
-"""Stand-ins for the model and the training log that a callback sees."""
+"""Stand-ins for the model and the training log that a callback uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FakeModel:
 
 @dataclass
 class FakeLog:
-    """A training log whose figures are set by the test."""
+    """A training log whose values are set by the test."""
 
     history: TrainingHistory = field(default_factory=lambda: TrainingHistory(10))
     elapsed_s: float = 0.0

@@ -19,7 +19,7 @@ from trainer.training.training_log import RateChange
 
 def observe(rules: AdaptiveRules, losses: list[float], first_step: int = 0) -> list[RateChange]:
     """Return the changes; a step is the position of its loss in the list."""
-    changes = [rules.observe(first_step + i, loss) for i, loss in enumerate(losses)]
+    changes = [rules.evaluate(first_step + i, loss) for i, loss in enumerate(losses)]
     return [change for change in changes if change is not None]
 
 
@@ -67,7 +67,7 @@ def test_one_high_loss_at_the_very_start_does_not_count_as_learning() -> None:
 def test_the_first_loss_is_the_mean_of_three_losses() -> None:
     rules = AdaptiveRules(0.001)
     assert rules.first_loss == math.inf
-    rules.observe(0, 4.0)
+    rules.evaluate(0, 4.0)
     assert rules.first_loss == 4.0
     observe(rules, [3.0, 2.0, 1.0])
     assert rules.first_loss == 3.0
@@ -88,10 +88,10 @@ def test_the_lowest_rate_that_exploded_counts() -> None:
     assert rules.lowest_exploded_rate == 0.003
     assert observe(rules, [2.3] * 100) == []  # 0.0027 is nearly the rate that exploded
     rules.learning_rate = 0.01
-    rules.observe(0, math.nan)
+    rules.evaluate(0, math.nan)
     assert rules.lowest_exploded_rate == 0.003
     rules.learning_rate = 0.002
-    rules.observe(0, math.nan)
+    rules.evaluate(0, math.nan)
     assert rules.lowest_exploded_rate == 0.002
 
 
@@ -244,7 +244,7 @@ class Training:
             self.model,
         )
 
-    def observe(self, *losses: float) -> None:
+    def evaluate(self, *losses: float) -> None:
         for loss in losses:
             self.log.window_loss = loss
             self.log.step += 25
@@ -268,7 +268,7 @@ def test_the_rate_is_set_before_the_first_step() -> None:
 def test_without_a_change_the_rate_is_left_alone() -> None:
     training = Training()
     training.model.optimizer.learning_rate = 0.7
-    training.observe(2.3)
+    training.evaluate(2.3)
     assert training.model.optimizer.learning_rate == 0.7
     assert training.log.history.rate_changes == []
 
@@ -277,7 +277,7 @@ def test_a_change_is_applied_recorded_and_logged(caplog: pytest.LogCaptureFixtur
     training = Training()
     training.assign(8)
     with caplog.at_level(logging.INFO):
-        training.observe(*[2.3] * 6)
+        training.evaluate(*[2.3] * 6)
     (change,) = training.log.history.rate_changes
     assert (change.step, change.learning_rate) == (150, pytest.approx(0.3))
     assert training.model.optimizer.learning_rate == change.learning_rate
@@ -290,42 +290,42 @@ def test_a_change_is_applied_recorded_and_logged(caplog: pytest.LogCaptureFixtur
 def test_an_explosion_restores_the_trusted_state_and_the_metrics() -> None:
     training = Training()
     training.assign(8)
-    training.observe(2.3, math.nan)
+    training.evaluate(2.3, math.nan)
     assert training.values == [[1, 2], 5]
     assert training.model.optimizer.learning_rate == pytest.approx(0.03)
     assert training.model.metric_resets == training.log.window_restarts == 1
 
 
-def test_the_restored_state_was_healthy_for_ten_checks() -> None:
+def test_the_restored_state_is_followed_by_ten_normal_checks() -> None:
     training = Training()
     for number, loss in enumerate(fall(2.3, 0.5, 20), start=1):
         training.assign(number)
-        training.observe(loss)
-    training.observe(math.nan)
+        training.evaluate(loss)
+    training.evaluate(math.nan)
     assert training.values == [[10, 10], 10]
 
 
-def test_a_change_of_the_rate_is_not_a_healthy_check() -> None:
+def test_a_change_of_the_rate_is_not_a_normal_check() -> None:
     training = Training()
-    training.observe(*[2.3] * 6)
+    training.evaluate(*[2.3] * 6)
     assert training.schedule.get_state()["rollback"] == (5, 0)
 
 
 def test_the_eleventh_restore_in_a_row_ends_the_training() -> None:
     training = Training()
-    training.observe(*[math.nan] * 10)
+    training.evaluate(*[math.nan] * 10)
     with pytest.raises(
         TrainingError, match=r"^the loss became nan, and lower learning rates did not help$"
     ):
-        training.observe(math.nan)
+        training.evaluate(math.nan)
 
 
 def test_rules_and_states_survive_a_checkpoint() -> None:
     before = Training()
-    before.observe(math.nan)
+    before.evaluate(math.nan)
     for number, loss in enumerate(fall(2.3, 0.5, 15), start=1):
         before.assign(number)
-        before.observe(loss)
+        before.evaluate(loss)
     state = json.loads(json.dumps(before.schedule.get_state()))
     arrays = before.schedule.get_arrays()
     assert [array.tolist() for array in arrays["trusted"]] == [[1, 2], 5]
@@ -338,6 +338,6 @@ def test_rules_and_states_survive_a_checkpoint() -> None:
     after.schedule.on_train_begin()
     assert after.model.optimizer.learning_rate == pytest.approx(0.03)
     for training in (before, after):
-        training.observe(*[0.5] * 5, math.nan)
+        training.evaluate(*[0.5] * 5, math.nan)
         assert training.values == [[10, 10], 10]
     assert after.schedule.get_state() == before.schedule.get_state()
