@@ -29,7 +29,7 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
     """Return the application. It owns the pool and closes it at shutdown."""
     app = FastAPI(
         title="captcha-pipeline generator",
-        description="Issues labelled text captchas.",
+        description="Generates labelled text captchas.",
         lifespan=_run_pool,
         # Below the path that the gateway routes to the generator.
         docs_url="/captcha/docs",

@@ -15,6 +15,8 @@ def generate_text(spec: CaptchaSpec, seed: int, index: int) -> str:
     """
     sequence = _random.reseed("text", seed, index)
     length = spec.length
-    if spec.is_variable:  # a fixed length takes no number, so that seeds keep their texts
+    # With a fixed length no random number is drawn; drawing one would change the texts of existing
+    # seeds.
+    if spec.is_variable:
         length = spec.shortest + _random.randbelow(spec.length - spec.shortest + 1)
     return "".join(sequence.choices(spec.charset, k=length))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-# Where the library starts a text, and so Pillow's bounding box of it, in both directions.
+# x and y at which the library draws text; Pillow's bounding box includes this offset.
 _TEXT_ORIGIN_PX = 1
 
 

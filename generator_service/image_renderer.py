@@ -41,6 +41,7 @@ def render_image(
     spec.check_text(text)
     _random.reseed("picture", seed, index)
     renderer = _load_renderer(spec.width, spec.height, fonts, spec.style)
+    # The library's method; it calls create_captcha_image and create_noise_dots of the subclass.
     image: Image.Image = renderer.generate_image(text)
     return image
 
@@ -88,7 +89,7 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         low, high = fractions
         if self._style == "classic":
             return side_px * (low + _random.fraction() * (high - low))
-        # captcha 0.7.1 lost a pair of brackets here: half the warp in x, a fifth of it in y.
+        # captcha 0.7.1 omits brackets here, which reduces the warp to half in x and a fifth in y.
         return side_px * _random.fraction() * (high - low) + low
 
     def _draw_character(self, c: str, draw: Any, color: Any) -> Image.Image:
@@ -116,7 +117,10 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         return image.resize((wide, high)).transform((width, height), Image.Transform.QUAD, corners)
 
     def create_captcha_image(self, chars: str, color: Any, background: Any) -> Image.Image:
-        """Return the image of the characters, as the library does."""
+        """Return the image of the characters, as the library does.
+
+        The library's `generate_image` calls it, and then `create_noise_dots`.
+        """
         letters: list[Image.Image] = []
         for character in chars:
             if _random.fraction() > self.word_space_probability:

@@ -47,7 +47,8 @@ class SeededRandom:
 
     def randbelow(self, exclusive_upper_bound: int) -> int:
         """Return a number from 0 to below the bound, as `secrets.randbelow` does."""
-        # The same numbers as `random.randrange` in a third of the time; half of all calls.
+        # This takes a third of the time of `random.randrange`, for the same numbers. It returns
+        # half of the random numbers of a captcha.
         bits = exclusive_upper_bound.bit_length()
         getrandbits = self._random.getrandbits
         while (number := getrandbits(bits)) >= exclusive_upper_bound:

@@ -67,7 +67,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
 
     @property
     def spec(self) -> CaptchaSpec:
-        """The captchas that the generator issues."""
+        """The captchas that the generator renders."""
         return CaptchaSpec(
             self.charset, self.length, self.width, self.height, self.min_length, self.style
         )

@@ -38,7 +38,7 @@ class WorkerPool:
     starts when the first captcha is rendered.
 
     Attributes:
-        spec: the captchas that this generator issues.
+        spec: the captchas that this generator renders.
         fonts: paths of TrueType files; empty means the font of the captcha library.
         processes: number of worker processes.
         renderer: versions of the rendering libraries and digests of the fonts.
@@ -115,7 +115,7 @@ class WorkerPool:
     async def _run_batches(
         self, render: Callable[..., R], spec: CaptchaSpec, seed: int, start: int, count: int
     ) -> AsyncGenerator[R]:
-        # A short queue ahead of the client keeps the workers busy, and memory does not grow with
+        # A few batches rendered in advance keep the workers busy, and memory does not grow with
         # the count.
         queue: collections.deque[asyncio.Task[R]] = collections.deque()
         starts = iter(range(start, start + count, BATCH_SIZE))

@@ -20,8 +20,8 @@ class Batcher(Generic[Job, Result]):
     """Runs jobs in batches of up to `max_batch_size` on worker threads.
 
     With a delay, a thread whose batch is incomplete waits up to `max_delay_s` for more jobs.
-    Without a delay, a thread takes its share of the queued jobs at once. Every job gets a result
-    or an exception.
+    Without a delay, a thread takes an equal part of the queued jobs at once. Every job gets a
+    result or an exception.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Batcher(Generic[Job, Result]):
         self._max_batch_size = max_batch_size
         self._max_delay_s = max_delay_s
         self._max_queue_size = max_queue_size
-        # Its get() waits in C. An executor of the standard library spends more time per job on
-        # the hand-over than the decoder spends on the header of a captcha.
+        # A SimpleQueue is implemented in C. An executor of the standard library takes longer to
+        # pass a job to a thread.
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Result]] | None] = (
             queue.SimpleQueue()
         )
@@ -95,7 +95,7 @@ class Batcher(Generic[Job, Result]):
             try:
                 results = self._run([job for job, _ in batch])
             except Exception as error:
-                # The jobs of this batch must not wait for ever, whatever the error is.
+                # The jobs of this batch must not wait forever, whatever the error is.
                 results = [error] * len(batch)
             futures = [future for _, future in batch]
             try:
@@ -113,7 +113,7 @@ class Batcher(Generic[Job, Result]):
         batch = [first]
         limit = self._max_batch_size
         if not self._max_delay_s:
-            # Other threads may be idle: leave them their share.
+            # Other threads may be idle: leave jobs for them.
             limit = min(limit, math.ceil((1 + self._jobs.qsize()) / len(self._threads)))
         deadline = time.monotonic() + self._max_delay_s
         while len(batch) < limit:

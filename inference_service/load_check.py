@@ -1,7 +1,7 @@
 """Load check: loads a version in a child process before the service loads it.
 
-A library that parses graphs in C++ can crash, use all memory or never return. In the service this
-would end every replica, again after each restart, although an older usable version exists.
+A library that parses graphs in C++ can crash, use all memory or never return. In the service
+process this would crash every replica at each start, even if an older version is usable.
 
 `python -m inference_service.load_check ENGINE DIRECTORY` exits with 0 if the version can be used,
 and otherwise prints the reason.

@@ -19,7 +19,7 @@ from inference_service.batching import Batcher
 from inference_service.model_store import ModelStore
 from inference_service.prediction import BatchTimes
 
-# Seconds: from a fifth of a prediction to the longest upload.
+# Seconds, from less than one prediction to the longest upload.
 _BUCKETS = (
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 )  # fmt: skip

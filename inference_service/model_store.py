@@ -90,12 +90,12 @@ class ModelStore:
         }
         if self._bundled_model is None:
             return found
-        # One number must not mean two models.
+        # Version 0 is always the bundled model.
         if found.pop(BUNDLED_VERSION, None) and not self._warned_about_version_0:
             self._warned_about_version_0 = True
             log.warning("version 0 in %s is ignored: 0 is the bundled model", self._versions_dir)
-        # An empty directory means a rollback to the bundled model. A directory that is missing,
-        # perhaps for a moment, does not replace the better model in memory.
+        # An empty directory means a rollback to the bundled model. If the directory is temporarily
+        # missing, keep the active model.
         if self.active is None or self._versions_dir.exists():
             found[BUNDLED_VERSION] = self._bundled_model / str(BUNDLED_VERSION)
         return found

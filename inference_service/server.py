@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 class DrainingServer(uvicorn.Server):
     """Keeps serving for `drain_s` seconds after SIGTERM, while `/ready` returns 503.
 
-    The gateway needs a moment to notice that a replica stops, and requests that it sends until
+    The gateway needs a moment to detect that a replica stops, and requests that it sends until
     then are served. A second signal, or Ctrl-C, stops the server after the running requests.
     """
 

@@ -2,7 +2,7 @@
 
 A version is a directory `<models>/captcha/<integer>/` with a TensorFlow SavedModel, as TensorFlow
 Serving expects, and a manifest with the SHA-256 of every file. A version is renamed into place when
-it is complete, so no reader sees a partial one.
+it is complete, so no reader finds a partial one.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _regular_size(path: Path) -> int:
-    """Return the size in bytes of a regular file; reading a device or pipe could never end."""
+    """Return the size in bytes of a regular file; reading a device or pipe might block forever."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise ArtifactError(f"{path.name} is not a regular file")

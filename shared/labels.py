@@ -43,7 +43,7 @@ def best_indices(
     """Return the class indices (N, length) of the most likely texts.
 
     The result is always a text that the spec allows. If the length varies, the log-probabilities
-    of all positions decide about the length, and no character follows the end class.
+    of all positions determine the length, and no character follows the end class.
 
     Args:
         probabilities: (N, length, classes).

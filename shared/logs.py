@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""Id of the request that the current task answers; empty outside a request."""
+"""Id of the request that the current task responds to; empty outside a request."""
 
 
 class JsonFormatter(logging.Formatter):

@@ -67,7 +67,7 @@ class Metrics(Accuracy):
 
 
 class ManifestDraft(_Frozen):
-    """The part of a manifest that the trainer knows before it publishes."""
+    """The part of a manifest that is known before the version is published."""
 
     format: Literal[2] = 2
     created: str

@@ -19,14 +19,14 @@ class CaptchaBody(BaseModel):
 
 
 class SpecBody(BaseModel):
-    """Response of `GET /captcha/spec`: the captchas that this generator issues."""
+    """Response of `GET /captcha/spec`: the captchas that this generator renders."""
 
     spec: dict[str, Any]
     fingerprint: str
     renderer: dict[str, Any]
     """Versions of the rendering libraries and digests of the fonts."""
     renderer_fingerprint: str = Field(pattern="^[0-9a-f]{16}$")
-    """Equal exactly when the same seed gives the same pixels."""
+    """Equal exactly when `renderer` is equal. The same seed then gives the same pixels."""
 
 
 class PredictRequest(BaseModel):

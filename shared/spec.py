@@ -26,7 +26,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class CaptchaSpec:
-    """What the generator issues and a model predicts.
+    """What the generator renders and a model predicts.
 
     Attributes:
         charset: the characters that can appear, each once. The position is the class index.

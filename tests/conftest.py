@@ -56,7 +56,7 @@ def generator() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def source(generator: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> CaptchaSource:
-    """Return what the generator issues."""
+    """Return what the generator renders."""
     from trainer.data.generator_client import GeneratorClient
 
     return GeneratorClient(generator, tmp_path_factory.mktemp("none")).wait_ready(10)

@@ -31,7 +31,7 @@ FOLDERS = ("shared", "trainer/data", "trainer/training", "trainer/networks", "tr
            "trainer/publishing")  # fmt: skip
 FILES = ("trainer/config.py", "trainer/disk_space.py", "trainer/progress.py", "trainer/settings.py",
          "trainer/training_fingerprints.py")  # fmt: skip
-# A figure is looked at, not asserted; layer sizes are judged by the accuracy of a training.
+# Figures are checked by eye, and layer sizes by the accuracy of a training.
 EXCLUDED = {"trainer/evaluation/figures.py", "trainer/networks/compact.py",
             "trainer/networks/wide.py", "trainer/networks/blocks.py"}  # fmt: skip
 TIMEOUT_S = 180.0

@@ -36,7 +36,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workspace = Workspace(settings.models_dir / MODEL_NAME, settings.data_dir / "runs")
     try:
-        # The generator is a neighbour: requests to it must not go through a proxy.
+        # The generator is on the local network, so requests bypass any proxy.
         with httpx.Client(
             base_url=settings.generator_url, timeout=TIMEOUT, trust_env=False
         ) as http:

@@ -17,7 +17,7 @@ SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 # Below this number of captchas the confidence interval of an accuracy is too wide to be useful.
 MIN_EVALUATED = 100
-# Early stopping at a target accuracy needs a validation set on which chance rarely exceeds it.
+# With this many validation captchas the target accuracy is rarely reached by chance.
 MIN_TARGET_EVALUATED = 5_000
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -25,7 +25,7 @@ Shift = Annotated[int, Field(ge=0, lt=MIN_SIDE_PX)]
 
 
 class TrainingConfig(BaseModel):
-    """Everything that decides how a recogniser is trained. It is stored in the manifest."""
+    """Everything that determines how a recogniser is trained. It is stored in the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -37,7 +37,7 @@ class TrainingConfig(BaseModel):
     validation_captchas: int = Field(5_000, ge=MIN_EVALUATED)
     test_captchas: int = Field(10_000, ge=MIN_EVALUATED)
     seed: int = Field(1, ge=0, lt=2**31)
-    """Decides the captchas, their order, the augmentation and the initial weights."""
+    """Determines the captchas, their order, the augmentation and the initial weights."""
     epochs: int = Field(4, ge=1)
     batch_size: int = Field(64, ge=1, le=1_024)
     loss: Literal["categorical_crossentropy", "binary_crossentropy"] = "categorical_crossentropy"
@@ -46,7 +46,7 @@ class TrainingConfig(BaseModel):
     """The peak of `cosine`, the value of `constant`, the initial value of `adaptive`."""
     schedule: Literal["cosine", "constant", "adaptive"] = "cosine"
     """`cosine`: linear warm-up over 10 % of the steps, then cosine decay to 1 %. `adaptive`: rules
-    change the rate when they see a plateau, an oscillation or an explosion of the loss."""
+    change the rate at a plateau, an oscillation or an explosion of the loss."""
     weight_decay: Fraction = 0.01
     """Of adamw."""
     max_shift_x_px: Shift = 4

@@ -254,8 +254,8 @@ def train_and_publish(
             epochs=history.epochs[-1]["epoch"],
             stop_reason=history.stop_reason,
         )
-        for subset, figure in metrics.by_subset.items():
-            log.info("%s: %.2f %% of %s", subset, 100 * figure.accuracy, f"{figure.n:,}")
+        for subset, measured in metrics.by_subset.items():
+            log.info("%s: %.2f %% of %s", subset, 100 * measured.accuracy, f"{measured.n:,}")
         if failure := find_failure(metrics, config.min_accuracy):
             raise QualityGateError(failure)
         draft = ManifestDraft(

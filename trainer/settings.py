@@ -72,7 +72,7 @@ class TrainingOptions(EnvironmentSettings):
     epochs: int | None = Field(None, description="passes over the training captchas")
     batch_size: int | None = Field(None, description="captchas per step")
     learning_rate: float | None = Field(None, description="peak learning rate")
-    seed: int | None = Field(None, description="decides captchas, order and initial weights")
+    seed: int | None = Field(None, description="determines captchas, order and initial weights")
     target_accuracy: float | None = Field(
         None, description="stop at this validation accuracy; 0 to disable"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from shared.fingerprint import fingerprint
 from trainer.config import TrainingConfig
 
-# The quality gate decides about publishing, not about the model.
+# The quality gate does not affect the trained model.
 _NOT_TRAINED = {"min_accuracy"}
 _STOP_CRITERIA = {"target_accuracy", "patience", "max_minutes"}
 
@@ -20,9 +20,9 @@ class Fingerprints:
 
     Attributes:
         training: equal for trainings that would produce the same model.
-        run: equal for trainings of which one can resume the other. Stop criteria do not count, so a
-            training that ran out of time resumes with a higher limit. Whether there is a time limit
-            does count, because the learning rate then follows the time.
+        run: equal if one training can resume from the other's checkpoint. Stop criteria are left
+            out, so a training that ran out of time resumes with a higher limit. Whether there is a
+            time limit is included, because the learning rate then depends on the time.
     """
 
     training: str

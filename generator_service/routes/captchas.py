@@ -28,7 +28,7 @@ def _describe_content(media_type: str) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/captcha/spec")
 async def show_spec(services: AppServices) -> SpecBody:
-    """Return the captchas that this generator issues and the versions of its renderer."""
+    """Return the captchas that this generator renders and the versions of its renderer."""
     pool = services.pool
     return SpecBody(
         spec=pool.spec.to_dict(),

@@ -30,7 +30,7 @@ class Engine(Protocol):
     preferred_batch_size: int
     """Larger batches hardly reduce the time per image."""
     batch_delay_ms: float
-    """How long waiting for more images pays off."""
+    """Default waiting time for more images, in milliseconds."""
     load_timeout_s: float
     """More than a usable version needs to load, including the import of the library."""
 

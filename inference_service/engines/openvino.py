@@ -28,7 +28,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    # Images run one after the other. A batch only saves hand-overs between threads.
+    # Images run one after the other. A batch only passes fewer jobs between threads.
     preferred_batch_size = 8
     batch_delay_ms = 0.0
     load_timeout_s = 20.0  # loading takes about 1 s
@@ -45,8 +45,7 @@ class OpenVinoEngine:
                 model,
                 "CPU",
                 {
-                    # One thread per request: for a network this small, cores are used best by
-                    # predicting different images.
+                    # One thread per request: small networks run faster with one image per core.
                     "NUM_STREAMS": threads,
                     "INFERENCE_NUM_THREADS": threads,
                     # Pinning a thread costs two system calls per image.

@@ -56,6 +56,6 @@ async def predict(
     service = get_service(request)
     require_model(service.store)  # fail before the body is received
     async with service.receiver.receive(request) as body:
-        # Queued only now, so that a client that sends slowly does not occupy a place.
+        # Queued only now, so that a client that sends slowly does not occupy a queue slot.
         content = await service.batcher.submit(PredictJob(body, details))
     return Response(content, media_type="application/json")

@@ -41,7 +41,7 @@ def describe_machine() -> str:
     """Return CPU, cores, load average, versions and date; warn if the machine is busy."""
     load_average = os.getloadavg()[0]
     if load_average > BUSY_LOAD_AVERAGE:
-        print("the machine is busy; the figures can be misleading", file=sys.stderr)
+        print("the machine is busy; the values can be misleading", file=sys.stderr)
     cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(": ")[2] for line in cpuinfo if line.startswith("model name")]
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]

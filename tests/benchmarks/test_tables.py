@@ -21,9 +21,9 @@ def create_result(*rates: int) -> Result:
 
 
 def create_run(accuracy: float, training_s: float, validation_accuracy: float) -> TrainerRun:
-    figures = Accuracy(accuracy=accuracy, accuracy_interval_95=(0.3, 0.5), n=5000)
+    measured = Accuracy(accuracy=accuracy, accuracy_interval_95=(0.3, 0.5), n=5000)
     metrics = Metrics(
-        **figures.model_dump(), by_subset={"current": figures}, character_accuracy=0.9,
+        **measured.model_dump(), by_subset={"current": measured}, character_accuracy=0.9,
         most_confused=[], parameters=1, training_s=training_s, images_per_s=1.0, epochs=10,
         stop_reason="all 10 epochs are done",
     )  # fmt: skip

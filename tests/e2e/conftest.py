@@ -83,7 +83,7 @@ def first_prediction(stack: Stack, client: httpx.Client) -> dict[str, Any]:
         statuses = client.get("/captcha.png").status_code, client.get("/ready").status_code
         return statuses == (200, 200) and predict_one()
 
-    eventually(try_one, 60, "a captcha is issued and predicted")
+    eventually(try_one, 60, "a captcha is generated and predicted")
     seconds = time.monotonic() - stack.started
     return {
         "seconds": seconds,

@@ -1,4 +1,4 @@
-"""`docker compose up`: captchas are issued, predicted, trained on and predicted better."""
+"""`docker compose up`: captchas are generated, predicted, trained on and predicted better."""
 
 from __future__ import annotations
 

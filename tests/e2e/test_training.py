@@ -91,7 +91,7 @@ def test_an_unknown_setting_and_an_invalid_preset_are_rejected(stack: Stack) -> 
 
 
 def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:
-    # Captchas that the running generator does not issue: three letters in 100x40 pixels.
+    # Captchas that the running generator does not render: three letters in 100x40 pixels.
     program = (
         "import sys; from generator_service.dataset_batches import render_png_batch;"
         "from shared.dataset_archive import ZipWriter; from shared.spec import CaptchaSpec;"

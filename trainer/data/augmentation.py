@@ -28,9 +28,9 @@ def augment(
     Args:
         images: uint8 (B, height, width), dark text on a light background.
         seed: int64 (2,); equal seeds give equal results.
-        max_shift_x_px: horizontal shift beyond what the scale allows. It is tripled, because the
-            text of captcha before 0.3 is a dozen pixels further left.
-        max_shift_y_px: vertical shift beyond what the scale allows.
+        max_shift_x_px: maximum horizontal shift, in addition to the free space that scaling leaves.
+            It is tripled, because the text of captcha before 0.3 is a dozen pixels further left.
+        max_shift_y_px: maximum vertical shift, in addition to the free space that scaling leaves.
 
     Returns:
         uint8 (B, height, width).

@@ -71,7 +71,8 @@ class TrainingBatches:
         """Yield the first images of the epoch without augmentation, uint8 (B, height, width)."""
         size = self._config.batch_size
         rows = self._rows[: _RECALIBRATION_BATCHES * size]
-        stop = max(len(rows) // size, 1) * size  # equal batches, unless there is only a smaller one
+        # Drop the last incomplete batch, unless it is the only one.
+        stop = max(len(rows) // size, 1) * size
         for start in range(0, min(stop, len(rows)), size):
             yield tf.constant(self._split.images[rows[start : start + size]])
 

@@ -15,7 +15,7 @@ CONFUSABLE = "confusable"
 
 @dataclass(frozen=True)
 class CaptchaSource:
-    """The captchas that a generator issues."""
+    """The captchas that a generator renders."""
 
     spec: CaptchaSpec
     renderer: dict[str, object]

@@ -91,7 +91,7 @@ class GeneratorClient:
         self._sleep = sleep
 
     def wait_ready(self, timeout_s: float) -> CaptchaSource:
-        """Wait until the generator is ready and return what it issues.
+        """Wait until the generator is ready and return what it generates.
 
         Raises:
             GeneratorError: after the timeout.
@@ -168,7 +168,7 @@ class GeneratorClient:
 
     def _download(self, path: Path, part: _Part) -> Dataset:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The name is unique among all trainers on this volume, in whatever container.
+        # The name is unique, because trainers in several containers can share this volume.
         partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
         deadline = time.monotonic() + PART_TIMEOUT_S
         try:

@@ -18,7 +18,7 @@ from trainer.config import SplitName
 from trainer.errors import ImageFolderError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
-# A tenth is held out for validation and a tenth for the test; fewer images measure nothing.
+# A tenth is held out for validation and a tenth for the test; fewer are too few to measure.
 MIN_IMAGES = 100
 _HELD_OUT = 0.1
 
@@ -50,8 +50,8 @@ class ImageFolder:
     def split(self) -> dict[SplitName, npt.NDArray[np.intp]]:
         """Return the rows of each split.
 
-        The pixels decide. An image stays in its split when others are added, and two copies of one
-        image are in the same split.
+        A hash of the pixels determines the split. An image stays in its split when others are
+        added, and two copies of one image are in the same split.
         """
         fractions = np.array([_digest_to_fraction(digest) for digest in self.digests])
         return {
@@ -102,7 +102,8 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
     for name, rows in image_folder.split().items():
         if not len(rows):
             raise ImageFolderError(
-                f"no image in {folder} belongs to the {name} split, by its pixels: add images"
+                f"the {name} split got no image of {folder} (images are assigned by a hash of"
+                " their pixels); add images"
             )
     return image_folder
 

@@ -26,7 +26,7 @@ def sample_epoch(
 ) -> Rows:
     """Return the rows of an epoch in their order.
 
-    They depend on the seed, the epoch and the error rates only, so a resumed training sees the same
+    They depend on the seed, the epoch and the error rates only, so a resumed training uses the same
     captchas as an uninterrupted one.
 
     Args:
@@ -38,7 +38,8 @@ def sample_epoch(
     rng = np.random.default_rng((config.seed, epoch))
     rows, confusable = _regular_rows(split), np.array(split.rows_of(CONFUSABLE), np.int64)
     if error_rates is not None:
-        # Confusable captchas are not sampled: their error rates would crowd out all others.
+        # Confusable captchas are not sampled. Their high error rates would make them most of the
+        # sample.
         rows = sample_hard_examples(
             rows, split.labels, error_rates, config.hard_example_fraction, rng
         )

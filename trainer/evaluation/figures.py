@@ -142,7 +142,7 @@ def plot_network(network: keras.Model, target: Path) -> None:
             show_shapes=True,
             show_layer_names=True,
             dpi=80,
-            # Keras' default, orthogonal lines, crashes graphviz 2.43 on some of our networks.
+            # The default of Keras, orthogonal lines, crashes graphviz 2.43 on some of the networks.
             splines="polyline",
         )
     # ImportError: not installed. AssertionError: pydot's error when graphviz fails.

@@ -8,7 +8,7 @@ from shared.manifest import Metrics
 
 
 def describe_accuracy(metrics: Metrics) -> str:
-    """Return the test accuracy as a sentence without its full stop."""
+    """Return the test accuracy as a phrase for messages."""
     low, high = metrics.accuracy_interval_95
     return (
         f"exact-match accuracy {metrics.accuracy:.2%} on {metrics.n:,} test captchas"
@@ -25,12 +25,12 @@ def find_failure(metrics: Metrics, min_accuracy: float) -> str | None:
             f"{describe_accuracy(metrics)} is {missing:,} captchas below the required"
             f" {min_accuracy:.2%}"
         )
-    for subset, figures in metrics.by_subset.items():
-        # A small image folder must not be outweighed by thousands of generated captchas.
-        _, high = figures.accuracy_interval_95
+    for subset, measured in metrics.by_subset.items():
+        # Thousands of generated captchas must not hide a low accuracy on a small image folder.
+        _, high = measured.accuracy_interval_95
         if high < min_accuracy:
             return (
-                f"exact-match accuracy {figures.accuracy:.2%} on the {figures.n:,} test captchas of"
-                f" the subset {subset!r} is below the required {min_accuracy:.2%}"
+                f"exact-match accuracy {measured.accuracy:.2%} on the {measured.n:,} test captchas"
+                f" of the subset {subset!r} is below the required {min_accuracy:.2%}"
             )
     return None

@@ -53,15 +53,17 @@ def attention_head(
 ) -> keras.KerasTensor:
     """Classify each position with attention over columns and one shared classifier.
 
-    (rows, columns, channels) -> (length, classes). Each column becomes `width` features, and each
-    position weighs the columns. One classifier for all positions learns each character once, which
-    improves the accuracy more than any increase in size (docs/experiments.md).
+    (rows, columns, channels) -> (length, classes). Each column becomes `width` features. The
+    attention weights for each position are computed from all columns. One classifier for all
+    positions learns each character once, which improves the accuracy more than any increase in size
+    (docs/experiments.md).
 
     Args:
         x: feature map.
         spec: the captchas.
         width: features per column.
-        maps_per_position: attention maps per position, to weigh parts of a character separately.
+        maps_per_position: attention maps per position, so that parts of a character get separate
+            weights.
         mix_neighbours: whether to mix the features of adjacent columns.
     """
     rows, columns, channels = x.shape[1:]
@@ -75,7 +77,8 @@ def attention_head(
         )
         x = batch_norm_relu(x, "neighbours")
         features = layers.Add(name="neighbours_add")([features, x])
-    # The location of position i depends on the whole image, so all columns decide together.
+    # The location of position i depends on the whole image, so the attention weights for each
+    # position are computed from all columns.
     x = batch_norm_relu(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
     maps = spec.length * maps_per_position
     x = layers.Dense(maps * columns, name="scores")(layers.Flatten(name="flat")(x))

@@ -1,5 +1,6 @@
-"""The adaptive learning-rate schedule: rules of the course that look at the loss.
+"""The adaptive learning-rate schedule: rules of the course for the loss.
 
+The rules are evaluated on the mean loss of every few steps.
 The course raises the learning rate if the loss is flat at the start. It lowers the rate if the
 loss explodes or is not a number, if a fast drop is followed by a long plateau, and if the loss
 oscillates late in the training.
@@ -24,7 +25,7 @@ from trainer.training.training_log import RateChange, TrainingLog
 
 log = logging.getLogger(__name__)
 
-# Numbers of observations that the rules look at.
+# Numbers of observations; an observation is the mean loss of a few steps.
 _SMOOTHING_WINDOW = 3
 _FLAT_AFTER = 6
 _PLATEAU_AFTER = 40
@@ -33,7 +34,8 @@ _OSCILLATION_WINDOW = 24
 _FLAT_DROP = 0.05  # flat: the loss has fallen by less than this fraction of the first loss
 _PLATEAU_DROP = 0.02  # plateau: the loss has fallen by less than this fraction
 _FAST_DROP = 0.5  # a plateau only counts after the loss has fallen to this fraction
-_EXPLODED, _BACK_TO_START = 3.0, 0.8  # explosion: times the lowest loss, and times the first loss
+# explosion: loss above 3 x the lowest and above 0.8 x the first loss
+_EXPLODED, _BACK_TO_START = 3.0, 0.8
 _OSCILLATION_TURNS = 0.75  # fraction of observations at which the loss changes direction
 _OSCILLATION_SIZE = 0.5  # standard deviation divided by mean
 _RAISE, _LOWER, _RECOVER = 3.0, 0.5, 0.3  # factors of the learning rate
@@ -43,12 +45,12 @@ _MAX_FACTOR, _MIN_FACTOR = 16.0, 1e-3  # limits, relative to the initial rate
 
 @dataclass
 class AdaptiveRules:
-    """The rules and what they have observed. All fields are JSON values."""
+    """The rules and their state. All fields are JSON values."""
 
     learning_rate: float
     initial_rate: float = 0.0
     losses: list[float] = field(default_factory=list)
-    """Since the last change, as many as the rules look at."""
+    """Observations since the last change, as many as the rules need."""
     first_losses: list[float] = field(default_factory=list)
     lowest: float = math.inf
     """Lowest smoothed loss since the last restored state."""
@@ -63,8 +65,8 @@ class AdaptiveRules:
         """The smoothed loss at the start."""
         return float(np.mean(self.first_losses)) if self.first_losses else math.inf
 
-    def observe(self, step: int, loss: float) -> RateChange | None:
-        """Look at the mean loss of the last few steps.
+    def evaluate(self, step: int, loss: float) -> RateChange | None:
+        """Evaluate the rules on the mean loss of the last few steps.
 
         Returns:
             The learning-rate change, if a rule applies.
@@ -117,7 +119,7 @@ class AdaptiveRules:
 
     def _change(self, step: int, factor: float, reason: str, restores: bool = False) -> RateChange:
         if restores:
-            # The restored state has a loss of its own; early on, that of an untrained network.
+            # The restored weights have another loss; early on, that of an untrained network.
             self.lowest = math.inf
             self.lowest_exploded_rate = min(self.learning_rate, self.lowest_exploded_rate)
         low, high = self.initial_rate * _MIN_FACTOR * _RECOVER, self.initial_rate * _MAX_FACTOR
@@ -130,7 +132,7 @@ class AdaptiveRules:
 class AdaptiveSchedule(ResumableCallback):
     """Applies the rules every few steps, and restores the last trusted state after an explosion.
 
-    Keras' ReduceLROnPlateau looks at whole epochs, only lowers the rate and restores nothing.
+    ReduceLROnPlateau of Keras evaluates whole epochs, only lowers the rate and restores nothing.
     """
 
     state_name = "adaptive_schedule"
@@ -152,9 +154,9 @@ class AdaptiveSchedule(ResumableCallback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Apply the rules to the loss of the last steps."""
-        change = self._rules.observe(self._log.step, self._log.window_loss)
+        change = self._rules.evaluate(self._log.step, self._log.window_loss)
         if change is None:
-            self._rollback.record_healthy(lambda: snapshot(self._variables))
+            self._rollback.record_normal(lambda: snapshot(self._variables))
             return
         self._log.history.rate_changes.append(change)
         log.info(
@@ -165,20 +167,20 @@ class AdaptiveSchedule(ResumableCallback):
             if state is None:
                 raise TrainingError(f"{change.reason}, and lower learning rates did not help")
             assign(self._variables, state)
-            # Otherwise the mean loss of the epoch would stay what it has become.
+            # Otherwise the mean loss of the epoch would stay NaN or very high.
             self.model.reset_metrics()
             self._log.restart_window()
         self.model.optimizer.learning_rate = change.learning_rate
 
     def get_state(self) -> dict[str, Any]:
         """Return the state of rules and rollback."""
-        counts = (self._rollback.healthy_checks, self._rollback.restores)
+        counts = (self._rollback.normal_checks, self._rollback.restores)
         return {"rules": asdict(self._rules), "rollback": counts}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue with the rules of a checkpoint."""
         self._rules = AdaptiveRules(**state["rules"])
-        self._rollback.healthy_checks, self._rollback.restores = state["rollback"]
+        self._rollback.normal_checks, self._rollback.restores = state["rollback"]
 
     def get_arrays(self) -> dict[str, Arrays]:
         """Return the states to restore."""

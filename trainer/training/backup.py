@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 class ResumableCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback whose state is part of a checkpoint.
 
-    Keras' callbacks forget their state on resume: EarlyStopping its best value, for example.
+    The Keras callbacks do not restore their state on resume, for example the best value of
+    EarlyStopping.
     """
 
     state_name: str
@@ -40,8 +41,9 @@ class ResumableCallback(keras.callbacks.Callback):  # type: ignore[misc]
 class Backup(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes a checkpoint after every complete epoch, and resumes from it.
 
-    Keras' BackupAndRestore does not store the state of other callbacks; see CheckpointStore for the
-    rest. An epoch that the time limit cut off is not stored: with more time it is repeated.
+    BackupAndRestore of Keras does not store the state of other callbacks; CheckpointStore describes
+    the other differences. An epoch that the time limit cut off is not stored: with more time it is
+    repeated.
     """
 
     def __init__(

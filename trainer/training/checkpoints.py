@@ -42,8 +42,8 @@ class Checkpoint:
 class CheckpointStore:
     """The checkpoints of one training in an existing directory.
 
-    Keras' BackupAndRestore overwrites its files in place, so that a process killed meanwhile leaves
-    damaged ones, and notices damage only if reading raises OSError.
+    BackupAndRestore of Keras overwrites its files in place, so a process that is killed meanwhile
+    leaves damaged files. It detects damage only if reading raises OSError.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -154,7 +154,7 @@ def _build_rate_callbacks(
 
 @contextmanager
 def _training_errors(config: TrainingConfig, training_log: TrainingLog) -> Iterator[None]:
-    """Turn the errors of TensorFlow and Keras that a user can do something about into ours."""
+    """Convert errors that the user can fix to TrainingError."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:

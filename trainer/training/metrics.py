@@ -16,7 +16,8 @@ from shared.spec import CaptchaSpec
 class ExactMatch(keras.metrics.Mean):  # type: ignore[misc]
     """Fraction of captchas with every character correct.
 
-    Keras' accuracies count each character. Predictions are the most likely valid texts, as served.
+    The accuracies of Keras count each character. Predictions are the most likely valid texts, as
+    in the inference service.
     """
 
     def __init__(self, spec: CaptchaSpec) -> None:
@@ -35,7 +36,7 @@ class ExactMatch(keras.metrics.Mean):  # type: ignore[misc]
 class CharacterAccuracy(keras.metrics.Metric):  # type: ignore[misc]
     """Fraction of correct characters, computed from a confusion matrix.
 
-    Hard-example mining needs the confusion matrix, which Keras has no metric for.
+    Hard-example mining needs the confusion matrix. Keras has no metric that computes one.
     """
 
     def __init__(self, spec: CaptchaSpec) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from trainer.training.checkpoints import Arrays
 
-# An explosion is noticed late, so a state is trusted only after this number of healthy checks.
+# An explosion is detected late, so a state is trusted only after this number of normal checks.
 _CHECKS_UNTIL_TRUSTED = 10
-# More restores than this without such a stretch in between: no learning rate will help.
+# Stop after this many restores without enough normal checks in between.
 _MAX_RESTORES = 10
 
 
@@ -19,21 +19,21 @@ class Rollback:
 
     trusted: Arrays
     candidate: Arrays
-    healthy_checks: int = 0
+    normal_checks: int = 0
     restores: int = 0
 
-    def record_healthy(self, snapshot: Callable[[], Arrays]) -> None:
-        """Count a check at which the loss was healthy; take a snapshot every few checks."""
-        self.healthy_checks += 1
-        if self.healthy_checks % _CHECKS_UNTIL_TRUSTED:
+    def record_normal(self, snapshot: Callable[[], Arrays]) -> None:
+        """Count a check at which the loss was normal; take a snapshot every few checks."""
+        self.normal_checks += 1
+        if self.normal_checks % _CHECKS_UNTIL_TRUSTED:
             return
         self.trusted, self.candidate = self.candidate, snapshot()
-        if self.healthy_checks >= 2 * _CHECKS_UNTIL_TRUSTED:
+        if self.normal_checks >= 2 * _CHECKS_UNTIL_TRUSTED:
             self.restores = 0
 
     def restore(self) -> Arrays | None:
         """Return the state to restore, or None after too many restores."""
         self.restores += 1
-        self.healthy_checks = 0
+        self.normal_checks = 0
         self.candidate = self.trusted
         return self.trusted if self.restores <= _MAX_RESTORES else None

@@ -15,9 +15,9 @@ from trainer.training.training_log import TrainingLog
 class Stopping(ResumableCallback):
     """Stops at a target accuracy, without improvement or after a time, and keeps the best weights.
 
-    Keras' EarlyStopping forgets its best epoch on resume, has no target, compares the loss only if
-    it is the monitored value, and keeps the first of equally accurate epochs; the later ones have
-    trained longer.
+    The EarlyStopping callback of Keras does not restore its best epoch on resume, has no target,
+    and compares the loss only if it is the monitored value. Of equally accurate epochs it keeps the
+    first; the later ones were trained longer.
     """
 
     state_name = "stopping"
@@ -35,7 +35,7 @@ class Stopping(ResumableCallback):
         """The first of the equally accurate best epochs; patience counts from it."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Compare the epoch with the best one and decide whether to stop."""
+        """Compare the epoch with the best one, and stop if a stop criterion is met."""
         logs = logs or {}
         epochs_done = self._log.epochs_done
         if self._is_best(epochs_done, logs["val_exact_match"], logs["val_loss"]):

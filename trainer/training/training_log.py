@@ -1,4 +1,4 @@
-"""The record of a training: figures per epoch and per step, learning-rate changes, stop reason."""
+"""The record of a training: values per epoch and per step, learning-rate changes, stop reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Point(NamedTuple):
-    """Figures of a few steps."""
+    """Values of a few steps."""
 
     epochs: float
     """Epochs completed, as a fraction."""
@@ -66,9 +66,9 @@ class TrainingHistory:
 class TrainingLog(ResumableCallback):
     """Records a training and shows its progress.
 
-    Keras' History and CSVLogger record epochs only, and a resumed CSVLogger repeats the row of an
+    History and CSVLogger of Keras record epochs only, and a resumed CSVLogger repeats the row of an
     epoch that was killed before its checkpoint. Keras reports the mean loss since the start of the
-    epoch; the adaptive schedule needs that of the last steps.
+    epoch; the adaptive schedule needs the mean loss of the last steps.
     """
 
     state_name = "history"
@@ -77,7 +77,7 @@ class TrainingLog(ResumableCallback):
         super().__init__()
         self.history = TrainingHistory(steps_per_epoch)
         self.window_loss = 0.0
-        """Mean loss since the previous call, a few steps ago; 0 before the first."""
+        """Mean loss of the steps since the previous callback; 0 before the first callback."""
         self._config, self._stream = config, stream
         self._epoch = self._steps_in_epoch = 0
         self._started = time.monotonic()
@@ -144,7 +144,7 @@ class TrainingLog(ResumableCallback):
         self._progress.update(self._steps_in_epoch, f"loss {self.window_loss:.4f}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Record the figures of the epoch and log a line."""
+        """Record the values of the epoch and log a line."""
         steps = sum(count for count, _ in self._finite_losses)
         total = sum(count * loss for count, loss in self._finite_losses)
         row: dict[str, float] = {"epoch": self.epochs_done}
