@@ -35,10 +35,10 @@ from trainer.errors import DiskSpaceError, TrainingError
 from trainer.evaluation.accuracy import evaluate
 from trainer.networks.tta import TestTimeAugmentation
 from trainer.publishing.export import export, load_exported
+from trainer.training.backup import snapshot
 from trainer.training.batch_norm import recalibrate
 from trainer.training.checkpoints import Arrays
 from trainer.training.fit import FitResult
-from trainer.training.resume import snapshot
 from trainer.training.training_log import TrainingHistory
 
 COSINE = change(CONFIG, schedule="cosine", hard_example_fraction=0.5)
