@@ -1,4 +1,4 @@
-"""Settings classes, docs/settings.md and docker-compose.yml contain the same settings."""
+"""Settings classes, the documentation and docker-compose.yml contain the same settings."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from trainer.settings import TrainerSettings, TrainingOptions
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/settings.md").read_text()
+TRAINING_PAGE = (ROOT / "docs/training.md").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 # Variables that only docker-compose.yml reads.
@@ -98,6 +99,27 @@ def show(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_every_hyperparameter_is_documented_with_its_default() -> None:
+    section = TRAINING_PAGE.partition("## Hyperparameters\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_]+)`(?: \*)? \| (.*?) \|", section, re.MULTILINE)
+    fields = TrainingConfig.model_fields
+    assert rows == [(name, show_default(field.default)) for name, field in fields.items()]
+
+
+def test_hyperparameters_that_are_also_variables_are_marked() -> None:
+    marked = set(re.findall(r"^\| `([a-z_]+)` \* \|", TRAINING_PAGE, re.MULTILINE))
+    assert marked == TrainingConfig.model_fields.keys() & TrainingOptions.model_fields.keys()
+
+
+def show_default(value: object) -> str:
+    """Return a value as docs/training.md shows it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(show_default, value))
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def test_every_preset_is_documented() -> None:
