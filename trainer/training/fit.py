@@ -159,10 +159,10 @@ def _training_errors(config: TrainingConfig, training_log: TrainingLog) -> Itera
         yield
     except tf.errors.ResourceExhaustedError as error:
         # Keras puts a traceback of the graph before the reason.
-        out_of_memory = re.search(r"OOM .*", error.message)
-        reason = out_of_memory[0] if out_of_memory else error.message.partition("\n")[0]
+        found = re.search(r"OOM .*|.*No space left on device.*", error.message)
         raise TrainingError(
-            f"batches of {config.batch_size} captchas do not fit into memory: {reason}"
+            f"memory or disk space is exhausted, with batches of {config.batch_size} captchas:"
+            f" {found[0] if found else error.message.partition(chr(10))[0]}"
         ) from error
     except RuntimeError as error:
         # TerminateOnNaN raises a plain RuntimeError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import math
 import re
@@ -38,8 +39,8 @@ from trainer.publishing.export import export, load_exported
 from trainer.training.backup import snapshot
 from trainer.training.batch_norm import recalibrate
 from trainer.training.checkpoints import Arrays
-from trainer.training.fit import FitResult
-from trainer.training.training_log import TrainingHistory
+from trainer.training.fit import FitResult, _training_errors
+from trainer.training.training_log import TrainingHistory, TrainingLog
 
 COSINE = change(CONFIG, schedule="cosine", hard_example_fraction=0.5)
 
@@ -435,9 +436,19 @@ def test_too_little_memory_for_a_batch_ends_a_training_with_one_line(tmp_path: P
     with pytest.raises(TrainingError) as caught:
         train(CONFIG, tmp_path, network=build_with(Greedy()))
     assert re.fullmatch(
-        r"batches of 20 captchas do not fit into memory: OOM when allocating tensor with shape.*",
+        r"memory or disk space is exhausted, with batches of 20 captchas:"
+        r" OOM when allocating tensor with shape.*",
         str(caught.value),
     )
+
+
+def test_a_full_disk_ends_a_training_with_one_line(tmp_path: Path) -> None:
+    message = "graph execution\nFailed to flush events: /data/events; No space left on device\nmore"
+    with (
+        pytest.raises(TrainingError, match="captchas: Failed to flush .* left on device$"),
+        _training_errors(CONFIG, TrainingLog(CONFIG, 1, io.StringIO())),
+    ):
+        raise tf.errors.ResourceExhaustedError(None, None, message)
 
 
 def test_checkpoints_that_do_not_fit_onto_the_disk_end_a_training_before_it_starts(
