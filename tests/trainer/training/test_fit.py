@@ -445,7 +445,7 @@ def test_too_little_memory_for_a_batch_ends_a_training_with_one_line(tmp_path: P
 def test_a_full_disk_ends_a_training_with_one_line(tmp_path: Path) -> None:
     message = "graph execution\nFailed to flush events: /data/events; No space left on device\nmore"
     with (
-        pytest.raises(TrainingError, match="captchas: Failed to flush .* left on device$"),
+        pytest.raises(TrainingError, match=r"captchas: Failed to flush .* left on device$"),
         _training_errors(CONFIG, TrainingLog(CONFIG, 1, io.StringIO())),
     ):
         raise tf.errors.ResourceExhaustedError(None, None, message)
