@@ -146,16 +146,16 @@ def test_a_response_in_parts_is_one_response() -> None:
 
 def test_latencies_at_a_fixed_rate_count_from_the_scheduled_time() -> None:
     def stall_once(number: int) -> bytes:
-        if number == 50:
+        if number == 12:
             time.sleep(0.3)  # the whole server pauses, as in a garbage collection
         return response()
 
     with fake_server(stall_once) as fake:
-        report = Load(fake.url, SHOTS).open(rate=200, seconds=1.0)
-    assert report.answers == fake.requests == pytest.approx(200, abs=60)
+        report = Load(fake.url, SHOTS).open(rate=50, seconds=1.0)  # low, for busy machines
+    assert report.answers == fake.requests == pytest.approx(50, abs=25)
     assert not report.problems
     # All requests scheduled in these 0.3 s were late, not only one.
-    assert sum(latency > 0.1 for latency in report.latencies_s) > 15
+    assert sum(latency > 0.1 for latency in report.latencies_s) > 5
     assert report.percentile_ms(99) > 200
     assert report.percentile_ms(50) < 100
 
