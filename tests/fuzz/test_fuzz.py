@@ -57,7 +57,7 @@ def run_fuzzer(command: list[str], cwd: Path, seconds: str) -> str:
 def fuzz_api(client: httpx.Client, document: str, directory: Path, seconds: str) -> None:
     command = ["schemathesis.cli", "--no-color", f"--config-file={FOLDER / 'schemathesis.toml'}"]
     command += ["run", str(client.base_url.join(document)), f"--max-time={seconds}"]
-    # One request in about fifteen runs got no response within 10 s on a machine with two busy cores.
+    # Once in fifteen runs a request got no response within 10 s; the cause is not known.
     command += ["--request-timeout=30", "--request-retries=1"]
     command += ["--continue-on-failure", *([f"--seed={SEED}"] if SEED else [])]
     print(run_fuzzer(command, directory, seconds))
