@@ -43,11 +43,9 @@ async def captcha_json(
     services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> CaptchaBody:
     """Return a captcha with its label; the body can be posted to `/predict` unchanged."""
-    pool = services.pool
-    spec = choose_spec(pool.spec, style)
+    spec = choose_spec(services.pool.spec, style)
     text, seed = _choose_text_and_seed(spec, text, seed)
-    png = await pool.render_png(text, seed, spec)
-    services.metrics.record_rendered("png")
+    png = await _render_png(services, text, seed, spec)
     image = base64.b64encode(png).decode("ascii")
     return CaptchaBody(text=text, image=image, seed=seed, spec=spec.to_dict())
 
@@ -57,11 +55,9 @@ async def captcha_png(
     services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> Response:
     """Return a captcha as PNG, with its label in the header X-Captcha-Text."""
-    pool = services.pool
-    spec = choose_spec(pool.spec, style)
+    spec = choose_spec(services.pool.spec, style)
     text, seed = _choose_text_and_seed(spec, text, seed)
-    png = await pool.render_png(text, seed, spec)
-    services.metrics.record_rendered("png")
+    png = await _render_png(services, text, seed, spec)
     return Response(png, media_type="image/png", headers=_label_headers(text, seed))
 
 
@@ -73,6 +69,12 @@ async def captcha_wav(services: AppServices, text: Text = None, seed: Seed = Non
     wav = await pool.render_audio(text, seed)
     services.metrics.record_rendered("wav")
     return Response(wav, media_type="audio/wav", headers=_label_headers(text, seed))
+
+
+async def _render_png(services: AppServices, text: str, seed: int, spec: CaptchaSpec) -> bytes:
+    png = await services.pool.render_png(text, seed, spec)
+    services.metrics.record_rendered("png")
+    return png
 
 
 def _label_headers(text: str, seed: int) -> dict[str, str]:
