@@ -1,9 +1,8 @@
-"""The adaptive learning-rate schedule: rules of the course for the loss.
+"""The adaptive learning-rate schedule: the rules of the course.
 
-The rules are evaluated on the mean loss of every few steps.
-The course raises the learning rate if the loss is flat at the start. It lowers the rate if the
-loss explodes or is not a number, if a fast drop is followed by a long plateau, and if the loss
-oscillates late in the training.
+The rules are evaluated on the mean loss of every few steps. The course raises the learning rate if
+the loss is flat at the start. It lowers the rate if the loss explodes or is not a number, if a fast
+drop is followed by a long plateau, and if the loss oscillates late in the training.
 """
 
 from __future__ import annotations

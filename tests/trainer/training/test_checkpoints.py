@@ -136,7 +136,7 @@ def test_whichever_byte_is_damaged_no_wrong_checkpoint_is_loaded(tmp_path: Path)
             content[:position] + bytes([content[position] ^ 0x80]) + content[position + 1 :]
         )
         found = store.load(SHAPES)
-        # A flip in a field that nobody reads, such as a date, does no harm.
+        # A flip in an unused field, such as a date, has no effect.
         assert_equal(found, build(2) if path.exists() else build(1))
 
 
