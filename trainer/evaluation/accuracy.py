@@ -12,14 +12,13 @@ import numpy.typing as npt
 from shared.labels import best_indices
 from shared.manifest import Accuracy, Confusion
 from shared.spec import CaptchaSpec
-from trainer.data.splits import Split
+from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
 
 Predict = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """uint8 (N, height, width) -> probabilities float32 (N, length, classes)."""
 
 END_SYMBOL = "∅"
 """Shown for the end of a text."""
-_BATCH_SIZE = 100
 _MOST_CONFUSED = 5
 
 
@@ -82,8 +81,10 @@ def list_symbols(spec: CaptchaSpec) -> list[str]:
 
 def evaluate(predict: Predict, split: Split) -> Evaluation:
     """Predict every captcha of a split and compare with its labels."""
-    starts = range(0, len(split), _BATCH_SIZE)
-    probabilities = [predict(split.images[start : start + _BATCH_SIZE]) for start in starts]
+    starts = range(0, len(split), EVALUATION_BATCH_SIZE)
+    probabilities = [
+        predict(split.images[start : start + EVALUATION_BATCH_SIZE]) for start in starts
+    ]
     return compare(np.concatenate(probabilities), split)
 
 

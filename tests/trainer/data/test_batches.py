@@ -13,10 +13,10 @@ from shared.spec import CaptchaSpec
 from tests.trainer.conftest import change
 from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift
-from trainer.data.batches import EVALUATION_BATCH_SIZE, TrainingBatches, build_evaluation_batches
+from trainer.data.batches import TrainingBatches, build_evaluation_batches
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import sample_epoch
-from trainer.data.splits import Split
+from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
 
 # Without augmentation and shift.
 PLAIN = TrainingConfig(
