@@ -6,25 +6,26 @@ import numpy as np
 
 from generator_service.captcha_text import generate_text
 from generator_service.image_renderer import render_grey, render_png
+from generator_service.render_options import RenderOptions
 from shared.spec import CaptchaSpec
 
 
 def render_grey_batch(
-    spec: CaptchaSpec, fonts: tuple[str, ...], seed: int, start: int, stop: int
+    spec: CaptchaSpec, options: RenderOptions, seed: int, start: int, stop: int
 ) -> bytes:
     """Return the grey pixels of captchas start..stop-1, uint8 (N, height, width), row-major."""
     images = np.empty((stop - start, spec.height, spec.width), np.uint8)
     for row, index in enumerate(range(start, stop)):
-        images[row] = render_grey(spec, fonts, generate_text(spec, seed, index), seed, index)
+        images[row] = render_grey(spec, options, generate_text(spec, seed, index), seed, index)
     return images.tobytes()
 
 
 def render_png_batch(
-    spec: CaptchaSpec, fonts: tuple[str, ...], seed: int, start: int, stop: int
+    spec: CaptchaSpec, options: RenderOptions, seed: int, start: int, stop: int
 ) -> list[tuple[str, bytes]]:
     """Return captchas start..stop-1 as (text, PNG) pairs."""
     texts = [generate_text(spec, seed, index) for index in range(start, stop)]
     return [
-        (text, render_png(spec, fonts, text, seed, index))
+        (text, render_png(spec, options, text, seed, index))
         for index, text in enumerate(texts, start)
     ]

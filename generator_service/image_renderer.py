@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from generator_service.glyph import Glyph, render_glyph
+from generator_service.render_options import RenderOptions
 from generator_service.seeded_random import SeededRandom, load_seeded_module
+from generator_service.synthetic.renderer import render_synthetic
 from shared.images import GreyImage, to_grey
 from shared.spec import CaptchaSpec, Style
 
@@ -24,13 +26,13 @@ _DOT_WIDTH_PX = 3
 
 
 def render_image(
-    spec: CaptchaSpec, fonts: tuple[str, ...], text: str, seed: int, index: int
+    spec: CaptchaSpec, options: RenderOptions, text: str, seed: int, index: int
 ) -> Image.Image:
     """Return the RGB image of a text.
 
     Args:
         spec: size and rendering style.
-        fonts: paths of TrueType files; empty means DEFAULT_FONTS.
+        options: fonts and effects.
         text: what the image shows.
         seed: with `index`, determines colours, positions and distortion.
         index: position of the captcha in the dataset of the seed.
@@ -39,27 +41,30 @@ def render_image(
         SpecError: if the text does not match the spec.
     """
     spec.check_text(text)
+    if spec.style == "synthetic":
+        size, rng = (spec.width, spec.height), _random.reseed("synthetic", seed, index)
+        return render_synthetic(text, size, options.synthetic_fonts, options.synthetic, rng)
     _random.reseed("picture", seed, index)
-    renderer = _load_renderer(spec.width, spec.height, fonts, spec.style)
+    renderer = _load_renderer(spec.width, spec.height, options.fonts, spec.style)
     # The library's method; it calls create_captcha_image and create_noise_dots of the subclass.
     image: Image.Image = renderer.generate_image(text)
     return image
 
 
 def render_png(
-    spec: CaptchaSpec, fonts: tuple[str, ...], text: str, seed: int, index: int
+    spec: CaptchaSpec, options: RenderOptions, text: str, seed: int, index: int
 ) -> bytes:
     """Return `render_image` as PNG, encoded as the library's `generate()` does."""
     out = io.BytesIO()
-    render_image(spec, fonts, text, seed, index).save(out, format="png")
+    render_image(spec, options, text, seed, index).save(out, format="png")
     return out.getvalue()
 
 
 def render_grey(
-    spec: CaptchaSpec, fonts: tuple[str, ...], text: str, seed: int, index: int
+    spec: CaptchaSpec, options: RenderOptions, text: str, seed: int, index: int
 ) -> GreyImage:
     """Return grey pixels, uint8 (height, width), equal to those that `decode_image` returns."""
-    return to_grey(render_image(spec, fonts, text, seed, index))
+    return to_grey(render_image(spec, options, text, seed, index))
 
 
 class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-defined]
@@ -77,6 +82,11 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         # The library's lookup table for `bytes.translate`, clipped as Pillow clips it.
         self._contrast = bytes(min(value, 255) for value in self.lookup_table)
         self._dot = _dot_pixels()
+        # Pillow before 7 resized with nearest-neighbour interpolation.
+        is_vintage = style == "vintage"
+        self._resample = Image.Resampling.NEAREST if is_vintage else Image.Resampling.BICUBIC
+        if is_vintage:
+            self.word_space_probability = 1  # captcha before 0.3 has no spaces
 
     def _load_glyph(self, font_index: int, character: str) -> Glyph:
         key = (font_index, character)
@@ -87,7 +97,7 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
     def _max_warp_px(self, side_px: int, fractions: tuple[float, float]) -> float:
         """Return how far a corner can move; the only difference between the two styles."""
         low, high = fractions
-        if self._style == "classic":
+        if self._style != "current":
             return side_px * (low + _random.fraction() * (high - low))
         # captcha 0.7.1 omits brackets here, which reduces the warp to half in x and a fifth in y.
         return side_px * _random.fraction() * (high - low) + low
@@ -114,7 +124,9 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         image = image.rotate(angle, Image.Resampling.BILINEAR, expand=True)
         wide, high = width + abs(x1) + abs(x2), height + abs(y1) + abs(y2)
         corners = (x1, y1, -x1, high - y2, wide + x2, high + y2, wide - x2, -y1)
-        return image.resize((wide, high)).transform((width, height), Image.Transform.QUAD, corners)
+        return image.resize((wide, high), self._resample).transform(
+            (width, height), Image.Transform.QUAD, corners
+        )
 
     def create_captcha_image(self, chars: str, color: Any, background: Any) -> Image.Image:
         """Return the image of the characters, as the library does.
@@ -138,7 +150,9 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
             mask = Image.frombytes("L", letter.size, brightness)
             image.paste(letter, (left, int((self._height - letter.height) / 2)), mask)
             left += letter.width - _random.randbelow(max_overlap + 1)
-        return image.resize((self._width, self._height)) if width > self._width else image
+        if width == self._width:
+            return image
+        return image.resize((self._width, self._height), self._resample)
 
     def create_noise_dots(
         self, image: Image.Image, color: Any, width: int = _DOT_WIDTH_PX, number: int = 30

@@ -11,9 +11,10 @@ from PIL import ImageFont, features
 
 from generator_service.errors import FontError
 from generator_service.image_renderer import DEFAULT_FONTS
+from generator_service.render_options import RenderOptions
 
 
-def describe_renderer(fonts: tuple[str, ...]) -> dict[str, Any]:
+def describe_renderer(options: RenderOptions) -> dict[str, Any]:
     """Return the versions of the rendering libraries and the digests of the fonts.
 
     Together with spec and seed they determine the pixels of a captcha.
@@ -25,8 +26,19 @@ def describe_renderer(fonts: tuple[str, ...]) -> dict[str, Any]:
         "captcha": importlib.metadata.version("captcha"),
         "pillow": importlib.metadata.version("pillow"),
         "freetype": features.version("freetype2"),
-        "fonts": [_digest_font(file) for file in fonts or DEFAULT_FONTS],
+        "numpy": importlib.metadata.version("numpy"),
+        "fonts": [_digest_font(file) for file in options.fonts or DEFAULT_FONTS],
+        "synthetic": options.synthetic.model_dump(exclude={"fonts"})
+        | {"fonts": _digest_fonts(options.synthetic_fonts)},
     }
+
+
+def _digest_fonts(files: tuple[str, ...]) -> str:
+    """Return a digest of the names and contents of font files, 16 hex digits."""
+    digest = hashlib.sha256()
+    for file in map(Path, files):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def _digest_font(file: str) -> str:

@@ -18,6 +18,7 @@ from generator_service.audio_renderer import render_audio
 from generator_service.captcha_text import generate_text
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.image_renderer import render_png
+from generator_service.render_options import RenderOptions
 from generator_service.renderer_versions import describe_renderer
 from shared.fingerprint import fingerprint
 from shared.spec import CaptchaSpec
@@ -34,12 +35,12 @@ R = TypeVar("R")
 class WorkerPool:
     """Renders captchas in worker processes.
 
-    The bytes depend on spec, fonts, seed and index only, not on the number of processes. A worker
+    The bytes depend on spec, options, seed and index only, not on the number of processes. A worker
     starts when the first captcha is rendered.
 
     Attributes:
         spec: the captchas that this generator renders.
-        fonts: paths of TrueType files; empty means the font of the captcha library.
+        options: fonts and effects.
         processes: number of worker processes.
         renderer: versions of the rendering libraries and digests of the fonts.
         renderer_fingerprint: equal exactly when `renderer` is equal.
@@ -48,11 +49,11 @@ class WorkerPool:
         FontError: if a font cannot be used.
     """
 
-    def __init__(self, spec: CaptchaSpec, fonts: tuple[str, ...], processes: int) -> None:
+    def __init__(self, spec: CaptchaSpec, options: RenderOptions, processes: int) -> None:
         self.spec = spec
-        self.fonts = fonts
+        self.options = options
         self.processes = processes
-        self.renderer = describe_renderer(fonts)
+        self.renderer = describe_renderer(options)
         self.renderer_fingerprint = fingerprint(self.renderer)
         self._executor = self._start_executor()
 
@@ -88,7 +89,7 @@ class WorkerPool:
         """
         spec = spec or self.spec
         spec.check_text(text)
-        return await self._run(render_png, spec, self.fonts, text, seed, 0)
+        return await self._run(render_png, spec, self.options, text, seed, 0)
 
     async def render_audio(self, text: str, seed: int) -> bytes:
         """Return the spoken text as WAV.
@@ -123,7 +124,7 @@ class WorkerPool:
             while True:
                 while len(queue) < 2 * self.processes and (first := next(starts, None)) is not None:
                     stop = min(first + BATCH_SIZE, start + count)
-                    batch = self._run(render, spec, self.fonts, seed, first, stop)
+                    batch = self._run(render, spec, self.options, seed, first, stop)
                     queue.append(asyncio.create_task(batch))
                 if not queue:
                     return

@@ -8,9 +8,10 @@ from typing import Any, Literal, Self, get_args
 
 from shared.fingerprint import fingerprint
 
-Style = Literal["current", "classic"]
+Style = Literal["current", "classic", "vintage", "synthetic"]
 """Rendering style: `current` as captcha 0.7.1 renders, `classic` with the stronger warp of 0.7.0
-and older."""
+and older, `vintage` as captcha 0.2 with Pillow before 7 (nearest-neighbour interpolation, no
+spaces), `synthetic` in many designs."""
 STYLES: tuple[Style, ...] = get_args(Style)
 
 MAX_LENGTH = 16

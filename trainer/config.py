@@ -12,7 +12,7 @@ from shared.spec import MIN_SIDE_PX, Style
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 
-NetworkName = Literal["compact", "wide", "course"]
+NetworkName = Literal["compact", "medium", "wide", "course"]
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 # Below this number of captchas the confidence interval of an accuracy is too wide to be useful.
@@ -34,6 +34,10 @@ class TrainingConfig(BaseModel):
     """Training captchas from the generator; 0 to train on an image folder alone."""
     styles: tuple[Style, ...] = ("current", "classic")
     """Rendering styles, in equal parts."""
+    synthetic_captchas: int = Field(0, ge=0)
+    """Additional training captchas of the synthetic style."""
+    non_captcha_fraction: float = Field(0.03, ge=0, le=0.5)
+    """Fraction of each epoch that shows no captcha; the model learns a low confidence for it."""
     validation_captchas: int = Field(5_000, ge=MIN_EVALUATED)
     test_captchas: int = Field(10_000, ge=MIN_EVALUATED)
     seed: int = Field(1, ge=0, lt=2**31)
@@ -90,8 +94,9 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.captchas == 0:
-            if self.confusable_captchas:
-                raise ValueError("confusable_captchas must be 0 if captchas is 0")
+            for name in ("confusable_captchas", "synthetic_captchas"):
+                if getattr(self, name):
+                    raise ValueError(f"{name} must be 0 if captchas is 0")
             return self
         if self.batch_size > self.captchas:
             raise ValueError(

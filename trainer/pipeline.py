@@ -23,7 +23,7 @@ from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, Train
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest, list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import ImageFolder, read_image_folder
-from trainer.data.splits import Split, Splits, build_split
+from trainer.data.splits import Split, Splits, add_non_captchas, build_split
 from trainer.disk_space import require_disk_space
 from trainer.errors import QualityGateError, RunLockedError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
@@ -81,7 +81,7 @@ def run(
         requests = list(list_requests(config, source))
         missing_bytes = sum(map(client.count_missing_bytes, requests))
         require_disk_space(directory, _SPARE_BYTES + missing_bytes)
-        splits = fetch_splits(client, requests, source.spec, folder)
+        splits = fetch_splits(config, client, requests, source.spec, folder)
         log.info("data ready after %.0f s", time.monotonic() - started)
         version, metrics = train_and_publish(
             config, source, fingerprints, splits, directory, workspace.models
@@ -176,6 +176,7 @@ def lock_run(directory: Path) -> Iterator[Path]:
 
 
 def fetch_splits(
+    config: TrainingConfig,
     client: GeneratorClient,
     requests: list[DatasetRequest],
     spec: CaptchaSpec,
@@ -196,7 +197,10 @@ def fetch_splits(
 
         return build_split(fetch(), spec, progress.update, folder, folder_rows.get(split))
 
-    return Splits(train=build("train"), validation=build("validation"), test=build("test"))
+    train = build("train")
+    if config.non_captcha_fraction:
+        train = add_non_captchas(train, config.seed)
+    return Splits(train=train, validation=build("validation"), test=build("test"))
 
 
 def train_and_publish(

@@ -111,7 +111,8 @@ class TrainingOptions(EnvironmentSettings):
         except ValueError as error:
             raise SettingsError(f"{_PREFIX}PRESET: {error}, not {self.preset!r}") from None
         if options.get("captchas") == 0:
-            values["confusable_captchas"] = 0  # these come from the generator too
+            # These come from the generator too.
+            values |= {"confusable_captchas": 0, "synthetic_captchas": 0}
         try:
             return TrainingConfig(**values | options)
         except ValidationError as error:

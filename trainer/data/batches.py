@@ -11,7 +11,7 @@ from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import Rows, count_steps, sample_epoch
-from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
+from trainer.data.splits import EVALUATION_BATCH_SIZE, NO_LABEL, Split
 
 _RECALIBRATION_BATCHES = 50
 
@@ -98,6 +98,9 @@ def _build_gather(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Ten
             lambda chosen: split.images[chosen], [rows], tf.uint8, stateful=False
         )
         images = tf.ensure_shape(images, (None, spec.height, spec.width))
-        return images, tf.one_hot(tf.gather(labels, rows), spec.classes)
+        classes = tf.gather(labels, rows)
+        # Without a label, all classes are equally likely.
+        unknown = tf.cast(classes == NO_LABEL, tf.float32)[..., tf.newaxis] / spec.classes
+        return images, tf.one_hot(classes, spec.classes) + unknown
 
     return gather

@@ -43,21 +43,22 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     """Yield the requests of a training; none if it uses an image folder alone.
 
     Each style gets indices of its own. One index in two styles would be the same captcha twice,
-    with equal text, colours and angles. Confusable captchas follow the others.
+    with equal text, colours and angles.
     """
     if not config.captchas:
         return
-    all_characters = (source.spec.charset,)
-    confusable = config.confusable_sets_in(source.spec.charset)
-    wanted: tuple[tuple[SplitName, str, int, tuple[str, ...]], ...] = (
-        ("train", "", config.captchas, all_characters),
+    regular = _combine((source.spec.charset,), config.styles)
+    synthetic = _combine((source.spec.charset,), ("synthetic",))
+    confusable = _combine(config.confusable_sets_in(source.spec.charset), config.styles)
+    wanted: tuple[tuple[SplitName, str, int, list[tuple[str, Style]]], ...] = (
+        ("train", "", config.captchas, regular),
+        ("train", "", config.synthetic_captchas, synthetic),
         ("train", CONFUSABLE, config.confusable_captchas, confusable),
-        ("validation", "", config.validation_captchas, all_characters),
-        ("test", "", config.test_captchas, all_characters),
+        ("validation", "", config.validation_captchas, regular),
+        ("test", "", config.test_captchas, regular),
     )
     next_start: dict[SplitName, int] = {"train": 0, "validation": 0, "test": 0}
-    for split, subset, total, charsets in wanted:
-        variants = list(itertools.product(charsets, config.styles))
+    for split, subset, total, variants in wanted:
         for i, (charset, style) in enumerate(variants):
             count = total // len(variants) + (i < total % len(variants))
             if count:
@@ -70,3 +71,7 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
                     count=count,
                 )
             next_start[split] += count
+
+
+def _combine(charsets: tuple[str, ...], styles: tuple[Style, ...]) -> list[tuple[str, Style]]:
+    return list(itertools.product(charsets, styles))

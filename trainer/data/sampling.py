@@ -8,7 +8,7 @@ import numpy.typing as npt
 from trainer.config import TrainingConfig
 from trainer.data.dataset_requests import CONFUSABLE
 from trainer.data.hard_examples import ErrorRates, sample_hard_examples
-from trainer.data.splits import IMAGE_FOLDER, Split
+from trainer.data.splits import IMAGE_FOLDER, NON_CAPTCHAS, Split
 
 Rows = npt.NDArray[np.int64]
 """Row numbers of a split, possibly repeated: int64 (N,)."""
@@ -37,19 +37,33 @@ def sample_epoch(
     """
     rng = np.random.default_rng((config.seed, epoch))
     rows, confusable = _regular_rows(split), np.array(split.rows_of(CONFUSABLE), np.int64)
+    non_captchas = np.zeros(0, np.int64)
+    if available := split.rows_of(NON_CAPTCHAS):
+        non_captchas = rng.choice(available, _count_non_captchas(split, config))
     if error_rates is not None:
         # Confusable captchas are not sampled. Their high error rates would make them most of the
         # sample.
         rows = sample_hard_examples(
             rows, split.labels, error_rates, config.hard_example_fraction, rng
         )
-    return rng.permutation(np.concatenate([rows, confusable]))
+    return rng.permutation(np.concatenate([rows, confusable, non_captchas]))
 
 
 def count_steps(split: Split, config: TrainingConfig) -> int:
     """Return the number of batches per epoch."""
-    rows = len(_regular_rows(split)) + len(split.rows_of(CONFUSABLE))
+    rows = _count_captchas(split) + _count_non_captchas(split, config)
     return -(-rows // config.batch_size)
+
+
+def _count_captchas(split: Split) -> int:
+    return len(_regular_rows(split)) + len(split.rows_of(CONFUSABLE))
+
+
+def _count_non_captchas(split: Split, config: TrainingConfig) -> int:
+    if not split.rows_of(NON_CAPTCHAS):
+        return 0
+    fraction = config.non_captcha_fraction
+    return round(_count_captchas(split) * fraction / (1 - fraction))
 
 
 def count_repeats(folder_images: int, generated: int) -> int:
@@ -62,10 +76,13 @@ def count_repeats(folder_images: int, generated: int) -> int:
 
 
 def _regular_rows(split: Split) -> Rows:
-    """Return all rows but those of confusable captchas; image folder rows are repeated."""
+    """Return all rows but those of confusable captchas and non-captchas.
+
+    Image folder rows are repeated.
+    """
     repeats = np.ones(len(split), np.int64)
+    for subset in (CONFUSABLE, NON_CAPTCHAS):
+        repeats[split.rows_of(subset)] = 0
     folder = split.rows_of(IMAGE_FOLDER)
-    confusable = split.rows_of(CONFUSABLE)
-    repeats[folder.start : folder.stop] = count_repeats(len(folder), len(split) - len(folder))
-    repeats[confusable.start : confusable.stop] = 0
+    repeats[folder] = count_repeats(len(folder), int(repeats.sum()) - len(folder))
     return np.repeat(np.arange(len(split)), repeats)

@@ -13,9 +13,15 @@ from shared.dataset_archive import Dataset
 from shared.labels import encode
 from shared.spec import CaptchaSpec
 from trainer.data.image_folder import ImageFolder
+from trainer.data.non_captchas import draw_non_captchas
 
 IMAGE_FOLDER = "image folder"
 """Subset of the user's own images."""
+NON_CAPTCHAS = "non-captchas"
+"""Subset of images without a captcha. Their labels are NO_LABEL at every position."""
+NO_LABEL = -1
+# They are repeated in an epoch.
+_MAX_NON_CAPTCHAS = 5_000
 # A larger batch needs more memory (4.4 GB at 500 with the course's network) and is not faster.
 EVALUATION_BATCH_SIZE = 100
 
@@ -36,7 +42,7 @@ class ConcatenatedImages:
     """Several arrays of images as one, without copying them into memory."""
 
     def __init__(self, parts: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self._parts = parts
+        self.parts = parts
         self._starts = np.cumsum([0, *map(len, parts)])
 
     def __len__(self) -> int:
@@ -47,13 +53,13 @@ class ConcatenatedImages:
         """Return copies of the images of these rows, uint8 (N, height, width)."""
         if isinstance(rows, slice):
             rows = np.arange(len(self))[rows]
-        images = np.empty((len(rows), *self._parts[0].shape[1:]), np.uint8)
+        images = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
         part_numbers = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = rows - self._starts[part_numbers]
         for i, (part, offset) in enumerate(
             zip(part_numbers.tolist(), offsets.tolist(), strict=True)
         ):
-            images[i] = self._parts[part][offset]
+            images[i] = self.parts[part][offset]
         return images
 
 
@@ -69,7 +75,7 @@ class Split:
     """
 
     spec: CaptchaSpec
-    images: Images
+    images: ConcatenatedImages
     labels: npt.NDArray[np.int32]
     subsets: tuple[tuple[str, int], ...] = ()
 
@@ -93,6 +99,21 @@ class Splits:
     train: Split
     validation: Split
     test: Split
+
+
+def add_non_captchas(split: Split, seed: int) -> Split:
+    """Return a training split with a subset of images that show no captcha."""
+    count = min(_MAX_NON_CAPTCHAS, len(split))
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(split), count, replace=False))
+    images = draw_non_captchas(count, split.images[rows], rng)
+    labels = np.full((count, split.spec.length), NO_LABEL, np.int32)
+    return Split(
+        split.spec,
+        ConcatenatedImages([*split.images.parts, images]),
+        np.concatenate([split.labels, labels]),
+        (*split.subsets, (NON_CAPTCHAS, count)),
+    )
 
 
 def build_split(

@@ -11,10 +11,12 @@ from shared.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.networks.compact import build_compact
 from trainer.networks.course import build_course
+from trainer.networks.medium import build_medium
 from trainer.networks.wide import build_wide
 
 NETWORKS: dict[NetworkName, Callable[[CaptchaSpec], keras.Model]] = {
     "compact": build_compact,
+    "medium": build_medium,
     "wide": build_wide,
     "course": build_course,
 }
