@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCHMARKS := $(VENV)/installed-benchmarks
 MUTATION := $(VENV)/installed-mutation
-BUNDLED := inference_service/bundled_model/0
+BUNDLED := shared/bundled/0
 PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate

@@ -18,8 +18,6 @@ from shared.labels import best_indices, decode
 from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
 
-BUNDLED_VERSION = 0
-"""Number of the bundled model; the trainer publishes from 1 on."""
 Source = Literal["bundled", "volume"]
 # Engines round differently; a different model differs by far more.
 GOLDEN_TOLERANCE = 1e-3

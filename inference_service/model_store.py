@@ -13,8 +13,9 @@ from pathlib import Path
 
 from inference_service.engines import EngineLoader
 from inference_service.errors import ModelError
-from inference_service.model_loading import BUNDLED_VERSION, LoadedModel, Source, load_version
+from inference_service.model_loading import LoadedModel, Source, load_version
 from shared.artifacts import ArtifactError, list_versions, verify
+from shared.bundled_model import BUNDLED_VERSION
 
 log = logging.getLogger(__name__)
 

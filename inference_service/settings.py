@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from inference_service.engines import ENGINES, OpenVinoEngine
-from inference_service.model_loading import BUNDLED_VERSION
 from shared.artifacts import MODEL_NAME
+from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.middleware import LogRequests
 from shared.settings import EnvironmentSettings, count_cores
 
-_BUNDLED_MODEL = Path(__file__).parent / "bundled_model"
 _OFF = "off"
 
 
@@ -26,7 +25,7 @@ class Settings(EnvironmentSettings):
     engine: Literal["openvino", "tensorflow"] = "openvino"
     models_dir: Path = Path("models")
     """Directory that contains `captcha/<version>`."""
-    bundled_model: Path | None = _BUNDLED_MODEL
+    bundled_model: Path | None = BUNDLED_MODEL
     """Directory that contains version 0, or None (`off`)."""
     inference_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=count_cores)
     """Batches that are predicted at the same time."""

@@ -22,7 +22,7 @@ DDDDOCR = "ddddocr behind FastAPI"
 CONSTANT = "constant response from FastAPI"
 REPLICA = "inference service, one replica"
 GATEWAY = "inference service, one replica behind the gateway"
-BUNDLED = ROOT / "inference_service" / "bundled_model" / "0"
+BUNDLED = ROOT / "shared" / "bundled" / "0"
 GATEWAY_CONFIG = ROOT / "inference_service" / "haproxy.cfg"
 GATEWAY_IMAGE = "haproxy:3.0"
 

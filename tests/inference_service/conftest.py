@@ -14,9 +14,9 @@ from inference_service.app import create_app
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
+from shared.bundled_model import BUNDLED_MODEL
 from shared.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha, render_captchas
-from tests.inference_service.versions import BUNDLED_MODEL
 from tests.serving import running, wait_ready
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference_service.engines import Engine, Images, Probabilities
 from shared.artifacts import read_manifest
-from tests.inference_service.versions import BUNDLED_MODEL
+from shared.bundled_model import BUNDLED_MODEL
 
 _GOLDEN = np.array(read_manifest(BUNDLED_MODEL / "0").golden.probabilities, np.float32)
 

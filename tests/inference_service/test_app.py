@@ -11,9 +11,9 @@ from inference_service.app import create_app
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
+from shared.bundled_model import BUNDLED_MODEL
 from tests.inference_service.captchas import Captcha
 from tests.inference_service.engines import BrokenEngine, FakeEngine, GatedEngine
-from tests.inference_service.versions import BUNDLED_MODEL
 from tests.serving import eventually, running, wait_ready
 
 FIELDS = {"success", "prediction", "debug"}

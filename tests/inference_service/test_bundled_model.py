@@ -14,9 +14,9 @@ from generator_service.seeded_random import MAX_SEED
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from shared.artifacts import MANIFEST, verify
+from shared.bundled_model import BUNDLED_MODEL
 from shared.manifest import Manifest
 from shared.spec import STYLES, CaptchaSpec, Style
-from tests.inference_service.versions import BUNDLED_MODEL
 
 ROOT = Path(__file__).parents[2]
 # Every clone and every container image contains it.
@@ -43,10 +43,10 @@ def test_git_and_the_container_images_keep_its_bytes() -> None:
     # Git must not convert line endings: the manifest contains the SHA-256 of every file.
     assert "0/** -text" in (BUNDLED_MODEL / ".gitattributes").read_text().splitlines()
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert "!inference_service" in ignored
+    assert "!shared" in ignored
     assert not [line for line in ignored if re.search(r"\.pb|\.json|bundled|variables", line)]
-    dockerfile = (ROOT / "inference_service" / "Dockerfile").read_text()
-    assert "COPY inference_service inference_service" in dockerfile
+    for folder in ("inference_service", "trainer"):
+        assert "\nCOPY shared shared\n" in (ROOT / folder / "Dockerfile").read_text()
 
 
 def test_it_predicts_the_captchas_of_a_generator_with_default_settings(

@@ -7,12 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-import inference_service
 from shared.artifacts import publish, read_manifest
 from shared.manifest import ManifestDraft
 from shared.spec import CaptchaSpec
 
-BUNDLED_MODEL = Path(inference_service.__file__).parent / "bundled_model"
 SPEC = CaptchaSpec()
 
 

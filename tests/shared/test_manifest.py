@@ -111,6 +111,6 @@ def test_the_captcha_spec_is_the_one_in_the_manifest() -> None:
 
 
 def test_the_manifest_of_the_bundled_model_is_valid() -> None:
-    manifest = read_manifest(ROOT / "inference_service/bundled_model/0")
+    manifest = read_manifest(ROOT / "shared/bundled/0")
     assert (manifest.captcha_spec.charset, manifest.captcha_spec.length) == ("0123456789", 4)
     assert manifest.metrics.accuracy > 0.98

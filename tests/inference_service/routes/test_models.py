@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 
 from shared.artifacts import read_manifest
-from tests.inference_service.versions import BUNDLED_MODEL
+from shared.bundled_model import BUNDLED_MODEL
 
 
 def test_model_describes_the_active_version(client: httpx.Client) -> None:
