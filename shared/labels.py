@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from shared.spec import CaptchaSpec
 
+MIN_PROBABILITY = 1e-30
+"""What smaller probabilities count as, so that every text has a finite log-probability."""
+
 
 def encode(texts: Sequence[str], spec: CaptchaSpec) -> npt.NDArray[np.int32]:
     """Return class indices, int32 (N, length), padded with the end class `len(charset)`.
@@ -53,15 +56,45 @@ def best_indices(
         best: npt.NDArray[np.intp] = probabilities.argmax(axis=2)
         return best
     end = len(spec.charset)
-    characters = probabilities[:, :, :end].argmax(axis=2)
-    logs = np.log(np.maximum(probabilities, 1e-30))
-    # (N, length): log-probability of characters at positions 0..i, and of end classes from i on.
-    text_logs = logs[:, :, :end].max(axis=2).cumsum(axis=1)
-    end_logs = logs[:, ::-1, end].cumsum(axis=1)[:, ::-1]
-    end_logs = np.pad(end_logs[:, 1:], ((0, 0), (0, 1)))
-    lengths = (text_logs + end_logs)[:, spec.shortest - 1 :].argmax(axis=1) + spec.shortest
+    characters = probabilities[:, :, :end]
+    logs = length_logs(
+        characters.max(axis=2), probabilities[:, :, end], spec.shortest, spec.length
+    )  # (N, lengths)
+    lengths = logs.argmax(axis=1) + spec.shortest
     is_after_end = np.arange(spec.length) >= lengths[:, np.newaxis]
-    return np.where(is_after_end, end, characters)
+    return np.where(is_after_end, end, characters.argmax(axis=2))
+
+
+def length_logs(
+    characters: npt.NDArray[np.floating[Any]],
+    ends: npt.NDArray[np.floating[Any]],
+    shortest: int,
+    longest: int,
+) -> npt.NDArray[np.float64]:
+    """Return the log-probability of each length, float64 (..., longest - shortest + 1).
+
+    A text of n characters has characters at the positions 0..n-1 and end classes from n on.
+
+    Args:
+        characters: probability of the characters in question per position, (..., length).
+        ends: probability of the end class per position, (..., length).
+        shortest: the first length in question, at least 1.
+        longest: the last one, at most `length`.
+    """
+    text_logs = _log(characters).cumsum(axis=-1)
+    # [..., i]: log-probability of end classes at the positions after i.
+    end_logs = _log(ends)[..., :0:-1].cumsum(axis=-1)[..., ::-1]
+    text_logs[..., :-1] += end_logs
+    logs: npt.NDArray[np.float64] = text_logs[..., shortest - 1 : longest]
+    return logs
+
+
+def _log(probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    # A float32 softmax rounds tiny probabilities to 0.
+    logs: npt.NDArray[np.float64] = np.log(
+        np.maximum(probabilities, MIN_PROBABILITY), dtype=np.float64
+    )
+    return logs
 
 
 def text2vec(text: str, spec: CaptchaSpec) -> npt.NDArray[np.float32]:
