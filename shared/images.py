@@ -3,8 +3,7 @@
 ImageError
 ├── UnreadableImage   not an image, an unsupported format, or damaged
 ├── AnimatedImage     more than one frame
-├── ImageTooLarge     more than MAX_PIXELS pixels
-└── WrongImageSize    another aspect ratio than the captcha spec
+└── ImageTooLarge     more than MAX_PIXELS pixels
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ _PLUGINS = (
 )
 ACCEPTED_FORMATS = tuple(plugin.format for plugin in _PLUGINS)
 MAX_PIXELS = 1_000_000
-# An image is scaled if its aspect ratio differs from the spec's by no more than this fraction.
+# An image is stretched if its aspect ratio differs from the spec's by no more than this fraction,
+# and padded otherwise.
 ASPECT_TOLERANCE = 0.1
 
 # A progressive grey JPEG from Pillow has 6.
@@ -72,15 +72,12 @@ class ImageTooLarge(ImageError):
     """More than MAX_PIXELS pixels."""
 
 
-class WrongImageSize(ImageError):
-    """An aspect ratio too far from the spec's."""
-
-
 def decode_image(data: bytes, spec: CaptchaSpec) -> GreyImage:
     """Return the grey pixels of an encoded image, uint8 (height, width) of the spec.
 
-    Transparent pixels are composited onto white, the EXIF rotation is applied, and an image of
-    another size but a similar aspect ratio is scaled.
+    Transparent pixels are composited onto white and the EXIF rotation is applied. An image of
+    another size is scaled. If its aspect ratio differs by more than ASPECT_TOLERANCE, it keeps it,
+    and is padded with the median grey of its border.
 
     Raises:
         ImageError: if the image is rejected.
@@ -171,10 +168,23 @@ def _fit(grey: GreyImage, spec: CaptchaSpec) -> GreyImage:
     if (width, height) == (spec.width, spec.height):
         return grey
     stretch = (width / height) / (spec.width / spec.height)
-    if not 1 - ASPECT_TOLERANCE <= stretch <= 1 + ASPECT_TOLERANCE:
-        raise WrongImageSize(
-            f"the image is {width}x{height}; expected {spec.width}x{spec.height}"
-            " or the same aspect ratio"
-        )
-    resized = Image.fromarray(grey).resize((spec.width, spec.height), Image.Resampling.BICUBIC)
-    return np.asarray(resized)
+    if 1 - ASPECT_TOLERANCE <= stretch <= 1 + ASPECT_TOLERANCE:
+        return _resize(grey, spec.width, spec.height)
+    scale = min(spec.width / width, spec.height / height)
+    # A side of a very long image would round to 0.
+    scaled = _resize(grey, max(1, round(width * scale)), max(1, round(height * scale)))
+    return _pad(scaled, spec)
+
+
+def _resize(grey: GreyImage, width: int, height: int) -> GreyImage:
+    return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _pad(grey: GreyImage, spec: CaptchaSpec) -> GreyImage:
+    """Centre an image that is not larger than the spec on the median grey of its border."""
+    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    padded = np.full((spec.height, spec.width), int(np.median(border)), np.uint8)
+    height, width = grey.shape
+    top, left = (spec.height - height) // 2, (spec.width - width) // 2
+    padded[top : top + height, left : left + width] = grey
+    return padded

@@ -21,7 +21,6 @@ from shared.images import (
     ImageError,
     ImageTooLarge,
     UnreadableImage,
-    WrongImageSize,
     decode_image,
     to_grey,
 )
@@ -55,8 +54,7 @@ def test_the_limits_are_the_documented_ones() -> None:
     assert ACCEPTED_FORMATS == ("PNG", "JPEG", "GIF", "BMP", "WEBP")
     assert (MAX_PIXELS, MAX_JPEG_SCANS) == (1_000_000, 100)
     assert all(
-        issubclass(kind, ImageError)
-        for kind in (UnreadableImage, AnimatedImage, ImageTooLarge, WrongImageSize)
+        issubclass(kind, ImageError) for kind in (UnreadableImage, AnimatedImage, ImageTooLarge)
     )
     assert issubclass(ImageError, ValueError)
 
@@ -191,24 +189,61 @@ def test_scaling_is_bicubic() -> None:
 
 
 @pytest.mark.parametrize("width", [90, 110])
-def test_an_aspect_ratio_ten_percent_off_is_accepted(width: int) -> None:
+def test_an_aspect_ratio_ten_percent_off_is_stretched(width: int) -> None:
     spec = CaptchaSpec(width=100, height=100)
-    assert decode_image(encoded(Image.new("L", (width, 100))), spec).shape == (100, 100)
+    noise = np.random.default_rng(3).integers(0, 256, (100, width), np.uint8)
+    expected = Image.fromarray(noise).resize((100, 100), Image.Resampling.BICUBIC)
+    grey = decode_image(encoded(Image.fromarray(noise)), spec)
+    assert np.array_equal(grey, np.asarray(expected))
 
 
-@pytest.mark.parametrize("width", [89, 111])
-def test_an_aspect_ratio_eleven_percent_off_is_rejected(width: int) -> None:
+@pytest.mark.parametrize(("width", "left", "right"), [(89, 5, 6), (80, 10, 10)])
+def test_an_image_that_is_too_narrow_is_centred_and_keeps_its_pixels(
+    width: int, left: int, right: int
+) -> None:
     spec = CaptchaSpec(width=100, height=100)
-    message = fails_with(encoded(Image.new("L", (width, 100))), WrongImageSize, spec)
-    assert message == f"the image is {width}x100; expected 100x100 or the same aspect ratio"
+    noise = np.random.default_rng(3).integers(0, 256, (100, width), np.uint8)
+    grey = decode_image(encoded(Image.fromarray(noise)), spec)
+    assert np.array_equal(grey[:, left : 100 - right], noise)
+    border = np.concatenate((noise[0], noise[-1], noise[:, 0], noise[:, -1]))
+    assert (grey[:, :left] == int(np.median(border))).all()
+    assert (grey[:, 100 - right :] == int(np.median(border))).all()
 
 
-@pytest.mark.parametrize("size", [(60, 160), (160, 160), (1, 1), (500, 100)])
-def test_another_aspect_ratio_is_rejected_with_the_expected_size(size: tuple[int, int]) -> None:
-    message = fails_with(encoded(Image.new("L", size)), WrongImageSize)
-    assert message == (
-        f"the image is {size[0]}x{size[1]}; expected 160x60 or the same aspect ratio"
-    )
+def test_an_image_that_is_too_low_is_scaled_to_the_width_and_centred() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (50, 320), np.uint8)
+    expected = Image.fromarray(noise).resize((160, 25), Image.Resampling.BICUBIC)
+    grey = decode_image(encoded(Image.fromarray(noise)), SPEC)
+    assert grey.shape == (60, 160)
+    assert np.array_equal(grey[17:42], np.asarray(expected))
+    assert len(np.unique(grey[:17])) == len(np.unique(grey[42:])) == 1
+
+
+def test_the_padding_has_the_colour_of_most_of_the_border() -> None:
+    image = Image.new("L", (60, 60), 200)
+    image.paste(10, (5, 5, 55, 55))
+    image.paste(0, (0, 0, 20, 60))
+    grey = decode_image(encoded(image), SPEC)
+    assert (grey[:, :50] == 200).all()
+    assert (grey[:, 110:] == 200).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (160, 1), (1, 60), (60, 160), (16, 16)])
+def test_an_image_of_any_shape_is_scaled_and_padded(size: tuple[int, int]) -> None:
+    grey = decode_image(encoded(Image.new("L", size, 99)), SPEC)
+    assert grey.shape == (60, 160)
+    assert grey.dtype == np.uint8
+    assert (grey == 99).all()
+
+
+@pytest.mark.parametrize("size", [(1, 10_000), (10_000, 1), (1, 1_000_000), (1_000_000, 1)])
+@pytest.mark.parametrize("spec", [SPEC, CaptchaSpec(width=1000, height=16)])
+def test_an_extreme_shape_is_cheap(size: tuple[int, int], spec: CaptchaSpec) -> None:
+    data = encoded(Image.new("L", size, 99))
+    started = time.process_time()
+    grey = decode_image(data, spec)
+    assert time.process_time() - started < 0.5
+    assert (grey == 99).all()
 
 
 def test_an_image_of_exactly_the_maximum_is_accepted() -> None:

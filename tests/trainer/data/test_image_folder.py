@@ -205,18 +205,15 @@ def test_an_image_stays_in_its_split_when_copies_and_other_images_are_added(
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "message"),
+    ("name", "message"),
     [
-        ("xy_1.png", (40, 20), "xy_1.png: text contains 'xy', which is not in the charset 'abc'"),
-        ("a_1.png", (40, 20), "a_1.png: text has 1 characters, a captcha here has 2 to 3"),
-        ("abca_1.png", (40, 20), "abca_1.png: text has 4 characters, a captcha here has 2 to 3"),
-        ("ab_x.png", (20, 40), "ab_x.png: the image is 20x40; expected 40x20"),
+        ("xy_1.png", "xy_1.png: text contains 'xy', which is not in the charset 'abc'"),
+        ("a_1.png", "a_1.png: text has 1 characters, a captcha here has 2 to 3"),
+        ("abca_1.png", "abca_1.png: text has 4 characters, a captcha here has 2 to 3"),
     ],
 )
-def test_an_image_that_does_not_match_the_spec_is_named(
-    own: Path, name: str, size: tuple[int, int], message: str
-) -> None:
-    Image.new("L", size).save(own / name)
+def test_a_label_that_does_not_match_the_spec_is_named(own: Path, name: str, message: str) -> None:
+    Image.new("L", (40, 20)).save(own / name)
     with pytest.raises(ImageFolderError, match=f"^{re.escape(message)}"):
         read_image_folder(own, SPEC)
 
