@@ -116,7 +116,7 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
         if getattr(image, "n_frames", 1) > 1:
             raise AnimatedImage("the image is animated; send a single frame")
         grey = to_grey(ImageOps.exif_transpose(image))
-    return _fit(grey, spec)
+    return fit_size(grey, spec)
 
 
 def _check_png(data: bytes) -> bytes:
@@ -163,7 +163,11 @@ def to_grey(image: Image.Image) -> GreyImage:
     return np.asarray(image.convert("L"))
 
 
-def _fit(grey: GreyImage, spec: CaptchaSpec) -> GreyImage:
+def fit_size(grey: GreyImage, spec: CaptchaSpec) -> GreyImage:
+    """Scale grey pixels to the size of a spec; pad them if the aspect ratio differs.
+
+    uint8 (any height, any width) -> uint8 (height, width) of the spec.
+    """
     height, width = grey.shape
     if (width, height) == (spec.width, spec.height):
         return grey

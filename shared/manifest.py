@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.spec import CaptchaSpec
 
+IMAGE_FOLDER = "image_folder"
+"""Key of `renderer` in versions that were trained without a generator."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,43 @@ class Confusion(_Frozen):
     count: int
 
 
+class ReliabilityBin(_Frozen):
+    """Predictions of similar confidence."""
+
+    confidence: float
+    """Mean confidence."""
+    accuracy: float
+    """Fraction that is correct."""
+    n: int
+
+
+class Calibration(_Frozen):
+    """How well the confidence of whole captchas matches their accuracy."""
+
+    temperature: float
+    """Fitted on the validation set; the logits of the model are divided by it."""
+    expected_calibration_error: float
+    """Mean distance of confidence and accuracy over the bins, weighted by n."""
+    bins: list[ReliabilityBin]
+
+
+class Comparison(_Frozen):
+    """A paired comparison with the best earlier version for the same captchas."""
+
+    reference_version: int
+    """0 is the bundled model."""
+    reference_accuracy: float
+    gained: int
+    """Test captchas that only the new version predicts correctly."""
+    lost: int
+    """Test captchas that only the reference predicts correctly."""
+    n: int
+    difference: float
+    """Accuracy minus that of the reference."""
+    lower_bound_95: float
+    """One-sided."""
+
+
 class Metrics(Accuracy):
     """What was measured on the test set, and the cost of the training."""
 
@@ -64,12 +104,16 @@ class Metrics(Accuracy):
     epochs: float
     """Completed epochs; a fraction if the last one was cut off by the time limit."""
     stop_reason: str
+    calibration: Calibration | None = None
+    """None in versions of format 2."""
+    comparison: Comparison | None = None
+    """None if there was no version to compare with."""
 
 
 class ManifestDraft(_Frozen):
     """The part of a manifest that is known before the version is published."""
 
-    format: Literal[2] = 2
+    format: Literal[2, 3] = 3
     created: str
     """UTC, ISO 8601."""
     training_fingerprint: str
@@ -91,6 +135,11 @@ class ManifestDraft(_Frozen):
             SpecError: if the spec is invalid.
         """
         return CaptchaSpec.from_dict(self.spec)
+
+    @property
+    def is_image_folder(self) -> bool:
+        """Whether the model was trained on an image folder alone."""
+        return IMAGE_FOLDER in self.renderer
 
 
 class Manifest(ManifestDraft):

@@ -26,10 +26,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SPEC = CaptchaSpec()
 # The smallest training: for tests of what happens around it.
 TINY = TrainingConfig(
-    captchas=301, validation_captchas=100, test_captchas=101, epochs=1, min_accuracy=0.0
+    network="compact",
+    init="scratch",
+    captchas=301,
+    non_captcha_fraction=0.0,
+    validation_captchas=100,
+    test_captchas=101,
+    epochs=1,
+    learning_rate=0.004,
 )
 # Predicts most captchas after seconds of training.
 SMALL = TrainingConfig(
+    network="compact",
+    init="scratch",
+    non_captcha_fraction=0.0,
+    learning_rate=0.004,
     captchas=6_000,
     styles=("current",),
     validation_captchas=200,
@@ -72,7 +83,7 @@ def splits(
     from trainer.pipeline import fetch_splits
 
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))
-    return fetch_splits(client, list(list_requests(SMALL, source)), SPEC, None)
+    return fetch_splits(SMALL, client, list(list_requests(SMALL, source)), SPEC, None)
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +110,11 @@ def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -
     source: CaptchaSource = request.getfixturevalue("source")
     splits: Splits = request.getfixturevalue("splits")
     directory.mkdir(exist_ok=True)
-    data = {"spec": SPEC.fingerprint, "renderer": source.renderer_fingerprint, "image_folder": ""}
+    data = {
+        "spec": SPEC.fingerprint,
+        "renderer": source.renderer_fingerprint,
+        "image_folder": "",
+        "bundled": "",
+    }
     fingerprints = compute_fingerprints(SMALL, data)
-    train_and_publish(SMALL, source, fingerprints, splits, directory, root)
+    train_and_publish(SMALL, source, fingerprints, splits, directory, root, None)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import fcntl
-import importlib.metadata
 import logging
-import platform
 import sys
 import tempfile
 import time
@@ -16,18 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, check_writable, list_versions, publish, verify
+from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.dataset_archive import Dataset
-from shared.manifest import ManifestDraft, Metrics
+from shared.manifest import IMAGE_FOLDER, ManifestDraft
 from shared.spec import CaptchaSpec
 from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest, list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import ImageFolder, read_image_folder
-from trainer.data.splits import Split, Splits, add_non_captchas, build_split
+from trainer.data.splits import Split, Splits, build_split
 from trainer.disk_space import require_disk_space
 from trainer.errors import QualityGateError, RunLockedError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
 from trainer.progress import Progress
+from trainer.publishing.pruning import prune
+from trainer.publishing.reference import Reference, find_reference
+from trainer.publishing.rejection import Rejection, read_rejection, write_rejection
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 log = logging.getLogger(__name__)
@@ -53,19 +54,23 @@ def run(
     client: GeneratorClient,
     timeout_s: float,
 ) -> None:
-    """Train and publish, unless the latest version was trained with the same settings and data.
+    """Train and publish, unless the same training was published or rejected before.
+
+    A model that is less accurate than the best version for the same captchas is not published.
 
     Raises:
-        TrainerError: if nothing is published.
+        TrainerError: if the training fails or its model is below the required accuracy.
     """
     started = time.monotonic()
     source, folder = find_data(config, image_folder, client, timeout_s)
+    bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)) if config.init == "bundled" else None
     fingerprints = compute_fingerprints(
         config,
         {
             "spec": source.spec.fingerprint,
             "renderer": source.renderer_fingerprint,
             "image_folder": folder.fingerprint if folder else "",
+            "bundled": bundled.training_fingerprint if bundled else "",
         },
     )
     if folder:
@@ -78,16 +83,24 @@ def run(
         if version is not None:
             log.info("version %d was trained with these settings: nothing to do", version)
             return
+        reference = find_reference(workspace.models, source.spec, is_image_folder(source))
+        if reason := find_rejection(directory, fingerprints.training, reference):
+            log.info("nothing to do: this training was rejected before: %s", reason)
+            return
         requests = list(list_requests(config, source))
         missing_bytes = sum(map(client.count_missing_bytes, requests))
         require_disk_space(directory, _SPARE_BYTES + missing_bytes)
         splits = fetch_splits(config, client, requests, source.spec, folder)
         log.info("data ready after %.0f s", time.monotonic() - started)
-        version, metrics = train_and_publish(
-            config, source, fingerprints, splits, directory, workspace.models
+        manifest, version = train_and_publish(
+            config, source, fingerprints, splits, directory, workspace.models, reference
         )
     seconds = time.monotonic() - started
-    log.info("version %d published after %.0f s: %s", version, seconds, describe_accuracy(metrics))
+    accuracy = describe_accuracy(manifest.metrics)
+    if version is None:
+        log.info("nothing was published after %.0f s: %s", seconds, accuracy)
+    else:
+        log.info("version %d published after %.0f s: %s", version, seconds, accuracy)
 
 
 def find_data(
@@ -113,7 +126,7 @@ def find_data(
         spec.length_range,
         spec.charset,
     )
-    return CaptchaSource(spec, {"image_folder": folder.fingerprint}, ""), folder
+    return CaptchaSource(spec, {IMAGE_FOLDER: folder.fingerprint}, ""), folder
 
 
 def check_folder_size(folder: ImageFolder, config: TrainingConfig) -> None:
@@ -175,6 +188,11 @@ def lock_run(directory: Path) -> Iterator[Path]:
         yield directory
 
 
+def is_image_folder(source: CaptchaSource) -> bool:
+    """Return whether the captchas come from an image folder alone."""
+    return IMAGE_FOLDER in source.renderer
+
+
 def fetch_splits(
     config: TrainingConfig,
     client: GeneratorClient,
@@ -195,12 +213,29 @@ def fetch_splits(
                 for part in client.fetch(request):
                     yield request.subset, part
 
-        return build_split(fetch(), spec, progress.update, folder, folder_rows.get(split))
+        needs_non_captchas = split == "train" and config.non_captcha_fraction
+        return build_split(
+            fetch(),
+            spec,
+            progress.update,
+            folder,
+            folder_rows.get(split),
+            config.seed if needs_non_captchas else None,
+        )
 
-    train = build("train")
-    if config.non_captcha_fraction:
-        train = add_non_captchas(train, config.seed)
-    return Splits(train=train, validation=build("validation"), test=build("test"))
+    return Splits(train=build("train"), validation=build("validation"), test=build("test"))
+
+
+def find_rejection(
+    directory: Path, training_fingerprint: str, reference: Reference | None
+) -> str | None:
+    """Return why the same training was rejected before, compared with the same reference."""
+    rejection = read_rejection(directory)
+    if rejection is None or reference is None:
+        return None
+    known = (rejection.training_fingerprint, rejection.reference_fingerprint)
+    now = (training_fingerprint, reference.manifest.training_fingerprint)
+    return rejection.reason if known == now else None
 
 
 def train_and_publish(
@@ -210,89 +245,65 @@ def train_and_publish(
     splits: Splits,
     directory: Path,
     models: Path,
-) -> tuple[int, Metrics]:
-    """Train, evaluate the exported model on the test split, and publish it.
+    reference: Reference | None,
+) -> tuple[ManifestDraft, int | None]:
+    """Train, evaluate the exported model on the test split, and publish it unless it is worse.
+
+    Returns:
+        The manifest, and the number of the version; None if it was not published.
 
     Raises:
-        QualityGateError: if the model is not accurate enough.
+        QualityGateError: if the model is below the required accuracy.
     """
     # TensorFlow takes 5 s to import. A run with nothing to do ends without it.
     import keras  # noqa: PLC0415
 
-    from trainer.evaluation import figures  # noqa: PLC0415
-    from trainer.evaluation.accuracy import evaluate  # noqa: PLC0415
-    from trainer.networks import NETWORKS, build_recogniser  # noqa: PLC0415
-    from trainer.publishing.export import (  # noqa: PLC0415
-        build_golden_sample,
-        export,
-        load_exported,
-    )
+    from trainer.evaluation.comparison import describe_comparison, is_inferior  # noqa: PLC0415
+    from trainer.networks.initialisation import build_initialised  # noqa: PLC0415
+    from trainer.publishing.candidate import write_candidate  # noqa: PLC0415
     from trainer.training.checkpoints import CheckpointStore  # noqa: PLC0415
     from trainer.training.fit import fit  # noqa: PLC0415
 
     keras.utils.set_random_seed(config.seed)
-    recogniser = build_recogniser(config.network, source.spec)
-    parameters = recogniser.count_params()
-    log.info("network %s, %s parameters", config.network, f"{parameters:,}")
+    recogniser = build_initialised(config, source.spec)
+    log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
     result = fit(recogniser, config, splits, directory, sys.stderr)
-    history = result.history
-
+    version = None
     with tempfile.TemporaryDirectory(prefix="version-") as temporary:
         version_dir = Path(temporary)
-        export(result.model, source.spec, version_dir)
-        predict = load_exported(version_dir)
-        evaluation = evaluate(predict, splits.test)
-        history.write_csv(version_dir / "history.csv")
-        figures.plot_curves(history, version_dir / "curves.png")
-        figures.plot_gallery(splits.test, evaluation, version_dir / "gallery.png")
-        figures.plot_confusions(evaluation, version_dir / "confusions.png")
-        figures.plot_network(NETWORKS[config.network](source.spec), version_dir / "network.png")
-        metrics = Metrics(
-            **evaluation.accuracy.model_dump(),
-            by_subset=evaluation.by_subset,
-            character_accuracy=evaluation.character_accuracy,
-            most_confused=evaluation.most_confused,
-            parameters=parameters,
-            training_s=round(history.elapsed_s, 1),
-            images_per_s=round(history.steps * config.batch_size / history.elapsed_s, 1),
-            epochs=history.epochs[-1]["epoch"],
-            stop_reason=history.stop_reason,
+        draft = write_candidate(
+            result, config, source, fingerprints.training, splits, reference, version_dir
         )
-        for subset, measured in metrics.by_subset.items():
-            log.info("%s: %.2f %% of %s", subset, 100 * measured.accuracy, f"{measured.n:,}")
-        if failure := find_failure(metrics, config.min_accuracy):
+        if failure := find_failure(draft.metrics, config.min_accuracy):
             raise QualityGateError(failure)
-        draft = ManifestDraft(
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            training_fingerprint=fingerprints.training,
-            spec=source.spec.to_dict(),
-            renderer=source.renderer,
-            config=config.model_dump(mode="json"),
-            metrics=metrics,
-            libraries=_library_versions(),
-            golden=build_golden_sample(predict, splits.test),
-        )
-        version = publish(version_dir, models, draft)
-    if not history.is_out_of_time:  # otherwise it can resume with a higher time limit
-        try:
+        comparison = draft.metrics.comparison
+        if comparison:
+            log.info("%s", describe_comparison(comparison))
+        if reference and comparison and is_inferior(comparison) and not config.publish_worse:
+            reason = describe_comparison(comparison)
+            log.info("version %d stays active: the new model is worse", reference.version)
+            write_rejection(
+                directory,
+                Rejection(
+                    training_fingerprint=fingerprints.training,
+                    reference_version=reference.version,
+                    reference_fingerprint=reference.manifest.training_fingerprint,
+                    reason=reason,
+                ),
+            )
+        else:
+            version = publish(version_dir, models, draft)
+    try:
+        if version is not None:
+            prune(models, draft, reference)
+        if not result.history.is_out_of_time:  # otherwise it can resume with a higher time limit
             CheckpointStore(directory).clear()
-        except OSError as error:
-            log.warning("version %d is published, its checkpoints remain: %s", version, error)
-    return version, metrics
+    except OSError as error:
+        log.warning("old versions or checkpoints could not be deleted: %s", error)
+    return draft, version
 
 
 def _describe_spec(spec: CaptchaSpec) -> str:
     """Return a readable name that is valid on every file system."""
     length = spec.length_range.replace(" ", "")
     return f"{length}of{len(spec.charset)}-{spec.width}x{spec.height}"
-
-
-def _library_versions() -> dict[str, str]:
-    import tensorflow as tf  # noqa: PLC0415
-
-    versions = {name: importlib.metadata.version(name) for name in ("keras", "numpy", "pillow")}
-    return versions | {
-        "tensorflow": tf.__version__,  # its distribution has other names with and without CUDA
-        "python": platform.python_version(),
-        "platform": sys.platform,
-    }

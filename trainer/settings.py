@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -58,17 +58,23 @@ class TrainingOptions(EnvironmentSettings):
         cli_avoid_json=True,
     )
 
-    preset: str = Field("quick", description="quick, best, letters, course or a .toml file")
+    preset: str = Field(
+        "quick", description="quick, scratch, best, letters, course, base or a .toml file"
+    )
     image_folder: Path | None = Field(
         None, description="folder of your own labelled images, <label>_<anything>.png"
     )
     captchas: int | None = Field(
-        None, description="training captchas from the generator; 0 for an image folder alone"
+        None,
+        description="training captchas from the generator; with an image folder, the default is 0",
     )
     styles: Annotated[tuple[Style, ...] | None, NoDecode, BeforeValidator(_split_commas)] = Field(
         None, description="rendering styles, separated by commas: current,classic"
     )
     network: NetworkName | None = Field(None, description="network architecture")
+    init: Literal["bundled", "scratch"] | None = Field(
+        None, description="initial weights: those of the bundled model, or random ones"
+    )
     epochs: int | None = Field(None, description="passes over the training captchas")
     batch_size: int | None = Field(None, description="captchas per step")
     learning_rate: float | None = Field(None, description="peak learning rate")
@@ -110,6 +116,8 @@ class TrainingOptions(EnvironmentSettings):
             values: dict[str, Any] = read_preset(self.preset)
         except ValueError as error:
             raise SettingsError(f"{_PREFIX}PRESET: {error}, not {self.preset!r}") from None
+        if self.image_folder and self.captchas is None:
+            options["captchas"] = 0  # one's own images alone
         if options.get("captchas") == 0:
             # These come from the generator too.
             values |= {"confusable_captchas": 0, "synthetic_captchas": 0}

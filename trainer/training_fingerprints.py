@@ -9,8 +9,8 @@ from typing import Any
 from shared.fingerprint import fingerprint
 from trainer.config import TrainingConfig
 
-# The quality gate does not affect the trained model.
-_NOT_TRAINED = {"min_accuracy"}
+# The quality gates do not affect the trained model.
+_NOT_TRAINED = {"min_accuracy", "publish_worse"}
 _STOP_CRITERIA = {"target_accuracy", "patience", "max_minutes"}
 
 

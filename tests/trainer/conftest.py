@@ -32,8 +32,9 @@ def captchas() -> Split:
     """Return a split of 205 captchas of four digits."""
     from generator_service.captcha_text import generate_text
     from generator_service.dataset_batches import render_grey_batch
+    from generator_service.render_options import RenderOptions
 
-    pixels = render_grey_batch(SPEC, (), 1, 0, 205)
+    pixels = render_grey_batch(SPEC, RenderOptions(), 1, 0, 205)
     images = np.frombuffer(pixels, np.uint8).reshape(-1, SPEC.height, SPEC.width)
     texts = [generate_text(SPEC, 1, index) for index in range(205)]
     return Split(SPEC, images, encode(texts, SPEC), (("current", 205),))

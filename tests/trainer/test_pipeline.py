@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from generator_service.dataset_batches import render_png_batch
+from generator_service.render_options import RenderOptions
 from shared.artifacts import list_versions, publish, verify
 from shared.labels import decode
 from shared.manifest import Manifest
@@ -55,7 +56,7 @@ OFFLINE = httpx.MockTransport(lambda request: httpx.Response(404, text=str(reque
 
 def write_images(directory: Path, spec: CaptchaSpec, seed: int, count: int) -> Path:
     directory.mkdir()
-    for index, (text, png) in enumerate(render_png_batch(spec, (), seed, 0, count)):
+    for index, (text, png) in enumerate(render_png_batch(spec, RenderOptions(), seed, 0, count)):
         (directory / f"{text}_{index}.png").write_bytes(png)
     return directory
 
@@ -125,12 +126,12 @@ def fingerprints_of(config: TrainingConfig, image_folder: Path) -> Fingerprints:
     """Return the fingerprints of a training on an image folder alone."""
     folder = read_image_folder(image_folder, None)
     spec = folder.spec.fingerprint
-    data = {"spec": spec, "renderer": "", "image_folder": folder.fingerprint}
+    data = {"spec": spec, "renderer": "", "image_folder": folder.fingerprint, "bundled": ""}
     return compute_fingerprints(config, data)
 
 
 def fetch(config: TrainingConfig, client: GeneratorClient, source: CaptchaSource) -> Splits:
-    return fetch_splits(client, list(list_requests(config, source)), source.spec, None)
+    return fetch_splits(config, client, list(list_requests(config, source)), source.spec, None)
 
 
 # Data
@@ -190,7 +191,7 @@ def test_an_image_folder_is_a_subset_of_every_split(
     found, folder = find_data(TINY, images, client, 10)
     assert found == source
     assert folder is not None
-    splits = fetch_splits(client, list(list_requests(TINY, source)), source.spec, folder)
+    splits = fetch_splits(TINY, client, list(list_requests(TINY, source)), source.spec, folder)
     assert [name for name, _ in splits.train.subsets] == ["current", "classic", IMAGE_FOLDER]
     counts = {}
     for name, rows in folder.split().items():
@@ -456,8 +457,49 @@ def check_manifest(manifest: Manifest, config: TrainingConfig, image_folder: Pat
     steps = -(-20 * len(folder.split()["train"]) // 64)
     assert metrics.images_per_s == pytest.approx(steps * 64 / metrics.training_s, rel=0.1)
     assert np.shape(manifest.golden.probabilities) == (3, 4)
+    assert metrics.calibration is not None
+    assert metrics.comparison is None
     written = {"saved_model.pb", "history.csv", "curves.png", "gallery.png", "confusions.png"}
-    assert written < set(manifest.files)
+    assert written | {"reliability.png"} < set(manifest.files)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
+    tmp_path: Path,
+    generator: httpx.Client,
+    models: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trainer = Trainer(tmp_path)
+    shutil.copytree(models / "1", trainer.workspace.models / "1")
+    client = GeneratorClient(generator, tmp_path / "data")
+
+    def train(config: TrainingConfig) -> str:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            run(config, None, trainer.workspace, client, 10.0)
+        return "\n".join(caplog.messages)
+
+    messages = train(TINY)
+    assert "percentage points compared with version 1" in messages
+    assert "version 1 stays active: the new model is worse" in messages
+    assert trainer.versions == [1]
+    assert trainer.checkpoints == []
+
+    messages = train(TINY)
+    assert "nothing to do: this training was rejected before: -" in messages
+    assert "data ready" not in messages
+
+    messages = train(change(TINY, publish_worse=True, seed=2))
+    assert "version 2 published" in messages
+    manifest = verify(trainer.workspace.models / "2")
+    assert manifest.metrics.comparison is not None
+    assert manifest.metrics.comparison.reference_version == 1
+    assert manifest.metrics.comparison.lost > 50
+
+    # Version 2 is the latest, but the next one is compared with the best.
+    messages = train(change(TINY, seed=3))
+    assert "version 1 stays active: the new model is worse" in messages
 
 
 @pytest.mark.slow

@@ -113,6 +113,7 @@ def test_every_option_is_read_from_the_command_line_and_from_its_variable(
         "captchas": "6000",
         "styles": "classic,current",
         "network": "wide",
+        "init": "scratch",
         "epochs": "2",
         "batch_size": "32",
         "learning_rate": "0.5",
@@ -128,6 +129,7 @@ def test_every_option_is_read_from_the_command_line_and_from_its_variable(
         "captchas": 6_000,
         "styles": ("classic", "current"),
         "network": "wide",
+        "init": "scratch",
         "epochs": 2,
         "batch_size": 32,
         "learning_rate": 0.5,
@@ -147,6 +149,12 @@ def test_every_option_is_read_from_the_command_line_and_from_its_variable(
     assert options.model_dump() == expected
     trained = {key: expected[key] for key in expected if key not in {"preset", "image_folder"}}
     assert options.build_config() == TrainingConfig(**(read_preset("best") | trained))
+
+
+def test_an_image_folder_is_used_alone_unless_captchas_are_requested() -> None:
+    assert build("--image-folder", "own").captchas == 0
+    assert build("--image-folder", "own", "--captchas", "500").captchas == 500
+    assert build("--image-folder", "own", "--preset", "letters").confusable_captchas == 0
 
 
 def test_zero_is_a_value() -> None:
@@ -175,12 +183,12 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ),
         (
             {"TRAIN_NETWORK": "vgg"},
-            "TRAIN_NETWORK: Input should be 'compact', 'wide' or 'course', not 'vgg'",
+            "TRAIN_NETWORK: Input should be 'compact', 'medium', 'wide' or 'course', not 'vgg'",
         ),
         (
             {"TRAIN_PRESET": "slow"},
-            "TRAIN_PRESET: Input should be one of best, course, letters, quick or the path of a"
-            " .toml file, not 'slow'",
+            "TRAIN_PRESET: Input should be one of base, best, course, letters, quick, scratch or"
+            " the path of a .toml file, not 'slow'",
         ),
         (
             {"TRAIN_LEARNING_RATE": "-1"},
@@ -208,7 +216,8 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ),
         (
             {"TRAIN_STYLES": "old"},
-            "TRAIN_STYLES: Input should be 'current' or 'classic', not 'old'",
+            "TRAIN_STYLES: Input should be 'current', 'classic', 'vintage' or 'synthetic',"
+            " not 'old'",
         ),
         (
             {"TRAIN_STYLES": "classic,classic"},
@@ -255,9 +264,9 @@ def test_unknown_variables_are_rejected_with_the_list_of_settings(
         TrainingOptions.parse([])
     assert str(caught.value) == (
         "unknown setting TRAIN_EPOCH, TRAIN_LOSS; the settings are TRAIN_BATCH_SIZE,"
-        " TRAIN_CAPTCHAS, TRAIN_EPOCHS, TRAIN_IMAGE_FOLDER, TRAIN_LEARNING_RATE,"
-        " TRAIN_MAX_MINUTES, TRAIN_MIN_ACCURACY, TRAIN_NETWORK, TRAIN_PATIENCE, TRAIN_PRESET,"
-        " TRAIN_SEED, TRAIN_STYLES, TRAIN_TARGET_ACCURACY"
+        " TRAIN_CAPTCHAS, TRAIN_EPOCHS, TRAIN_IMAGE_FOLDER, TRAIN_INIT,"
+        " TRAIN_LEARNING_RATE, TRAIN_MAX_MINUTES, TRAIN_MIN_ACCURACY, TRAIN_NETWORK,"
+        " TRAIN_PATIENCE, TRAIN_PRESET, TRAIN_SEED, TRAIN_STYLES, TRAIN_TARGET_ACCURACY"
     )
 
 

@@ -11,12 +11,15 @@ from shared.fingerprint import fingerprint
 from trainer.config import TrainingConfig
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
-DATA = {"spec": "a", "renderer": "b", "image_folder": "c"}
+DATA = {"spec": "a", "renderer": "b", "image_folder": "c", "bundled": "d"}
 # A value other than the default for every field.
 CHANGED: dict[str, Any] = {
     "network": "wide",
+    "init": "scratch",
     "captchas": 60_001,
     "styles": ("classic",),
+    "synthetic_captchas": 1,
+    "non_captcha_fraction": 0.1,
     "validation_captchas": 5_001,
     "test_captchas": 10_001,
     "seed": 2,
@@ -38,7 +41,10 @@ CHANGED: dict[str, Any] = {
     "patience": 2,
     "max_minutes": 5.0,
     "min_accuracy": 0.5,
+    "publish_worse": True,
 }
+# Gates, and the sets that are used only with confusable captchas.
+NOT_TRAINED = {"min_accuracy", "publish_worse", "confusable_sets"}
 BASE = compute_fingerprints(TrainingConfig(), DATA)
 
 
@@ -52,18 +58,18 @@ def test_every_field_has_a_changed_value_here() -> None:
     assert all(CHANGED[name] != default for name, default in defaults.items())
 
 
-@pytest.mark.parametrize("field", sorted(set(CHANGED) - {"min_accuracy", "confusable_sets"}))
+@pytest.mark.parametrize("field", sorted(set(CHANGED) - NOT_TRAINED))
 def test_a_hyperparameter_that_changes_the_model_changes_the_training(field: str) -> None:
     assert with_fields(**{field: CHANGED[field]}).training != BASE.training
 
 
 def test_fingerprints_of_different_changes_differ() -> None:
     trainings = {with_fields(**{field: CHANGED[field]}).training for field in CHANGED}
-    assert len(trainings) == len(CHANGED) - 1  # min_accuracy and confusable_sets equal the base
+    assert len(trainings) == len(CHANGED) + 1 - len(NOT_TRAINED)
 
 
-def test_the_quality_gate_changes_nothing() -> None:
-    assert with_fields(min_accuracy=0.1) == BASE
+def test_the_quality_gates_change_nothing() -> None:
+    assert with_fields(min_accuracy=0.1, publish_worse=True) == BASE
 
 
 def test_confusable_sets_count_only_if_confusable_captchas_are_requested() -> None:
@@ -89,10 +95,7 @@ def test_stop_criteria_change_the_training_but_not_the_run() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    sorted(
-        set(CHANGED)
-        - {"min_accuracy", "confusable_sets", "target_accuracy", "patience", "max_minutes"}
-    ),
+    sorted(set(CHANGED) - NOT_TRAINED - {"target_accuracy", "patience", "max_minutes"}),
 )
 def test_any_other_hyperparameter_is_another_run(field: str) -> None:
     assert with_fields(**{field: CHANGED[field]}).run != BASE.run
@@ -112,7 +115,8 @@ def test_fingerprints_are_frozen() -> None:
 
 def test_the_fingerprints_are_those_of_the_hyperparameters_and_the_data() -> None:
     values = TrainingConfig().model_dump(mode="json")
-    del values["min_accuracy"], values["confusable_sets"]
+    for name in NOT_TRAINED:
+        del values[name]
     assert BASE.training == fingerprint(values | DATA)
     for name in ("target_accuracy", "patience", "max_minutes"):
         del values[name]

@@ -17,7 +17,6 @@ _MAX_SHEAR = 0.08
 _MAX_EROSION, _MAX_DILATION = 1.0, 0.6  # 1 makes strokes one pixel thinner or wider
 _MAX_CONTRAST_CHANGE = 0.25
 _MAX_DARKENING, _MAX_BRIGHTENING = 10.0, 5.0  # grey levels
-_BACKGROUND_BLOCK_PX = 8
 
 
 def augment(
@@ -26,7 +25,7 @@ def augment(
     """Augment each image of a batch on its own; exposed areas get the background colour.
 
     Args:
-        images: uint8 (B, height, width), dark text on a light background.
+        images: uint8 (B, height, width).
         seed: int64 (2,); equal seeds give equal results.
         max_shift_x_px: maximum horizontal shift, in addition to the free space that scaling leaves.
             It is tripled, because the text of captcha before 0.3 is a dozen pixels further left.
@@ -108,14 +107,10 @@ def shift(
 
 
 def _estimate_background(grey: tf.Tensor) -> tf.Tensor:
-    """Return the background brightness, (B, 1, 1): that of the brightest block.
-
-    Single pixels next to strokes can be brighter than the background after scaling.
-    """
-    blocks = tf.nn.avg_pool2d(
-        grey[..., tf.newaxis], _BACKGROUND_BLOCK_PX, _BACKGROUND_BLOCK_PX, padding="VALID"
-    )
-    return tf.reduce_max(blocks, axis=(1, 2))[:, :, tf.newaxis]
+    """Return the background brightness, (B, 1, 1): the median along the edges of each image."""
+    edges = tf.concat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1)
+    middle = edges.shape[1] // 2
+    return tf.sort(edges, axis=1)[:, middle, tf.newaxis, tf.newaxis]
 
 
 def _pool_2x2(

@@ -84,5 +84,6 @@ def _regular_rows(split: Split) -> Rows:
     for subset in (CONFUSABLE, NON_CAPTCHAS):
         repeats[split.rows_of(subset)] = 0
     folder = split.rows_of(IMAGE_FOLDER)
-    repeats[folder] = count_repeats(len(folder), int(repeats.sum()) - len(folder))
+    generated = len(split) - len(folder) - len(split.rows_of(NON_CAPTCHAS))
+    repeats[folder] = count_repeats(len(folder), generated)
     return np.repeat(np.arange(len(split)), repeats)

@@ -42,7 +42,7 @@ class ConcatenatedImages:
     """Several arrays of images as one, without copying them into memory."""
 
     def __init__(self, parts: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self.parts = parts
+        self._parts = parts
         self._starts = np.cumsum([0, *map(len, parts)])
 
     def __len__(self) -> int:
@@ -53,13 +53,13 @@ class ConcatenatedImages:
         """Return copies of the images of these rows, uint8 (N, height, width)."""
         if isinstance(rows, slice):
             rows = np.arange(len(self))[rows]
-        images = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
+        images = np.empty((len(rows), *self._parts[0].shape[1:]), np.uint8)
         part_numbers = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = rows - self._starts[part_numbers]
         for i, (part, offset) in enumerate(
             zip(part_numbers.tolist(), offsets.tolist(), strict=True)
         ):
-            images[i] = self.parts[part][offset]
+            images[i] = self._parts[part][offset]
         return images
 
 
@@ -75,7 +75,7 @@ class Split:
     """
 
     spec: CaptchaSpec
-    images: ConcatenatedImages
+    images: Images
     labels: npt.NDArray[np.int32]
     subsets: tuple[tuple[str, int], ...] = ()
 
@@ -91,6 +91,10 @@ class Split:
             start += count
         return range(0)
 
+    def select(self, rows: npt.NDArray[np.int64], subset: str) -> Split:
+        """Return a copy of some rows as a split with one subset."""
+        return Split(self.spec, self.images[rows], self.labels[rows], ((subset, len(rows)),))
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -101,27 +105,13 @@ class Splits:
     test: Split
 
 
-def add_non_captchas(split: Split, seed: int) -> Split:
-    """Return a training split with a subset of images that show no captcha."""
-    count = min(_MAX_NON_CAPTCHAS, len(split))
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(split), count, replace=False))
-    images = draw_non_captchas(count, split.images[rows], rng)
-    labels = np.full((count, split.spec.length), NO_LABEL, np.int32)
-    return Split(
-        split.spec,
-        ConcatenatedImages([*split.images.parts, images]),
-        np.concatenate([split.labels, labels]),
-        (*split.subsets, (NON_CAPTCHAS, count)),
-    )
-
-
 def build_split(
     parts: Iterable[tuple[str, Dataset]],
     spec: CaptchaSpec,
     report: Callable[[int], None],
     folder: ImageFolder | None = None,
     rows: npt.NDArray[np.intp] | None = None,
+    non_captcha_seed: int | None = None,
 ) -> Split:
     """Build a split from datasets and from rows of an image folder.
 
@@ -131,6 +121,7 @@ def build_split(
         report: called with the number of captchas that have arrived.
         folder: the image folder, if there is one.
         rows: its rows for this split.
+        non_captcha_seed: adds images without a captcha; None for none.
     """
     images: list[npt.NDArray[np.uint8]] = []
     labels: list[npt.NDArray[np.int32]] = []
@@ -146,4 +137,12 @@ def build_split(
         images.append(folder.images[rows])
         labels.append(encode([folder.texts[row] for row in rows], spec))
         subsets[IMAGE_FOLDER] = len(rows)
+    if non_captcha_seed is not None:
+        rng = np.random.default_rng(non_captcha_seed)
+        captchas = ConcatenatedImages(images)
+        count = min(_MAX_NON_CAPTCHAS, len(captchas))
+        chosen = np.sort(rng.choice(len(captchas), count, replace=False))
+        images.append(draw_non_captchas(count, captchas[chosen], rng))
+        labels.append(np.full((count, spec.length), NO_LABEL, np.int32))
+        subsets[NON_CAPTCHAS] = count
     return Split(spec, ConcatenatedImages(images), np.concatenate(labels), tuple(subsets.items()))

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shared.labels import best_indices
+from shared.images import fit_size
+from shared.labels import best_indices, decode
 from shared.manifest import Accuracy, Confusion
+from shared.restriction import Restriction, predict_texts
 from shared.spec import CaptchaSpec
 from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
 
@@ -30,6 +32,7 @@ class Evaluation:
         spec: the captchas.
         is_correct: whether every character is correct, bool (N,).
         predictions: class indices (N, length).
+        confidences: probability of the predicted text, (N,).
         confusions: (classes, classes), how often the row's class was predicted as the column's.
         by_subset: accuracy of each subset.
     """
@@ -37,6 +40,7 @@ class Evaluation:
     spec: CaptchaSpec
     is_correct: npt.NDArray[np.bool_]
     predictions: npt.NDArray[np.intp]
+    confidences: npt.NDArray[np.floating]
     confusions: npt.NDArray[np.int64]
     by_subset: dict[str, Accuracy]
 
@@ -99,7 +103,25 @@ def compare(probabilities: npt.NDArray[np.float32], split: Split) -> Evaluation:
         name: measure_accuracy(is_correct[np.array(split.rows_of(name))])
         for name, _ in split.subsets
     }
-    return Evaluation(spec, is_correct, predictions, confusions, by_subset)
+    chosen = np.take_along_axis(probabilities, predictions[:, :, np.newaxis], axis=2)
+    confidences = chosen[:, :, 0].prod(axis=1)
+    return Evaluation(spec, is_correct, predictions, confidences, confusions, by_subset)
+
+
+def find_correct(predict: Predict, model_spec: CaptchaSpec, split: Split) -> npt.NDArray[np.bool_]:
+    """Return which captchas of a split a version predicts correctly, bool (N,).
+
+    Images are scaled to the size of the version, and its classes restricted to those of the split,
+    as the inference service does.
+    """
+    restriction = Restriction.from_spec(split.spec)
+    texts: list[str] = []
+    for start in range(0, len(split), EVALUATION_BATCH_SIZE):
+        images = split.images[start : start + EVALUATION_BATCH_SIZE]
+        sized = np.stack([fit_size(image, model_spec) for image in images])
+        texts += predict_texts(predict(sized), model_spec, restriction).texts
+    labels = decode(split.labels, split.spec)
+    return np.array([text == label for text, label in zip(texts, labels, strict=True)])
 
 
 def measure_accuracy(is_correct: npt.NDArray[np.bool_]) -> Accuracy:

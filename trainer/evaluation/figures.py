@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shared.labels import decode
+from shared.manifest import Calibration
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import Evaluation, list_symbols
 from trainer.training.training_log import Point, TrainingHistory
@@ -130,6 +131,23 @@ def plot_confusions(evaluation: Evaluation, target: Path) -> None:
     for label, predicted in np.argwhere(wrong):
         count = str(wrong[label, predicted])
         axes.text(predicted, label, count, ha="center", va="center", fontsize=8)
+    figure.savefig(target, dpi=_DPI)
+
+
+def plot_reliability(calibration: Calibration, target: Path) -> None:
+    """Plot the accuracy over the confidence of whole captchas, with the captchas per bin."""
+    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot((0, 1), (0, 1), color="#bbbbbb", linestyle="--", label="perfect calibration")
+    confidences = [one.confidence for one in calibration.bins]
+    axes.plot(confidences, [b.accuracy for b in calibration.bins], "o-", color=_TRAINING)
+    for one in calibration.bins:
+        axes.annotate(f"{one.n:,}", (one.confidence, one.accuracy), fontsize=7)
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("exact-match accuracy")
+    axes.set_title(f"expected calibration error {calibration.expected_calibration_error:.4f}")
+    axes.legend(loc="upper left")
+    axes.grid(alpha=0.3)
     figure.savefig(target, dpi=_DPI)
 
 

@@ -7,6 +7,11 @@ from keras import layers
 
 from shared.spec import CaptchaSpec
 
+SCORES = "scores"
+"""Layer with the attention scores of all positions."""
+CLASSIFIER = "characters"
+"""Layer with the classes, shared by all positions."""
+
 
 def space_to_depth(x: keras.KerasTensor, block: int) -> keras.KerasTensor:
     """Reshape blocks of pixels to channels; the cheapest first layer.
@@ -81,11 +86,11 @@ def attention_head(
     # position are computed from all columns.
     x = batch_norm_relu(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
     maps = spec.length * maps_per_position
-    x = layers.Dense(maps * columns, name="scores")(layers.Flatten(name="flat")(x))
+    x = layers.Dense(maps * columns, name=SCORES)(layers.Flatten(name="flat")(x))
     x = layers.Reshape((maps, columns), name="maps")(x)
     attention = layers.Softmax(axis=-1, name="attention")(x)
     x = layers.Dot(axes=(2, 1), name="attended")([attention, features])
     if maps_per_position > 1:
         x = layers.Reshape((spec.length, maps_per_position * width), name="joined_maps")(x)
     x = layers.Dense(128, activation="relu", name="hidden")(x)
-    return layers.Dense(spec.classes, activation="softmax", name="characters")(x)
+    return layers.Dense(spec.classes, activation="softmax", name=CLASSIFIER)(x)

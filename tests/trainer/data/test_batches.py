@@ -16,7 +16,7 @@ from trainer.data.augmentation import augment, shift
 from trainer.data.batches import TrainingBatches, build_evaluation_batches
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import sample_epoch
-from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
+from trainer.data.splits import EVALUATION_BATCH_SIZE, NO_LABEL, Split
 
 # Without augmentation and shift.
 PLAIN = TrainingConfig(
@@ -219,3 +219,12 @@ def test_evaluation_batches_are_the_split_in_its_order(captchas: Split) -> None:
     one_hot = np.concatenate([labels for _, labels in batches])
     assert one_hot.dtype == np.float32
     assert np.array_equal(one_hot, np.eye(10)[captchas.labels])
+
+
+def test_all_classes_of_an_image_without_a_captcha_are_equally_likely() -> None:
+    spec = CaptchaSpec("ab", length=2, min_length=1, width=16, height=16)
+    labels = np.array([[0, 1], [NO_LABEL, NO_LABEL]], np.int32)
+    split = Split(spec, np.zeros((2, 16, 16), np.uint8), labels)
+    ((_, one_hot),) = to_numpy(build_evaluation_batches(split))
+    assert one_hot[0].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert one_hot[1] == pytest.approx(np.full((2, 3), 1 / 3))

@@ -13,7 +13,7 @@ from trainer.config import TrainingConfig
 from trainer.data.dataset_requests import CONFUSABLE
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import count_repeats, count_steps, sample_epoch
-from trainer.data.splits import IMAGE_FOLDER, Split
+from trainer.data.splits import IMAGE_FOLDER, NO_LABEL, NON_CAPTCHAS, Split
 
 SPEC = CaptchaSpec(length=1, width=16, height=16)
 CONFIG = TrainingConfig(batch_size=10)
@@ -154,3 +154,34 @@ def test_an_epoch_of_an_image_folder_alone_has_about_20_000_captchas(
     folder_images: int, repeats: int
 ) -> None:
     assert count_repeats(folder_images, 0) == repeats
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5])
+def test_non_captchas_are_a_fraction_of_the_epoch(fraction: float) -> None:
+    split = build(("current", 90), (NON_CAPTCHAS, 5))
+    config = TrainingConfig(batch_size=10, non_captcha_fraction=fraction)
+    rows = sample_epoch(split, config, 0)
+    assert sorted(rows[rows < 90].tolist()) == list(range(90))
+    expected = round(90 * fraction / (1 - fraction))
+    assert (rows >= 90).sum() == expected
+    assert count_steps(split, config) == -(-(90 + expected) // 10)
+    # They are repeated in a random order.
+    if fraction == 0.5:
+        assert {int(row) for row in rows if row >= 90} == set(range(90, 95))
+        assert (rows[:90] >= 90).sum() > 25
+
+
+def test_without_images_of_them_an_epoch_has_no_non_captchas() -> None:
+    split = build(("current", 90))
+    config = TrainingConfig(batch_size=10, non_captcha_fraction=0.5)
+    assert len(sample_epoch(split, config, 0)) == 90
+    assert count_steps(split, config) == 9
+
+
+def test_non_captchas_are_no_hard_examples() -> None:
+    labels = [[1]] * 5 + [[2]] * 85 + [[NO_LABEL]] * 10
+    split = build(("current", 90), (NON_CAPTCHAS, 10), labels=labels)
+    config = TrainingConfig(hard_example_fraction=1.0, non_captcha_fraction=0.1)
+    rows = sample_epoch(split, config, 0, np.eye(10)[1])
+    assert (rows < 5).sum() == 90
+    assert (rows >= 90).sum() == 10

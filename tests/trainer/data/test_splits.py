@@ -11,7 +11,15 @@ import pytest
 from shared.dataset_archive import Dataset
 from shared.spec import CaptchaSpec, SpecError
 from trainer.data.image_folder import ImageFolder
-from trainer.data.splits import IMAGE_FOLDER, ConcatenatedImages, Split, Splits, build_split
+from trainer.data.splits import (
+    IMAGE_FOLDER,
+    NO_LABEL,
+    NON_CAPTCHAS,
+    ConcatenatedImages,
+    Split,
+    Splits,
+    build_split,
+)
 
 SPEC = CaptchaSpec("abc", length=2, min_length=1, width=20, height=16)
 
@@ -167,3 +175,23 @@ def test_an_image_folder_without_rows_for_the_split_is_no_subset(
     split = build_split([("current", dataset(0, ["ab"]))], SPEC, ignore, FOLDER, rows)
     assert split.subsets == (("current", 1),)
     assert numbers_of(split.images[:]) == [0]
+
+
+def test_images_without_a_captcha_are_the_last_subset_without_labels() -> None:
+    parts = [("current", dataset(0, ["a", "bc", "c"]))]
+    split = build_split(parts, SPEC, ignore, non_captcha_seed=5)
+    assert split.subsets == (("current", 3), (NON_CAPTCHAS, 3))
+    assert split.labels[3:].tolist() == [[NO_LABEL, NO_LABEL]] * 3
+    assert numbers_of(split.images[:3]) == [0, 1, 2]
+    again = build_split(parts, SPEC, ignore, non_captcha_seed=5)
+    assert np.array_equal(split.images[3:], again.images[3:])
+    other = build_split(parts, SPEC, ignore, non_captcha_seed=6)
+    assert not np.array_equal(split.images[3:], other.images[3:])
+
+
+def test_selected_rows_are_a_split_of_their_own() -> None:
+    split = build_split([("current", dataset(0, ["a", "bc", "c"]))], SPEC, ignore)
+    part = split.select(np.array([2, 0]), "part")
+    assert part.subsets == (("part", 2),)
+    assert numbers_of(part.images[:]) == [2, 0]
+    assert part.labels.tolist() == [[2, 3], [0, 3]]

@@ -88,7 +88,9 @@ def test_predictions_are_the_most_likely_valid_texts() -> None:
 
 def test_the_five_most_frequent_confusions_are_listed_in_order() -> None:
     confusions = np.array([[90, 4, 1], [6, 80, 2], [5, 3, 70]])
-    result = Evaluation(SPEC, np.ones(1, bool), np.zeros((1, 2), np.intp), confusions, {})
+    result = Evaluation(
+        SPEC, np.ones(1, bool), np.zeros((1, 2), np.intp), np.ones(1), confusions, {}
+    )
     assert result.most_confused == [
         confusion("b", "a", 6),
         confusion("c", "a", 5),

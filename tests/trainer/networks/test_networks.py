@@ -12,13 +12,19 @@ from trainer.config import NetworkName
 from trainer.networks import NETWORKS, build_recogniser
 from trainer.networks.compact import build_compact
 from trainer.networks.course import build_course
+from trainer.networks.medium import build_medium
 from trainer.networks.wide import build_wide
 
 NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
 
 
 def test_every_network_of_the_config_can_be_built() -> None:
-    assert {"compact": build_compact, "wide": build_wide, "course": build_course} == NETWORKS
+    assert {
+        "compact": build_compact,
+        "medium": build_medium,
+        "wide": build_wide,
+        "course": build_course,
+    } == NETWORKS
     assert tuple(NETWORKS) == NAMES
 
 

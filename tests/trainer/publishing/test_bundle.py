@@ -39,7 +39,7 @@ def test_the_saved_model_and_the_manifest_are_kept(version: Path, tmp_path: Path
     assert bundled.files == {name: whole.files[name] for name in SAVED_MODEL}
     unchanged = {"files": whole.files}
     assert bundled.model_copy(update=unchanged) == whole
-    assert (target / "manifest.json").read_text().startswith('{\n  "format": 2,')
+    assert (target / "manifest.json").read_text().startswith('{\n  "format": 3,')
     assert (target / "manifest.json").read_text().endswith("}\n")
 
 

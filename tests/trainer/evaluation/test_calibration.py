@@ -1,0 +1,62 @@
+"""The temperature is found, is applied to the classifier, and the calibration error is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shared.spec import CaptchaSpec
+from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
+from trainer.networks import build_recogniser
+from trainer.networks.tta import add_test_time_augmentation
+
+
+def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (exponents / exponents.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_of_labels_drawn_from_softened_logits_is_found(
+    true_temperature: float,
+) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (4_000, 2, 5))
+    truth = softmax(logits / true_temperature)
+    labels = (truth.cumsum(axis=-1) < rng.random((4_000, 2, 1))).sum(axis=-1).astype(np.int32)
+    found = fit_temperature(softmax(logits), np.minimum(labels, 4))
+    assert found == pytest.approx(true_temperature, rel=0.08)
+
+
+@pytest.mark.parametrize("network", ["medium", "course"])
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_temperature_divides_the_logits(network: str, views: int) -> None:
+    spec = CaptchaSpec("abc", 2, 48, 24)
+    recogniser = build_recogniser(network, spec)  # type: ignore[arg-type]
+    images = np.random.default_rng(0).integers(256, size=(4, 24, 48), dtype=np.uint8)
+    model = add_test_time_augmentation(recogniser, views)
+    before = model(images).numpy()
+    apply_temperature(model, 2.0)
+    softened = np.sqrt(before)
+    softened /= softened.sum(axis=-1, keepdims=True)
+    assert model(images).numpy() == pytest.approx(softened, abs=1e-5)
+    assert not np.allclose(before, softened, atol=1e-3)
+
+
+def test_the_calibration_error_is_the_weighted_distance_of_confidence_and_accuracy() -> None:
+    confidences = np.array([0.95, 0.97, 0.99, 0.97, 0.05])
+    is_correct = np.array([True, True, True, False, False])
+    calibration = measure_calibration(1.5, confidences, is_correct)
+    assert calibration.temperature == 1.5
+    assert [one.n for one in calibration.bins] == [1, 4]
+    assert calibration.bins[1].confidence == pytest.approx(0.97)
+    assert calibration.bins[1].accuracy == 0.75
+    expected = (1 * 0.05 + 4 * 0.22) / 5
+    assert calibration.expected_calibration_error == pytest.approx(expected)
+
+
+def test_a_confidence_of_one_is_in_the_last_bin() -> None:
+    calibration = measure_calibration(1.0, np.array([1.0, 0.94]), np.array([True, True]))
+    assert [one.n for one in calibration.bins] == [2]
+    assert calibration.expected_calibration_error == pytest.approx(0.03)
