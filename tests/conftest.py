@@ -55,11 +55,12 @@ SMALL = TrainingConfig(
 def generator() -> Iterator[httpx.Client]:
     """Run a generator with default settings and two workers, and yield a client of it."""
     from generator_service.app import create_app
+    from generator_service.render_options import RenderOptions
     from generator_service.settings import Settings
     from generator_service.worker_pool import WorkerPool
     from tests.serving import running, wait_ready
 
-    pool = WorkerPool(SPEC, (), 2)
+    pool = WorkerPool(SPEC, RenderOptions(), 2)
     with running(create_app(Settings.load(), pool)) as client:
         wait_ready(client)
         yield client

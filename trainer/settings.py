@@ -66,7 +66,7 @@ class TrainingOptions(EnvironmentSettings):
     )
     captchas: int | None = Field(
         None,
-        description="training captchas from the generator; with an image folder, the default is 0",
+        description="training captchas from the generator; 0 with an image folder",
     )
     styles: Annotated[tuple[Style, ...] | None, NoDecode, BeforeValidator(_split_commas)] = Field(
         None, description="rendering styles, separated by commas: current,classic"

@@ -517,7 +517,7 @@ def test_a_checkpoint_that_cannot_be_deleted_is_a_warning(
     monkeypatch.setattr(CheckpointStore, "clear", fail)
     resuming.run(change(ALONE, min_accuracy=0.0), image_folder)
     assert resuming.versions == [1]
-    message = "version 1 is published, its checkpoints remain: the disk is read-only"
+    message = "old versions or checkpoints could not be deleted: the disk is read-only"
     assert message in caplog.messages
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, list_versions, read_manifest
-from shared.manifest import Manifest
+from shared.manifest import ManifestDraft
 from trainer.publishing.reference import Reference
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ KEPT_VERSIONS = 5
 """How many versions are kept for the same captchas, besides the best one."""
 
 
-def prune(models: Path, published: Manifest, reference: Reference | None) -> list[int]:
+def prune(models: Path, published: ManifestDraft, reference: Reference | None) -> list[int]:
     """Delete old versions for the captchas of a new version, and return their numbers.
 
     Versions for other captchas are kept, and so is the best version, with which the next one will
