@@ -67,6 +67,7 @@ def passed_by_compose(service: str) -> dict[str, str]:
 def test_the_public_settings_of_the_trainer_are_few() -> None:
     assert set(list_variables(TrainingOptions)) == {
         "TRAIN_PRESET", "TRAIN_IMAGE_FOLDER", "TRAIN_CAPTCHAS", "TRAIN_STYLES", "TRAIN_NETWORK",
+        "TRAIN_INIT",
         "TRAIN_EPOCHS", "TRAIN_BATCH_SIZE", "TRAIN_LEARNING_RATE", "TRAIN_SEED",
         "TRAIN_TARGET_ACCURACY", "TRAIN_PATIENCE", "TRAIN_MAX_MINUTES", "TRAIN_MIN_ACCURACY",
     }  # fmt: skip
