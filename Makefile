@@ -57,9 +57,10 @@ format: $(INSTALLED)  ## fix rules and format with ruff
 local: $(INSTALLED)  ## run the three programs as plain processes, models in ./models; Ctrl-C stops them
 	@echo "captchas: http://localhost:$${GENERATOR_PORT:-8000}/captcha.png," \
 	  "predictions: http://localhost:$${INFERENCE_PORT:-5000}/predict, Ctrl-C stops all programs"
-	@$(BIN)/python -m generator_service & generator=$$!; \
+	@export GENERATOR_URL=http://127.0.0.1:$${GENERATOR_PORT:-8000}; \
+	$(BIN)/python -m generator_service & generator=$$!; \
 	$(BIN)/python -m inference_service & inference=$$!; \
-	GENERATOR_URL=http://127.0.0.1:$${GENERATOR_PORT:-8000} $(BIN)/python -m trainer & trainer=$$!; \
+	$(BIN)/python -m trainer & trainer=$$!; \
 	trap 'kill $$trainer $$inference $$generator 2>/dev/null; wait' EXIT; \
 	trap 'exit 0' INT TERM; \
 	wait $$trainer || echo "the training published no version; the active version is unchanged"; \

@@ -8,6 +8,7 @@ from functools import partial
 
 from inference_service.app import create_app
 from inference_service.engines import ENGINES
+from inference_service.generator_watcher import GeneratorWatcher
 from inference_service.load_check import check_loading
 from inference_service.model_store import ModelStore
 from inference_service.server import DrainingServer
@@ -25,13 +26,15 @@ def main() -> None:
         settings = Settings.load()
     except SettingsError as error:
         sys.exit(f"inference: {error}")
+    generator = GeneratorWatcher(settings.generator_url) if settings.generator_url else None
     store = ModelStore(
         settings.versions_dir,
         partial(ENGINES[settings.engine], threads=settings.inference_threads),
         check_loading=partial(check_loading, settings.engine),
         bundled_model=settings.bundled_model,
+        find_generator=lambda: generator.spec if generator else None,
     )
-    app = create_app(settings, store)
+    app = create_app(settings, store, generator=generator)
     DrainingServer(app, settings.inference_host, settings.inference_port, settings.drain_s).run()
 
 

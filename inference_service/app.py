@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -15,12 +15,13 @@ from starlette.exceptions import HTTPException
 
 from inference_service import errors
 from inference_service.batching import Batcher
+from inference_service.generator_watcher import GeneratorWatcher
 from inference_service.metrics import Metrics
 from inference_service.model_store import ModelStore
 from inference_service.prediction import PredictJob, predict_batch
 from inference_service.request_body import BodyReceiver
 from inference_service.routes import health, models, predict
-from inference_service.routes.state import ServiceState, require_model
+from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
@@ -31,8 +32,11 @@ log = logging.getLogger(__name__)
 
 # Loading a usable version takes less. The service must start without one too.
 _INITIAL_SCAN_TIMEOUT_S = 10.0
+# A request to the generator takes no longer, apart from the lookup of its name.
+_FIRST_REQUEST_TIMEOUT_S = 3.0
 _STATUSES: dict[type[Exception], int] = {
     errors.InvalidRequest: 400,
+    errors.InvalidRestriction: 422,
     errors.RequestTimeout: 408,
     errors.RequestTooLarge: 413,
     errors.UnsupportedContentType: 415,
@@ -43,16 +47,24 @@ _STATUSES: dict[type[Exception], int] = {
 
 
 def create_app(
-    settings: Settings, store: ModelStore, receiver: BodyReceiver | None = None
+    settings: Settings,
+    store: ModelStore,
+    receiver: BodyReceiver | None = None,
+    generator: GeneratorWatcher | None = None,
 ) -> FastAPI:
-    """Create the app, which watches the store while it runs."""
+    """Create the app, which watches the store and the generator while it runs."""
     metrics = Metrics()
 
     def run(jobs: Sequence[PredictJob]) -> Sequence[bytes | Exception]:
-        # One version predicts the whole batch, even if another one becomes active meanwhile.
-        responses, times = predict_batch(require_model(store), jobs)
-        metrics.record_batch(times)
-        return responses
+        # A request is predicted by the version that was active when it arrived, so a batch has
+        # two versions only while another one becomes active.
+        results: dict[int, bytes | Exception] = {}
+        for model in {id(job.model): job.model for job in jobs}.values():
+            rows = [row for row, job in enumerate(jobs) if job.model is model]
+            responses, times = predict_batch(model, [jobs[row] for row in rows])
+            metrics.record_batch(times)
+            results |= zip(rows, responses, strict=True)
+        return [results[row] for row in range(len(jobs))]
 
     batcher: Batcher[PredictJob, bytes] = Batcher(
         run,
@@ -67,9 +79,12 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         batcher.start()
         stop = threading.Event()
-        threading.Thread(
-            target=store.watch, args=(settings.model_poll_s, stop), name="watch", daemon=True
-        ).start()
+        if generator:
+            # A thread of its own: looking up a name can take seconds.
+            _start_thread("generator", generator.watch, settings.generator_poll_s, stop)
+            # The spec determines which version is loaded first.
+            await asyncio.to_thread(generator.first_request.wait, _FIRST_REQUEST_TIMEOUT_S)
+        _start_thread("watch", store.watch, settings.model_poll_s, stop)
         # The server listens after this. The gateway considers a new address up until a check
         # fails, so a replica waits for its model first.
         await asyncio.to_thread(store.initial_scan.wait, _INITIAL_SCAN_TIMEOUT_S)
@@ -93,6 +108,12 @@ def create_app(
         app.include_router(routes.router)
     _add_error_handlers(app)
     return app
+
+
+def _start_thread(
+    name: str, watch: Callable[[float, threading.Event], None], poll_s: float, stop: threading.Event
+) -> None:
+    threading.Thread(target=watch, args=(poll_s, stop), name=name, daemon=True).start()
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 InferenceError
 ├── RequestError                 the client has to change the request
 │   ├── InvalidRequest           no image, or an invalid form, JSON or base64
+│   ├── InvalidRestriction       characters or lengths that the model does not predict
 │   ├── RequestTimeout           the body did not arrive in time
 │   ├── RequestTooLarge          the body has too many bytes
 │   └── UnsupportedContentType   neither multipart nor JSON
@@ -11,6 +12,7 @@ InferenceError
 │   ├── QueueFull                too many requests wait for a prediction
 │   ├── TooManyUploads           too many bytes of request bodies are in memory
 │   └── Stopping                 the replica shuts down
+├── UnsupportedCaptchas          the bundled model cannot predict the generator's captchas
 └── ModelError                   a version cannot be used
     ├── EngineError              the engine cannot load or run the SavedModel
     └── GoldenCheckError         the engine does not reproduce the trainer's prediction
@@ -34,6 +36,10 @@ class RequestError(InferenceError):
 
 class InvalidRequest(RequestError):
     """No image, or an invalid form, JSON or base64."""
+
+
+class InvalidRestriction(RequestError):
+    """Characters or lengths that the model does not predict."""
 
 
 class RequestTimeout(RequestError):
@@ -70,6 +76,10 @@ class TooManyUploads(Unavailable):
 
 class Stopping(Unavailable):
     """The replica shuts down."""
+
+
+class UnsupportedCaptchas(InferenceError):
+    """Captchas of the generator that the bundled model cannot predict."""
 
 
 class ModelError(InferenceError):

@@ -101,7 +101,7 @@ class _StateCollector(Collector):
         yield GaugeMetricFamily(
             "inference_model_version",
             "The active version, -1 if there is none.",
-            store.active.version if store.active else -1,
+            store.active.model.version if store.active else -1,
         )
         yield CounterMetricFamily(
             "inference_model_swaps", "How often a version was activated.", store.swaps

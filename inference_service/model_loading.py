@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from shared.artifacts import verify
 from shared.images import decode_image
 from shared.labels import best_indices, decode
 from shared.manifest import Manifest
+from shared.restriction import Restriction, predict_texts
 from shared.spec import CaptchaSpec
 
 Source = Literal["bundled", "volume"]
@@ -29,9 +31,9 @@ class Prediction:
 
     text: str
     confidences: npt.NDArray[np.float32]
-    """Probability of each character, float32 (len(text),)."""
+    """Probability of each character among the allowed ones, float32 (len(text),)."""
     confidence: float
-    """Probability of the whole text: the product over all positions, including end classes."""
+    """Probability that the text is correct; see `predict_texts`."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,30 @@ class LoadedModel:
     engine: Engine
     source: Source = "volume"
 
-    def predict(self, images: Images) -> list[Prediction]:
-        """Return one prediction per grey image, uint8 (N, height, width)."""
+    def predict(self, images: Images, restrictions: Sequence[Restriction]) -> list[Prediction]:
+        """Return one prediction per image.
+
+        Args:
+            images: grey, uint8 (N, height, width).
+            restrictions: what the text of each image can be.
+        """
         probabilities = self.engine.predict(images)  # (N, length, classes)
-        indices = best_indices(probabilities, self.spec)  # (N, length)
-        texts = decode(indices, self.spec)
-        chosen = np.take_along_axis(probabilities, indices[:, :, np.newaxis], axis=2)[:, :, 0]
-        return [
-            Prediction(text, confidences[: len(text)], float(confidences.prod()))
-            for text, confidences in zip(texts, chosen, strict=True)
-        ]
+        rows_by_restriction: dict[Restriction, list[int]] = {}
+        for row, restriction in enumerate(restrictions):
+            rows_by_restriction.setdefault(restriction, []).append(row)
+        predictions: dict[int, Prediction] = {}
+        for restriction, rows in rows_by_restriction.items():
+            is_whole = len(rows) == len(images)
+            part = probabilities if is_whole else probabilities[rows]
+            found = predict_texts(part, self.spec, restriction)
+            values = zip(
+                found.texts,
+                found.character_probabilities,
+                found.confidences.tolist(),
+                strict=True,
+            )
+            predictions |= zip(rows, (Prediction(*value) for value in values), strict=True)
+        return [predictions[row] for row in range(len(images))]
 
 
 def load_version(

@@ -1,6 +1,7 @@
 """The active model: scans the models directory and activates the highest usable version.
 
-The bundled model is active, as version 0, until the models directory contains a usable version.
+A version is usable if it can be loaded and predicts the captchas that the generator renders. The
+bundled model is active, as version 0, until the models directory contains a usable version.
 """
 
 from __future__ import annotations
@@ -8,14 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from inference_service.engines import EngineLoader
-from inference_service.errors import ModelError
-from inference_service.model_loading import LoadedModel, Source, load_version
-from shared.artifacts import ArtifactError, list_versions, verify
-from shared.bundled_model import BUNDLED_VERSION
+from inference_service.errors import ModelError, UnsupportedCaptchas
+from inference_service.model_loading import LoadedModel, load_version
+from inference_service.version_choice import choose_restriction
+from inference_service.version_scan import FoundVersion, VersionScanner
+from shared.artifacts import ArtifactError, verify
+from shared.restriction import Restriction
+from shared.spec import CaptchaSpec
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +28,19 @@ _FileSignature = tuple[tuple[str, int, int], ...]
 """Path, size and change time of every file of a version."""
 
 
+@dataclass(frozen=True)
+class ActiveModel:
+    """The version that predicts, and what its texts can be unless a request says otherwise."""
+
+    model: LoadedModel
+    restriction: Restriction
+
+
 class ModelStore:
-    """Holds the highest usable version; versions that cannot be used are rejected with a reason.
+    """Holds the highest usable version; versions that cannot be loaded are rejected with a reason.
 
     The bundled model is the lowest of the versions. One thread calls `watch` or `refresh`; other
-    threads read the attributes.
+    threads read the attributes, whose values are replaced, never modified.
     """
 
     def __init__(
@@ -37,6 +50,7 @@ class ModelStore:
         *,
         check_loading: Callable[[Path], None] = lambda directory: None,
         bundled_model: Path | None = None,
+        find_generator: Callable[[], CaptchaSpec | None] = lambda: None,
     ) -> None:
         """Create a store without an active version.
 
@@ -45,10 +59,16 @@ class ModelStore:
             load_engine: creates the engine of a version.
             check_loading: called before a version is loaded; raises ModelError to reject it.
             bundled_model: directory that contains version 0.
+            find_generator: returns the captchas that the generator renders; None if they are not
+                known.
         """
-        self.active: LoadedModel | None = None
+        self.active: ActiveModel | None = None
+        self.generator: CaptchaSpec | None = None
+        """The captchas that the generator renders; None if they are not known."""
+        self.versions: Sequence[FoundVersion] = ()
+        """All versions, the highest first."""
         self.rejected: Mapping[int, str] = {}
-        """Reasons by version. Replaced, never modified: other threads read it."""
+        """Reasons by version."""
         self.swaps = 0
         """How often a version was activated."""
         self.rejections = 0
@@ -58,8 +78,8 @@ class ModelStore:
         self._versions_dir = versions_dir
         self._load_engine = load_engine
         self._check_loading = check_loading
-        self._bundled_model = bundled_model
-        self._warned_about_version_0 = False
+        self._find_generator = find_generator
+        self._scanner = VersionScanner(versions_dir, bundled_model)
         self._active_signature: _FileSignature = ()
         self._rejected_signatures: dict[int, _FileSignature] = {}
 
@@ -77,34 +97,41 @@ class ModelStore:
 
     def refresh(self) -> None:
         """Scan the models directory once and activate the highest usable version."""
-        directories = self._find_versions()
-        for missing in self.rejected.keys() - directories.keys():
-            self._clear_rejection(missing)
-        for version, directory in directories.items():
-            if self._activate(version, directory):
-                return
+        self.generator = self._find_generator()
+        try:
+            self.versions = self._scanner.scan(self.generator)
+            for missing in self.rejected.keys() - {found.version for found in self.versions}:
+                self._clear_rejection(missing)
+            for found in self.versions:
+                if self._is_rollback(found) or self._activate(found):
+                    break
+        finally:
+            # Even if the directory cannot be read: the generator may have changed.
+            self._restrict_active()
 
-    def _find_versions(self) -> dict[int, Path]:
-        """Return the directory of each version, the highest version first."""
-        found = {
-            v: self._versions_dir / str(v) for v in reversed(list_versions(self._versions_dir))
-        }
-        if self._bundled_model is None:
-            return found
-        # Version 0 is always the bundled model.
-        if found.pop(BUNDLED_VERSION, None) and not self._warned_about_version_0:
-            self._warned_about_version_0 = True
-            log.warning("version 0 in %s is ignored: 0 is the bundled model", self._versions_dir)
-        # An empty directory means a rollback to the bundled model. If the directory is temporarily
-        # missing, keep the active model.
-        if self.active is None or self._versions_dir.exists():
-            found[BUNDLED_VERSION] = self._bundled_model / str(BUNDLED_VERSION)
-        return found
+    def _is_rollback(self, found: FoundVersion) -> bool:
+        """Whether only a missing directory makes the bundled model the highest version.
 
-    def _activate(self, version: int, directory: Path) -> bool:
+        An empty directory means a rollback to the bundled model. A missing one is possibly missing
+        for a moment only, so the active model stays.
+        """
+        return (
+            found.source == "bundled"
+            and not self._versions_dir.exists()
+            and self._choose_active_restriction() is not None
+        )
+
+    def _activate(self, found: FoundVersion) -> bool:
         """Load a version if its files are new, and return whether it is active now."""
-        signature = _sign_files(directory)
-        is_active = self.active is not None and version == self.active.version
+        if found.mismatch:
+            return False
+        version = found.version
+        signature = _sign_files(found.directory)
+        is_active = (
+            self.active is not None
+            and self.active.model.version == version
+            and self._choose_active_restriction() is not None
+        )
         if is_active and signature == self._active_signature:
             return True
         if self._rejected_signatures.get(version) == signature:
@@ -112,21 +139,44 @@ class ModelStore:
             return is_active
         started = time.perf_counter()
         try:
-            verify(directory)  # cheaper than the load check, which starts a process
-            self._check_loading(directory)
-            is_bundled = directory.parent == self._bundled_model
-            source: Source = "bundled" if is_bundled else "volume"
-            model = load_version(directory, self._load_engine, source)
+            verify(found.directory)  # cheaper than the load check, which starts a process
+            self._check_loading(found.directory)
+            model = load_version(found.directory, self._load_engine, found.source)
+            restriction = choose_restriction(model.manifest, model.source, self.generator)
         except Exception as error:
             # No error of one version may prevent the use of older versions.
             self._reject(version, signature, error)
             return is_active
         self._clear_rejection(version)
-        self.active = model
+        self.active = ActiveModel(model, restriction)
         self._active_signature = signature
         self.swaps += 1
         log.info("version %d is active, loaded in %.2f s", version, time.perf_counter() - started)
         return True
+
+    def _restrict_active(self) -> None:
+        """Adapt the active version to the generator; deactivate it if it is for other captchas."""
+        if self.active is None:
+            return
+        model, restriction = self.active.model, self._choose_active_restriction()
+        if restriction is None:
+            self.active = None
+            log.warning(
+                "version %d is not active any more: the generator has changed", model.version
+            )
+        elif restriction != self.active.restriction:
+            self.active = ActiveModel(model, restriction)
+            log.info("version %d predicts %s", model.version, restriction)
+
+    def _choose_active_restriction(self) -> Restriction | None:
+        """Return what the texts of the active version can be; None if it is for other captchas."""
+        if self.active is None:
+            return None
+        model = self.active.model
+        try:
+            return choose_restriction(model.manifest, model.source, self.generator)
+        except UnsupportedCaptchas:
+            return None
 
     def _reject(self, version: int, signature: _FileSignature, error: Exception) -> None:
         """Record why a version is rejected. It is loaded again when its files change."""

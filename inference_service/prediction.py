@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from inference_service.errors import RequestError
 from inference_service.model_loading import LoadedModel, Prediction
 from inference_service.parsing import RequestBody, extract_image
 from shared.images import GreyImage, ImageError, decode_image
-from shared.schemas import CharacterConfidence, PredictBody, PredictDetails
+from shared.restriction import Restriction
+from shared.schemas import CharacterConfidence, PredictBody, PredictDetails, RestrictionBody
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class PredictJob:
     body: RequestBody
     details: bool
     """Whether the response contains confidences, version and times."""
+    model: LoadedModel
+    """The version that was active when the request arrived."""
+    restriction: Restriction
+    """What the text can be."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +44,28 @@ def predict_batch(
 ) -> tuple[list[bytes | Exception], BatchTimes]:
     """Predict the images of several requests in one call of the engine.
 
-    A request with an invalid image does not affect the others.
+    A request with an invalid image or a restriction does not affect the others.
 
     Args:
         model: the version that predicts the whole batch.
-        jobs: the requests.
+        jobs: requests for this version.
 
     Returns:
         For each job a JSON body or the exception that describes why there is none, and the times.
     """
     started = time.perf_counter()
     images: list[GreyImage] = []
+    restrictions: list[Restriction] = []
     failures: list[Exception | None] = []
     for job in jobs:
         try:
             images.append(decode_image(extract_image(job.body), model.spec))
+            restrictions.append(job.restriction)
             failures.append(None)
         except Exception as error:
             failures.append(_without_traceback(error))
     decoded = time.perf_counter()
-    predictions = iter(model.predict(np.stack(images)) if images else ())
+    predictions = iter(model.predict(np.stack(images), restrictions) if images else ())
     done = time.perf_counter()
     times = BatchTimes(len(images), decoded - started, done - decoded)
     responses = [
@@ -81,6 +88,7 @@ def _build_response(
                 )
             ],
             confidence=prediction.confidence,
+            restriction=RestrictionBody(**asdict(job.restriction)),
             version=model.version,
             engine=model.engine.name,
             decode_ms=times.decode_s * 1e3,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,6 +39,10 @@ class Settings(EnvironmentSettings):
     log_requests: LogRequests = "problems"
     model_poll_s: Annotated[float, Field(ge=0.05, le=3600)] = 1.0
     """Interval of the scans for new versions."""
+    generator_url: str | None = "http://127.0.0.1:8000"
+    """Address of the generator whose captchas are predicted, or None (`off`)."""
+    generator_poll_s: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    """Interval of the requests for the generator's spec."""
     drain_s: Annotated[float, Field(ge=0, le=60)] = 1.5
     """How long a replica keeps serving after SIGTERM."""
     inference_host: str = "127.0.0.1"
@@ -69,3 +74,18 @@ class Settings(EnvironmentSettings):
         if not (Path(value) / str(BUNDLED_VERSION)).is_dir():
             raise ValueError(f"must be {_OFF} or a directory that contains version 0")
         return Path(value)
+
+    @field_validator("generator_url", mode="before")
+    @classmethod
+    def _check_generator_url(cls, value: str | None) -> str | None:
+        if value is None or value == _OFF:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+            parts.port  # noqa: B018 - raises ValueError
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            raise ValueError(f"must be {_OFF} or a URL such as http://host:port")
+        return value

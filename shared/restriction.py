@@ -37,6 +37,13 @@ class Restriction:
     min_length: int
     max_length: int
 
+    def __str__(self) -> str:
+        """Return the restriction for messages: "4 to 6 characters of 'abc'"."""
+        lengths = f"{self.min_length} to {self.max_length}"
+        if self.min_length == self.max_length:
+            lengths = str(self.min_length)
+        return f"{lengths} characters of {self.charset!r}"
+
     @classmethod
     def from_spec(cls, spec: CaptchaSpec) -> Self:
         """Return the restriction that allows every text of a spec."""

@@ -38,8 +38,16 @@ class PredictRequest(BaseModel):
     """The image in base64."""
 
 
+class RestrictionBody(BaseModel):
+    """What a predicted text can be."""
+
+    charset: str
+    min_length: int
+    max_length: int
+
+
 class CharacterConfidence(BaseModel):
-    """A predicted character with its probability, 0 to 1."""
+    """A predicted character with its probability among the allowed ones, 0 to 1."""
 
     character: str
     confidence: float
@@ -50,7 +58,9 @@ class PredictDetails(BaseModel):
 
     characters: list[CharacterConfidence]
     confidence: float
-    """Probability of the whole text: the product over all positions."""
+    """Probability that the whole text is correct, 0 to 1."""
+    restriction: RestrictionBody
+    """What the text could be."""
     version: int
     engine: str
     decode_ms: float

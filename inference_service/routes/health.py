@@ -36,7 +36,7 @@ async def ready(request: Request) -> ReadyBody:
     """Return the active version, or 503 if this replica cannot predict."""
     if request.app.state.is_draining:
         raise Stopping("this replica is stopping")
-    return ReadyBody(version=require_model(get_service(request).store).version)
+    return ReadyBody(version=require_model(get_service(request).store).model.version)
 
 
 @router.get("/metrics", response_class=Response)

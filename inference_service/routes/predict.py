@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from inference_service.prediction import PredictJob
+from inference_service.request_restriction import RestrictionQuery
 from inference_service.routes.state import get_service, require_model
 from shared.schemas import PredictBody, PredictRequest
 
@@ -20,11 +21,12 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
         408: "The request did not arrive in time.",
         413: "A body of more than 1 MB or an image of more than a million pixels.",
         415: "Neither multipart nor JSON.",
-        422: "Not an image, damaged, animated, or another aspect ratio than the captchas.",
+        422: "Not an image, damaged or animated, or a restriction that no prediction can meet.",
         503: "No model, or too many requests; retry after the seconds in Retry-After.",
     }.items()
 }
-_REQUEST_BODY: dict[str, Any] = {
+_DOCUMENTATION: dict[str, Any] = {
+    "parameters": RestrictionQuery.describe(),
     "requestBody": {
         "required": True,
         "content": {
@@ -37,7 +39,7 @@ _REQUEST_BODY: dict[str, Any] = {
             },
             "application/json": {"schema": PredictRequest.model_json_schema()},
         },
-    }
+    },
 }
 
 
@@ -46,7 +48,7 @@ _REQUEST_BODY: dict[str, Any] = {
     response_model=PredictBody,
     response_model_exclude_none=True,
     responses=_FAILURES,
-    openapi_extra=_REQUEST_BODY,
+    openapi_extra=_DOCUMENTATION,
 )
 async def predict(
     request: Request,
@@ -54,8 +56,12 @@ async def predict(
 ) -> Response:
     """Predict the text of a captcha."""
     service = get_service(request)
-    require_model(service.store)  # fail before the body is received
+    # Fail before the body is received.
+    active = require_model(service.store)
+    query = RestrictionQuery.read(request)
+    restriction = query.restrict(active.model.spec, active.restriction)
     async with service.receiver.receive(request) as body:
         # Queued only now, so that a client that sends slowly does not occupy a queue slot.
-        content = await service.batcher.submit(PredictJob(body, details))
+        job = PredictJob(body, details, active.model, restriction)
+        content = await service.batcher.submit(job)
     return Response(content, media_type="application/json")

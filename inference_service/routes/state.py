@@ -9,8 +9,7 @@ from fastapi import Request
 from inference_service.batching import Batcher
 from inference_service.errors import NoModel
 from inference_service.metrics import Metrics
-from inference_service.model_loading import LoadedModel
-from inference_service.model_store import ModelStore
+from inference_service.model_store import ActiveModel, ModelStore
 from inference_service.prediction import PredictJob
 from inference_service.request_body import BodyReceiver
 
@@ -31,7 +30,7 @@ def get_service(request: Request) -> ServiceState:
     return service
 
 
-def require_model(store: ModelStore) -> LoadedModel:
+def require_model(store: ModelStore) -> ActiveModel:
     """Return the active version.
 
     Raises:
@@ -39,9 +38,12 @@ def require_model(store: ModelStore) -> LoadedModel:
     """
     if store.active is not None:
         return store.active
-    reasons = "; ".join(f"version {v} was rejected: {why}" for v, why in store.rejected.items())
-    raise NoModel(
-        f"no model: {reasons}"
-        if reasons
-        else "no model: the trainer has not published a version yet"
-    )
+    reasons = [f"version {v} was rejected: {why}" for v, why in store.rejected.items()]
+    mismatches = {found.source: found.mismatch for found in store.versions if found.mismatch}
+    if "bundled" in mismatches:
+        reasons.append(mismatches["bundled"])
+    elif mismatches:
+        reasons.append("no usable version was trained for the captchas of the generator")
+    if not reasons:
+        reasons.append("the trainer has not published a version yet")
+    raise NoModel(f"no model: {'; '.join(reasons)}")

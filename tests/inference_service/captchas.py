@@ -1,16 +1,20 @@
-"""Captchas with their texts."""
+"""Captchas that `BandEngine` reads: each character is a vertical band of one grey level.
+
+So the tests of the service depend neither on a trained model nor on a renderer.
+"""
 
 from __future__ import annotations
 
 import base64
+import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from generator_service.captcha_text import generate_text
-from generator_service.image_renderer import render_png
-from shared.images import GreyImage, decode_image
+from shared.images import GreyImage
+from shared.labels import encode
 from shared.spec import CaptchaSpec
 
 
@@ -19,8 +23,13 @@ class Captcha:
     """One captcha in the forms that tests need."""
 
     text: str
-    png: bytes
     image: GreyImage
+
+    @property
+    def png(self) -> bytes:
+        out = io.BytesIO()
+        Image.fromarray(self.image).save(out, "png")
+        return out.getvalue()
 
     @property
     def json(self) -> dict[str, str]:
@@ -28,14 +37,20 @@ class Captcha:
         return {"image": base64.b64encode(self.png).decode()}
 
 
-def render_captchas(spec: CaptchaSpec, seed: int, count: int) -> list[Captcha]:
-    """Return captchas 0..count-1 of a seed."""
-    captchas = []
-    for i in range(count):
-        text = generate_text(spec, seed, i)
-        png = render_png(spec, (), text, seed, i)
-        captchas.append(Captcha(text, png, decode_image(png, spec)))
-    return captchas
+def draw(text: str, spec: CaptchaSpec) -> Captcha:
+    """Return the captcha of a text; the bands after its end have the level of the end class."""
+    levels = encode([text], spec)[0] * 255 / (spec.classes - 1)
+    band_of_column = np.arange(spec.width) * spec.length // spec.width
+    row = np.round(levels)[band_of_column].astype(np.uint8)
+    return Captcha(text, np.tile(row, (spec.height, 1)))
+
+
+def draw_captchas(spec: CaptchaSpec, seed: int, count: int) -> list[Captcha]:
+    """Return captchas with random texts of every length."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(spec.shortest, spec.length, count, endpoint=True)
+    texts = ["".join(rng.choice(list(spec.charset), length)) for length in lengths]
+    return [draw(text, spec) for text in texts]
 
 
 def stack(captchas: list[Captcha]) -> npt.NDArray[np.uint8]:

@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 
 from inference_service.engines import Engine, Images, Probabilities
-from shared.artifacts import read_manifest
-from shared.bundled_model import BUNDLED_MODEL
+from shared.spec import CaptchaSpec
 
-_GOLDEN = np.array(read_manifest(BUNDLED_MODEL / "0").golden.probabilities, np.float32)
+# The correct class gets a probability of 0.96, its neighbours 0.02 each.
+_SHARPNESS = 4.0
 
 
-class FakeEngine:
-    """Predicts the golden sample of the bundled model for every image."""
+class BandEngine:
+    """Predicts the captchas of `draw` from the grey level of each band."""
 
     name = "fake"
     preferred_batch_size = 8
     batch_delay_ms = 0.0
     load_timeout_s = 1.0
 
+    def __init__(self, spec: CaptchaSpec) -> None:
+        self._spec = spec
+
     def predict(self, images: Images) -> Probabilities:
-        return np.repeat(_GOLDEN[np.newaxis], len(images), axis=0)
+        spec = self._spec
+        centres = ((np.arange(spec.length) + 0.5) * spec.width / spec.length).astype(int)
+        greys = images[:, spec.height // 2, centres].astype(np.float64)  # (N, length)
+        levels = greys * (spec.classes - 1) / 255
+        distances = levels[..., np.newaxis] - np.arange(spec.classes)
+        scores = np.exp(-_SHARPNESS * distances**2)
+        probabilities: Probabilities = (scores / scores.sum(axis=2, keepdims=True)).astype("f4")
+        return probabilities
 
 
-class NanEngine(FakeEngine):
+def load_band_engine(directory: Path, spec: CaptchaSpec) -> BandEngine:
+    """Load a version of `publish_fake`."""
+    return BandEngine(spec)
+
+
+class NanEngine(BandEngine):
     def predict(self, images: Images) -> Probabilities:
-        return np.full((len(images), *_GOLDEN.shape), np.nan, np.float32)
+        return np.full_like(super().predict(images), np.nan)
 
 
-class GatedEngine(FakeEngine):
+class SlowEngine(BandEngine):
+    """Takes 2 ms per call, so that parallel requests are predicted in batches."""
+
+    def predict(self, images: Images) -> Probabilities:
+        time.sleep(0.002)
+        return super().predict(images)
+
+
+class GatedEngine(BandEngine):
     """Predicts with another engine while `gate` is set, and waits while it is clear."""
 
     def __init__(self, engine: Engine) -> None:
@@ -46,10 +71,11 @@ class GatedEngine(FakeEngine):
         return self._engine.predict(images)
 
 
-class BrokenEngine(FakeEngine):
+class BrokenEngine(BandEngine):
     """Fails after the golden check."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: CaptchaSpec) -> None:
+        super().__init__(spec)
         self._calls = 0
 
     def predict(self, images: Images) -> Probabilities:

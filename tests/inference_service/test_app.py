@@ -8,15 +8,23 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.engines import OpenVinoEngine
+from inference_service.generator_watcher import GeneratorWatcher
 from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.bundled_model import BUNDLED_MODEL
-from tests.inference_service.captchas import Captcha
-from tests.inference_service.engines import BrokenEngine, FakeEngine, GatedEngine
+from shared.spec import CaptchaSpec
+from tests.inference_service.captchas import Captcha, draw
+from tests.inference_service.engines import (
+    BandEngine,
+    BrokenEngine,
+    GatedEngine,
+    load_band_engine,
+)
+from tests.inference_service.spec_server import serving_specs
+from tests.inference_service.versions import bundle_fake, publish_fake
 from tests.serving import eventually, running, wait_ready
 
 FIELDS = {"success", "prediction", "debug"}
+HEXADECIMAL = CaptchaSpec("0123456789ABCDEF", length=6, min_length=3)
 
 
 def test_a_response_has_the_id_of_its_request(client: httpx.Client) -> None:
@@ -30,7 +38,7 @@ def test_a_rejected_version_appears_in_model_metrics_and_log(
     versions: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (versions / "2").mkdir()
-    store = ModelStore(versions, lambda *_: FakeEngine())
+    store = ModelStore(versions, load_band_engine)
     with running(create_app(Settings.load(), store)) as client:
         wait_ready(client)
         reason = "manifest.json is missing"
@@ -46,7 +54,7 @@ def test_if_all_versions_are_rejected_every_route_that_needs_one_names_the_reaso
     tmp_path: Path,
 ) -> None:
     (tmp_path / "3").mkdir()
-    store = ModelStore(tmp_path, lambda *_: FakeEngine())
+    store = ModelStore(tmp_path, load_band_engine)
     message = "no model: version 3 was rejected: manifest.json is missing"
     with running(create_app(Settings.load(), store)) as client:
         for response in (client.get("/model"), client.get("/ready")):
@@ -56,9 +64,9 @@ def test_if_all_versions_are_rejected_every_route_that_needs_one_names_the_reaso
 
 
 def test_without_a_model_it_is_alive_but_not_ready_until_a_version_is_published(
-    models: Path, openvino: OpenVinoEngine, captchas: list[Captcha], tmp_path: Path
+    models: Path, captchas: list[Captcha], tmp_path: Path
 ) -> None:
-    store = ModelStore(tmp_path / "captcha", lambda *_: openvino)
+    store = ModelStore(tmp_path / "captcha", load_band_engine)
     with running(create_app(Settings.load(model_poll_s=0.05), store)) as client:
         assert client.get("/ping").text == "pong"
         for response in (client.get("/ready"), client.get("/model")):
@@ -79,14 +87,15 @@ def test_without_a_model_it_is_alive_but_not_ready_until_a_version_is_published(
 
 def test_every_route_describes_the_bundled_model_until_a_version_is_published(
     models: Path,
-    openvino: OpenVinoEngine,
     captchas: list[Captcha],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     versions = tmp_path / "captcha"
-    store = ModelStore(versions, lambda *_: openvino, bundled_model=BUNDLED_MODEL)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=bundle_fake(tmp_path, CaptchaSpec())
+    )
     with running(create_app(Settings.load(model_poll_s=0.05), store)) as client:
         assert client.get("/ready").json() == {"status": "ready", "version": 0}
         model = client.get("/model").json()
@@ -101,10 +110,8 @@ def test_every_route_describes_the_bundled_model_until_a_version_is_published(
         assert client.get("/model").json()["source"] == "volume"
 
 
-def test_a_full_queue_is_a_503_at_once(
-    models: Path, openvino: OpenVinoEngine, captchas: list[Captcha]
-) -> None:
-    engine = GatedEngine(openvino)
+def test_a_full_queue_is_a_503_at_once(models: Path, captchas: list[Captcha]) -> None:
+    engine = GatedEngine(BandEngine(CaptchaSpec()))
     store = ModelStore(models, lambda *_: engine)
     settings = Settings.load(max_queue_size=2, inference_threads=1)
     with running(create_app(settings, store)) as client, ThreadPoolExecutor(2) as pool:
@@ -126,7 +133,7 @@ def test_a_full_queue_is_a_503_at_once(
 def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
     models: Path, captchas: list[Captcha], caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = BrokenEngine()
+    engine = BrokenEngine(CaptchaSpec())
     store = ModelStore(models, lambda *_: engine)
     with running(create_app(Settings.load(), store)) as client:
         wait_ready(client)
@@ -136,3 +143,87 @@ def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
     assert response.headers["x-request-id"] == "bug-1"
     assert set(response.json()) == FIELDS
     assert "the engine is out of memory" in caplog.text
+
+
+def test_a_swap_does_not_affect_requests_that_arrived_before_it(
+    tmp_path: Path, captchas: list[Captcha]
+) -> None:
+    versions = tmp_path / "captcha"
+    publish_fake(versions, CaptchaSpec())
+    engine = GatedEngine(BandEngine(CaptchaSpec()))
+    generator = [CaptchaSpec()]
+
+    def load(directory: Path, spec: CaptchaSpec) -> BandEngine:
+        return engine if directory.name == "1" else BandEngine(spec)
+
+    store = ModelStore(versions, load, find_generator=lambda: generator[0])
+    settings = Settings.load(inference_threads=1, model_poll_s=0.05)
+    with running(create_app(settings, store)) as client, ThreadPoolExecutor(8) as pool:
+        wait_ready(client)
+        engine.gate.clear()
+        old = [pool.submit(client.post, "/predict?details=1", json=c.json) for c in captchas[:4]]
+        size = "inference_queue_size 4.0"
+        eventually(lambda: size in client.get("/metrics").text, 30, "four requests are queued")
+        generator[0] = HEXADECIMAL
+        eventually(lambda: client.get("/ready").status_code == 503, 30, "no version is active")
+        publish_fake(versions, HEXADECIMAL)
+        wait_ready(client)
+        new = [
+            pool.submit(client.post, "/predict?details=1", json=draw(text, HEXADECIMAL).json)
+            for text in ("ABC", "FEDCBA")
+        ]
+        size = "inference_queue_size 6.0"
+        eventually(lambda: size in client.get("/metrics").text, 30, "six requests are queued")
+        engine.gate.set()
+        for response, captcha in zip(old, captchas, strict=False):
+            body = response.result().json()
+            assert (body["prediction"], body["details"]["version"]) == (captcha.text, 1)
+        for response, text in zip(new, ("ABC", "FEDCBA"), strict=True):
+            body = response.result().json()
+            assert (body["prediction"], body["details"]["version"]) == (text, 2)
+
+
+def test_the_first_version_that_is_loaded_is_the_one_for_the_generator(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    publish_fake(versions, CaptchaSpec())
+    publish_fake(versions, HEXADECIMAL)
+    with serving_specs() as server:
+        server.render(CaptchaSpec())
+        generator = GeneratorWatcher(server.url)
+        store = ModelStore(versions, load_band_engine, find_generator=lambda: generator.spec)
+        with running(create_app(Settings.load(), store, generator=generator)) as client:
+            assert client.get("/ready").json() == {"status": "ready", "version": 1}
+            assert client.get("/models").json()["generator"] == CaptchaSpec().to_dict()
+    assert store.swaps == 1
+
+
+def test_captchas_that_no_version_predicts_are_a_503_that_names_the_setting(
+    tmp_path: Path, captchas: list[Captcha]
+) -> None:
+    with serving_specs() as server:
+        server.render(CaptchaSpec("0123+", length=4))
+        generator = GeneratorWatcher(server.url)
+        store = ModelStore(
+            tmp_path / "captcha",
+            load_band_engine,
+            bundled_model=bundle_fake(tmp_path, HEXADECIMAL),
+            find_generator=lambda: generator.spec,
+        )
+        settings = Settings.load(model_poll_s=0.05, generator_poll_s=0.05)
+        with running(create_app(settings, store, generator=generator)) as client:
+            reason = (
+                "no model: CAPTCHA_CHARSET contains '+', which the bundled model does not know;"
+                " a version is needed that is trained for it"
+            )
+            for response in (client.get("/ready"), client.get("/model")):
+                assert (response.status_code, response.json()) == (503, {"detail": reason})
+            response = client.post("/predict", json=captchas[0].json)
+            assert response.status_code == 503
+            assert response.json() == {"success": False, "prediction": "", "debug": reason}
+            assert "inference_model_version -1.0" in client.get("/metrics").text
+            (version,) = client.get("/models").json()["versions"]
+            assert (version["active"], version["matches"]) == (False, False)
+
+            server.render(CaptchaSpec("0123", length=4))
+            wait_ready(client)
+            assert client.get("/ready").json()["version"] == 0

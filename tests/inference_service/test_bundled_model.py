@@ -1,8 +1,11 @@
+"""The bundled model in this repository, whatever captchas it was trained for."""
+
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,15 @@ import pytest
 
 from generator_service.captcha_text import generate_text
 from generator_service.image_renderer import render_grey
+from generator_service.render_options import RenderOptions
 from generator_service.seeded_random import MAX_SEED
 from inference_service.engines import OpenVinoEngine
-from inference_service.model_store import ModelStore
-from shared.artifacts import MANIFEST, verify
+from inference_service.model_loading import LoadedModel, load_version
+from inference_service.version_choice import choose_restriction
+from shared.artifacts import MANIFEST, read_manifest, verify
 from shared.bundled_model import BUNDLED_MODEL
 from shared.manifest import Manifest
+from shared.restriction import Restriction
 from shared.spec import STYLES, CaptchaSpec, Style
 
 ROOT = Path(__file__).parents[2]
@@ -27,9 +33,17 @@ FRESH_SEED = MAX_SEED
 Z_999 = 3.290527  # 99.9 % of a normal distribution are within this many standard deviations
 
 
+BY_SUBSET = read_manifest(BUNDLED_MODEL / "0").metrics.by_subset
+
+
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
     return verify(BUNDLED_MODEL / "0")
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load_version(BUNDLED_MODEL / "0", partial(OpenVinoEngine, threads=2), "bundled")
 
 
 def test_it_consists_of_the_files_in_its_manifest(manifest: Manifest) -> None:
@@ -52,13 +66,15 @@ def test_git_and_the_container_images_keep_its_bytes() -> None:
 def test_it_predicts_the_captchas_of_a_generator_with_default_settings(
     manifest: Manifest,
 ) -> None:
-    assert manifest.captcha_spec == CaptchaSpec()
+    restriction = choose_restriction(manifest, "bundled", CaptchaSpec())
+    assert restriction == Restriction.from_spec(CaptchaSpec())
 
 
 def test_its_readme_names_the_seed_and_the_accuracy_of_its_manifest(manifest: Manifest) -> None:
     readme = (BUNDLED_MODEL / "README.md").read_text()
     (command,) = re.findall(r"^python -m trainer\b.*", readme, re.MULTILINE)
-    assert command == f"python -m trainer --preset best --seed {manifest.config['seed']}"
+    assert command.startswith("python -m trainer --preset ")
+    assert command.endswith(f" --seed {manifest.config['seed']}")
     for style, subset in manifest.metrics.by_subset.items():
         low, high = subset.accuracy_interval_95
         assert (
@@ -73,22 +89,19 @@ def test_its_claimed_accuracy_is_within_its_interval_and_passes_the_quality_gate
     low, high = metrics.accuracy_interval_95
     assert low <= metrics.accuracy <= high
     assert metrics.n == manifest.config["test_captchas"]
-    assert metrics.accuracy >= manifest.config["min_accuracy"] >= 0.99
+    assert metrics.accuracy >= manifest.config["min_accuracy"]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [s for s in STYLES if s in BY_SUBSET])
 def test_its_accuracy_on_new_captchas_agrees_with_its_manifest(
-    manifest: Manifest, openvino: OpenVinoEngine, tmp_path: Path, style: Style
+    manifest: Manifest, model: LoadedModel, style: Style
 ) -> None:
-    store = ModelStore(tmp_path, lambda *_: openvino, bundled_model=BUNDLED_MODEL)
-    store.refresh()
-    assert store.active is not None
-    spec = replace(CaptchaSpec(), style=style)
+    spec, options = replace(model.spec, style=style), RenderOptions()
     texts = [generate_text(spec, FRESH_SEED, i) for i in range(FRESH_CAPTCHAS)]
     images = np.stack(
-        [render_grey(spec, (), text, FRESH_SEED, i) for i, text in enumerate(texts)]
+        [render_grey(spec, options, text, FRESH_SEED, i) for i, text in enumerate(texts)]
     )  # (N, height, width)
-    predictions = store.active.predict(images)
+    predictions = model.predict(images, [Restriction.from_spec(spec)] * FRESH_CAPTCHAS)
     correct = sum(p.text == text for p, text in zip(predictions, texts, strict=True))
     claimed_low, _ = manifest.metrics.by_subset[style].accuracy_interval_95
     # The number of correct predictions is binomial; allow 3.3 standard deviations.

@@ -39,16 +39,16 @@ def use_failing_engine(monkeypatch: pytest.MonkeyPatch, directory: Path, stateme
     monkeypatch.setattr(load_check.sys, "executable", str(interpreter))
 
 
-def test_a_usable_version_passes_and_the_environment_is_unchanged(models: Path) -> None:
+def test_a_usable_version_passes_and_the_environment_is_unchanged(real_versions: Path) -> None:
     before = dict(os.environ)
-    check_loading("openvino", models / "1")
+    check_loading("openvino", real_versions / "1")
     assert os.environ == before
 
 
-def test_a_damaged_version_fails_with_its_reason(versions: Path) -> None:
-    (versions / "1" / "saved_model.pb").write_bytes(b"x")
+def test_a_damaged_version_fails_with_its_reason(real_versions: Path) -> None:
+    (real_versions / "1" / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(EngineError, match=r"saved_model\.pb has 1 bytes"):
-        check_loading("openvino", versions / "1")
+        check_loading("openvino", real_versions / "1")
 
 
 @pytest.mark.parametrize(
@@ -62,34 +62,38 @@ def test_a_damaged_version_fails_with_its_reason(versions: Path) -> None:
     ],
 )
 def test_a_version_that_ends_the_process_fails_with_the_cause(
-    monkeypatch: pytest.MonkeyPatch, versions: Path, tmp_path: Path, statement: str, reason: str
+    monkeypatch: pytest.MonkeyPatch,
+    real_versions: Path,
+    tmp_path: Path,
+    statement: str,
+    reason: str,
 ) -> None:
     use_failing_engine(monkeypatch, tmp_path, statement)
     with pytest.raises(EngineError, match=reason):
-        check_loading("openvino", copy_version(versions, 2))
+        check_loading("openvino", copy_version(real_versions, 2))
 
 
 def test_a_store_survives_a_version_that_crashes_the_loader(
-    monkeypatch: pytest.MonkeyPatch, versions: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, real_versions: Path, tmp_path: Path
 ) -> None:
     use_failing_engine(monkeypatch, tmp_path, "os.abort()")
-    copy_version(versions, 2)
+    copy_version(real_versions, 2)
     store = ModelStore(
-        versions,
+        real_versions,
         partial(OpenVinoEngine, threads=1),
         check_loading=partial(check_loading, "openvino"),
     )
     store.refresh()
     assert store.active is not None
-    assert store.active.version == 1
+    assert store.active.model.version == 1
     assert store.rejected == {2: "loading ended the process with SIGABRT"}
 
 
 def test_a_version_that_never_finishes_loading_fails_after_the_timeout(
-    monkeypatch: pytest.MonkeyPatch, versions: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, real_versions: Path, tmp_path: Path
 ) -> None:
     use_failing_engine(monkeypatch, tmp_path, "time.sleep(60)")
     started = time.monotonic()
     with pytest.raises(EngineError, match="loading takes more than 1 s"):
-        check_loading("openvino", copy_version(versions, 2), timeout_s=1)
+        check_loading("openvino", copy_version(real_versions, 2), timeout_s=1)
     assert time.monotonic() - started < 30

@@ -1,40 +1,76 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from inference_service.engines import OpenVinoEngine
-from inference_service.errors import EngineError
+from inference_service.errors import EngineError, NoModel
 from inference_service.model_store import ModelStore
+from inference_service.routes.state import require_model
+from shared.manifest import IMAGE_FOLDER
+from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 from tests.inference_service import versions as damages
 from tests.inference_service.captchas import Captcha, stack
-from tests.inference_service.engines import FakeEngine
-from tests.inference_service.versions import copy_version, flip_a_byte, remove_all_files
+from tests.inference_service.engines import BandEngine, load_band_engine
+from tests.inference_service.versions import (
+    bundle_fake,
+    copy_version,
+    flip_a_byte,
+    publish_fake,
+    remove_all_files,
+)
 from tests.serving import eventually
+
+SPEC = CaptchaSpec()
+# What the generator renders in the tests of the choice of a version.
+DIGITS = CaptchaSpec("0123456789", length=5)
+HEXADECIMAL = CaptchaSpec("0123456789ABCDEF", length=6, min_length=3)
 
 
 def new_store(versions: Path, bundled_model: Path | None = None) -> ModelStore:
-    return ModelStore(versions, lambda *_: FakeEngine(), bundled_model=bundled_model)
+    return ModelStore(versions, load_band_engine, bundled_model=bundled_model)
+
+
+class Generator:
+    """What the generator renders; None if it is not known."""
+
+    def __init__(self, spec: CaptchaSpec | None) -> None:
+        self.spec = spec
+
+    def __call__(self) -> CaptchaSpec | None:
+        return self.spec
 
 
 @pytest.fixture
-def bundled_model(models: Path, tmp_path: Path) -> Path:
-    """Return a copy of the bundled model that a test can modify."""
-    shutil.copytree(models / "1", tmp_path / "bundled_model" / "0")
-    return tmp_path / "bundled_model"
+def bundled_model(tmp_path: Path) -> Path:
+    """Return a bundled model that a test can modify."""
+    return bundle_fake(tmp_path, SPEC)
+
+
+@pytest.fixture
+def base_model(tmp_path: Path) -> Path:
+    """Return a bundled model for more characters and lengths than any of the generators has."""
+    return bundle_fake(tmp_path, HEXADECIMAL)
 
 
 def active(store: ModelStore) -> tuple[int, str]:
     assert store.active is not None
-    return store.active.version, store.active.source
+    return store.active.model.version, store.active.model.source
+
+
+def restriction(store: ModelStore) -> Restriction:
+    assert store.active is not None
+    return store.active.restriction
 
 
 def test_without_a_directory_there_is_no_active_version(tmp_path: Path) -> None:
@@ -52,9 +88,9 @@ def test_the_highest_version_is_active(versions: Path) -> None:
 
 
 def test_a_newer_version_becomes_active_and_the_old_model_still_predicts(
-    versions: Path, openvino: OpenVinoEngine, captchas: list[Captcha]
+    versions: Path, captchas: list[Captcha]
 ) -> None:
-    store = ModelStore(versions, lambda *_: openvino)
+    store = new_store(versions)
     store.refresh()
     old = store.active
     copy_version(versions, 2)
@@ -62,9 +98,10 @@ def test_a_newer_version_becomes_active_and_the_old_model_still_predicts(
     new = store.active
     assert old is not None
     assert new is not None
-    assert (old.version, new.version, store.swaps) == (1, 2, 2)
-    images = stack(captchas[:20])
-    assert [p.text for p in old.predict(images)] == [p.text for p in new.predict(images)]
+    assert (old.model.version, new.model.version, store.swaps) == (1, 2, 2)
+    for model in (old.model, new.model):
+        predictions = model.predict(stack(captchas[:20]), [old.restriction] * 20)
+        assert [p.text for p in predictions] == [c.text for c in captchas[:20]]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +136,10 @@ def test_a_damaged_version_is_rejected_and_the_old_one_stays_active(
 def test_an_unexpected_error_of_one_version_does_not_prevent_older_versions(
     versions: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def load(directory: Path, spec: CaptchaSpec) -> FakeEngine:
+    def load(directory: Path, spec: CaptchaSpec) -> BandEngine:
         if directory.name == "2":
             raise KeyError("an unexpected problem")
-        return FakeEngine()
+        return BandEngine(spec)
 
     copy_version(versions, 2)
     store = ModelStore(versions, load)
@@ -115,9 +152,9 @@ def test_an_unexpected_error_of_one_version_does_not_prevent_older_versions(
 def test_a_version_that_fails_the_load_check_is_not_loaded(versions: Path) -> None:
     loaded = []
 
-    def load(directory: Path, spec: CaptchaSpec) -> FakeEngine:
+    def load(directory: Path, spec: CaptchaSpec) -> BandEngine:
         loaded.append(directory.name)
-        return FakeEngine()
+        return BandEngine(spec)
 
     def check_loading(directory: Path) -> None:
         if directory.name == "2":
@@ -133,7 +170,7 @@ def test_a_version_that_fails_the_load_check_is_not_loaded(versions: Path) -> No
 def test_a_damaged_version_is_rejected_before_the_load_check(versions: Path) -> None:
     checked = []
     flip_a_byte(copy_version(versions, 2))
-    store = ModelStore(versions, lambda *_: FakeEngine(), check_loading=checked.append)
+    store = ModelStore(versions, load_band_engine, check_loading=checked.append)
     store.refresh()
     assert checked == [versions / "1"]
 
@@ -327,6 +364,255 @@ def test_a_version_0_in_the_directory_is_used_only_without_a_bundled_model(
     assert caplog.text.count("is ignored: 0 is the bundled model") == 1
 
 
+# Which version predicts the captchas of the generator
+
+
+def test_the_highest_version_that_was_trained_for_the_generator_is_active(
+    versions: Path, base_model: Path
+) -> None:
+    publish_fake(versions, DIGITS)
+    publish_fake(versions, HEXADECIMAL)
+    generator = Generator(DIGITS)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    assert active(store) == (2, "volume")
+    assert restriction(store) == Restriction("0123456789", 5, 5)
+    publish_fake(versions, DIGITS)
+    store.refresh()
+    assert active(store) == (4, "volume")
+    assert store.rejected == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"style": "classic"}, {"width": 200}, {"height": 80}, {"min_length": 4}]
+)
+def test_a_version_for_another_style_size_or_length_does_not_match(
+    tmp_path: Path, base_model: Path, change: dict[str, Any]
+) -> None:
+    publish_fake(tmp_path / "captcha", DIGITS)
+    generator = Generator(replace(DIGITS, **change))
+    store = ModelStore(
+        tmp_path / "captcha", load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    assert active(store) == (0, "bundled")
+    assert [found.restriction is not None for found in store.versions] == [False, True]
+
+
+def test_a_version_of_an_image_folder_alone_matches_every_generator(
+    versions: Path, base_model: Path
+) -> None:
+    publish_fake(versions, HEXADECIMAL, renderer={IMAGE_FOLDER: "0123456789abcdef"})
+    generator = Generator(DIGITS)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    assert active(store) == (2, "volume")
+    assert restriction(store) == Restriction.from_spec(HEXADECIMAL)
+
+
+def test_without_a_version_for_the_generator_the_bundled_model_is_restricted_to_its_captchas(
+    versions: Path, base_model: Path
+) -> None:
+    generator = Generator(CaptchaSpec("0123456789", 5, 200, 80, 4, "classic"))
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    assert active(store) == (0, "bundled")
+    assert restriction(store) == Restriction("0123456789", 4, 5)
+
+
+def test_without_a_known_generator_the_highest_version_is_active_whatever_it_was_trained_for(
+    versions: Path, base_model: Path
+) -> None:
+    publish_fake(versions, HEXADECIMAL)
+    store = new_store(versions, base_model)
+    store.refresh()
+    assert (active(store), restriction(store)) == (
+        (2, "volume"),
+        Restriction.from_spec(HEXADECIMAL),
+    )
+    shutil.rmtree(versions / "1")
+    shutil.rmtree(versions / "2")
+    store.refresh()
+    assert (active(store), restriction(store)) == (
+        (0, "bundled"),
+        Restriction.from_spec(HEXADECIMAL),
+    )
+
+
+def test_when_the_generator_changes_the_choice_is_made_again(
+    versions: Path, base_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publish_fake(versions, DIGITS)
+    generator = Generator(None)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    expected = [
+        (None, 2, DIGITS),
+        (SPEC, 1, SPEC),
+        (CaptchaSpec("ABC", 4), 0, CaptchaSpec("ABC", 4)),
+        (CaptchaSpec("ABCDEF", 6), 0, CaptchaSpec("ABCDEF", 6)),
+        (DIGITS, 2, DIGITS),
+    ]
+    for spec, version, allowed in expected:
+        generator.spec = spec
+        store.refresh()
+        assert store.active is not None
+        assert store.active.model.version == version
+        assert restriction(store) == Restriction.from_spec(allowed)
+    # The bundled model is not loaded again when only its restriction changes.
+    assert store.swaps == 4
+    assert "version 0 predicts 6 characters of 'ABCDEF'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (
+            CaptchaSpec("0123+$", 4),
+            "CAPTCHA_CHARSET contains '$+', which the bundled model does not know; a version is"
+            " needed that is trained for it",
+        ),
+        (
+            CaptchaSpec("0123", 10),
+            "CAPTCHA_LENGTH is 10, and the bundled model predicts 3 to 6 characters; a version is"
+            " needed that is trained for it",
+        ),
+        (
+            CaptchaSpec("0123", 2),
+            "CAPTCHA_LENGTH is 2, and the bundled model predicts 3 to 6 characters; a version is"
+            " needed that is trained for it",
+        ),
+        (
+            CaptchaSpec("0123", 5, min_length=1),
+            "CAPTCHA_MIN_LENGTH is 1, and the bundled model predicts 3 to 6 characters; a version"
+            " is needed that is trained for it",
+        ),
+    ],
+)
+def test_no_version_is_active_for_captchas_that_not_even_the_bundled_model_predicts(
+    versions: Path, base_model: Path, spec: CaptchaSpec, reason: str
+) -> None:
+    generator = Generator(None)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    assert active(store) == (1, "volume")
+    generator.spec = spec
+    for _ in range(2):
+        store.refresh()
+        assert store.active is None, "version 1 is in memory, but for other captchas"
+    with pytest.raises(NoModel, match=f"^no model: {re.escape(reason)}$"):
+        require_model(store)
+    publish_fake(versions, spec)
+    store.refresh()
+    assert active(store) == (2, "volume")
+
+
+def test_without_a_bundled_model_no_version_for_the_generator_is_no_model(versions: Path) -> None:
+    store = ModelStore(versions, load_band_engine, find_generator=Generator(DIGITS))
+    store.refresh()
+    assert store.active is None
+    with pytest.raises(NoModel, match="no usable version was trained for the captchas of the gen"):
+        require_model(store)
+
+
+def test_a_version_for_other_captchas_is_neither_loaded_nor_rejected(
+    versions: Path, base_model: Path
+) -> None:
+    checked: list[Path] = []
+    flip_a_byte(publish_fake(versions, HEXADECIMAL))
+    store = ModelStore(
+        versions,
+        load_band_engine,
+        check_loading=checked.append,
+        bundled_model=base_model,
+        find_generator=Generator(SPEC),
+    )
+    store.refresh()
+    assert active(store) == (1, "volume")
+    assert checked == [versions / "1"]
+    assert store.rejected == {}
+
+
+def test_a_rejected_version_for_the_generator_leaves_the_bundled_model(
+    tmp_path: Path, base_model: Path
+) -> None:
+    flip_a_byte(publish_fake(tmp_path / "captcha", DIGITS))
+    store = ModelStore(
+        tmp_path / "captcha",
+        load_band_engine,
+        bundled_model=base_model,
+        find_generator=Generator(DIGITS),
+    )
+    store.refresh()
+    assert (active(store), restriction(store)) == (
+        (0, "bundled"),
+        Restriction.from_spec(DIGITS),
+    )
+    assert list(store.rejected) == [1]
+
+
+def test_a_missing_directory_keeps_the_active_version_only_if_it_is_for_the_generator(
+    versions: Path, base_model: Path
+) -> None:
+    generator = Generator(SPEC)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    shutil.rmtree(versions)
+    store.refresh()
+    assert active(store) == (1, "volume")
+    generator.spec = DIGITS
+    store.refresh()
+    assert (active(store), restriction(store)) == ((0, "bundled"), Restriction.from_spec(DIGITS))
+    generator.spec = SPEC
+    store.refresh()
+    assert (active(store), restriction(store)) == ((0, "bundled"), Restriction.from_spec(SPEC))
+
+
+def test_a_version_with_a_damaged_manifest_does_not_stay_active_for_another_generator(
+    versions: Path, base_model: Path
+) -> None:
+    generator = Generator(SPEC)
+    store = ModelStore(
+        versions, load_band_engine, bundled_model=base_model, find_generator=generator
+    )
+    store.refresh()
+    damages.remove_manifest(versions / "1")
+    store.refresh()
+    assert active(store) == (1, "volume")
+    generator.spec = DIGITS
+    store.refresh()
+    assert active(store) == (0, "bundled")
+
+
+def test_a_directory_that_cannot_be_read_does_not_keep_a_version_for_another_generator(
+    versions: Path,
+) -> None:
+    generator = Generator(SPEC)
+    store = ModelStore(versions, load_band_engine, find_generator=generator)
+    store.refresh()
+    shutil.rmtree(versions)
+    versions.write_text("not a directory")
+    with pytest.raises(NotADirectoryError):
+        store.refresh()
+    assert active(store) == (1, "volume")
+    generator.spec = DIGITS
+    with pytest.raises(NotADirectoryError):
+        store.refresh()
+    assert store.active is None
+
+
 def test_watching_continues_after_a_scan_that_fails(
     versions: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -339,7 +625,7 @@ def test_watching_continues_after_a_scan_that_fails(
                 raise PermissionError("the directory is not accessible")
             super().refresh()
 
-    store = FailingOnce(versions, lambda *_: FakeEngine())
+    store = FailingOnce(versions, load_band_engine)
     stop = threading.Event()
     watcher = threading.Thread(target=store.watch, args=(0.02, stop))
     watcher.start()
@@ -351,13 +637,12 @@ def test_watching_continues_after_a_scan_that_fails(
 
 
 @pytest.mark.slow
-def test_fifty_swaps_do_not_grow_the_memory(versions: Path) -> None:
+def test_fifty_swaps_do_not_grow_the_memory(real_versions: Path) -> None:
     # In a process of its own, because other tests would change the measured memory.
     program = """
 import base64, os, shutil, sys
 from functools import partial
 from pathlib import Path
-from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from shared.images import decode_image
 
@@ -368,20 +653,21 @@ def resident_mb():
 versions = Path(sys.argv[1])
 store = ModelStore(versions, partial(OpenVinoEngine, threads=2))
 store.refresh()
-golden = store.active.manifest.golden
-image = decode_image(base64.b64decode(golden.image), store.active.spec)
+model, restriction = store.active.model, store.active.restriction
+golden = model.manifest.golden
+image = decode_image(base64.b64decode(golden.image), model.spec)
 before = resident_mb()
 for version in range(2, 52):
     shutil.copytree(versions / "1", versions / str(version))
     store.refresh()
-    assert store.active.predict(image[None])[0].text == golden.text
-assert (store.active.version, store.swaps) == (51, 51)
+    assert store.active.model.predict(image[None], [restriction])[0].text == golden.text
+assert (store.active.model.version, store.swaps) == (51, 51)
 print(resident_mb() - before)
 """
     if not Path("/proc/self/statm").exists():
         pytest.skip("resident memory is read from /proc")
     result = subprocess.run(
-        [sys.executable, "-c", program, str(versions)],
+        [sys.executable, "-c", program, str(real_versions)],
         capture_output=True,
         text=True,
         check=True,

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 
 from inference_service.app import create_app
-from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from inference_service.request_body import BodyReceiver
 from inference_service.settings import Settings
+from shared.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha
-from tests.inference_service.engines import FakeEngine, GatedEngine
+from tests.inference_service.engines import BandEngine, GatedEngine, load_band_engine
 from tests.serving import eventually, running, wait_ready
 
 JSON = {"content-type": "application/json"}
@@ -30,7 +30,7 @@ def send_slowly(client: httpx.Client, may_finish: threading.Event) -> httpx.Resp
 
 
 def test_a_body_that_does_not_arrive_in_time_is_a_408(models: Path) -> None:
-    store = ModelStore(models, lambda *_: FakeEngine())
+    store = ModelStore(models, load_band_engine)
     app = create_app(Settings.load(), store, BodyReceiver(timeout_s=0.2))
     may_finish = threading.Event()
     with running(app) as client, ThreadPoolExecutor(1) as pool:
@@ -46,7 +46,7 @@ def test_a_body_that_does_not_arrive_in_time_is_a_408(models: Path) -> None:
 def test_bodies_that_arrive_count_against_the_memory_limit(
     models: Path, captchas: list[Captcha]
 ) -> None:
-    store = ModelStore(models, lambda *_: FakeEngine())
+    store = ModelStore(models, load_band_engine)
     app = create_app(Settings.load(), store, BodyReceiver(max_bytes_in_memory=1_500_000))
     may_finish = threading.Event()
     with running(app) as client, ThreadPoolExecutor(2) as pool:
@@ -65,9 +65,9 @@ def test_bodies_that_arrive_count_against_the_memory_limit(
 
 
 def test_bodies_that_wait_for_a_prediction_count_against_the_memory_limit(
-    models: Path, openvino: OpenVinoEngine, captchas: list[Captcha]
+    models: Path, captchas: list[Captcha]
 ) -> None:
-    engine = GatedEngine(openvino)
+    engine = GatedEngine(BandEngine(CaptchaSpec()))
     store = ModelStore(models, lambda *_: engine)
     settings = Settings.load(inference_threads=1)
     app = create_app(settings, store, BodyReceiver(max_bytes_in_memory=1_500_000))
@@ -88,7 +88,7 @@ def test_bodies_that_wait_for_a_prediction_count_against_the_memory_limit(
 
 
 def test_a_client_that_disconnects_is_counted_as_an_error_of_the_client(models: Path) -> None:
-    store = ModelStore(models, lambda *_: FakeEngine())
+    store = ModelStore(models, load_band_engine)
     with running(create_app(Settings.load(), store)) as client:
         wait_ready(client)
         url = client.base_url

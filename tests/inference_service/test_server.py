@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from shared.artifacts import read_manifest
+from shared.bundled_model import BUNDLED_MODEL
+from tests.inference_service.spec_server import serving_specs
 from tests.serving import eventually, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +35,7 @@ def service(models_dir: Path, **settings: str) -> Iterator[Service]:
             **os.environ,
             "MODELS_DIR": str(models_dir),
             "INFERENCE_PORT": str(port),
+            "GENERATOR_URL": "off",
             **settings,
         },
         stderr=subprocess.PIPE,
@@ -57,6 +62,18 @@ def test_with_an_empty_directory_the_bundled_model_is_active(tmp_path: Path) -> 
         assert client.get("/model").json()["source"] == "bundled"
 
 
+def test_the_spec_of_the_generator_determines_the_restriction(tmp_path: Path) -> None:
+    spec = read_manifest(BUNDLED_MODEL / "0").captcha_spec
+    rendered = replace(spec, charset=spec.charset[:5], length=spec.shortest, min_length=None)
+    with serving_specs() as generator:
+        generator.render(rendered)
+        with service(tmp_path, GENERATOR_URL=generator.url) as (_, client):
+            eventually(lambda: client.get("/ready").status_code == 200, 60, "it is ready")
+            restriction = client.get("/model").json()["restriction"]
+            assert restriction["charset"] == spec.charset[:5]
+            assert restriction["min_length"] == restriction["max_length"] == spec.shortest
+
+
 def test_without_a_bundled_model_it_waits_for_the_first_version(tmp_path: Path) -> None:
     with service(tmp_path, BUNDLED_MODEL="off") as (_, client):
         assert client.get("/ready").status_code == 503
@@ -64,9 +81,9 @@ def test_without_a_bundled_model_it_waits_for_the_first_version(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_after_sigterm_it_serves_requests_until_the_drain_time_is_over(models: Path) -> None:
+def test_after_sigterm_it_serves_requests_until_the_drain_time_is_over(tmp_path: Path) -> None:
     drain_s = 4.0
-    with service(models.parent, DRAIN_S=str(drain_s)) as (process, client):
+    with service(tmp_path, DRAIN_S=str(drain_s)) as (process, client):
         eventually(lambda: client.get("/ready").status_code == 200, 60, "it is ready")
         process.send_signal(signal.SIGTERM)
         signalled = time.monotonic()
@@ -77,8 +94,8 @@ def test_after_sigterm_it_serves_requests_until_the_drain_time_is_over(models: P
         assert time.monotonic() - signalled >= drain_s
 
 
-def test_a_second_signal_stops_it_at_once(models: Path) -> None:
-    with service(models.parent, DRAIN_S="60") as (process, client):
+def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
+    with service(tmp_path, DRAIN_S="60") as (process, client):
         process.send_signal(signal.SIGTERM)
         eventually(lambda: is_stopping(client), 30, "it is stopping")
         process.send_signal(signal.SIGTERM)

@@ -40,6 +40,8 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
         "MAX_QUEUE_SIZE": "7",
         "LOG_REQUESTS": "all",
         "MODEL_POLL_S": "0.25",
+        "GENERATOR_URL": "http://generator:8000",
+        "GENERATOR_POLL_S": "0.75",
         "DRAIN_S": "2.5",
         "INFERENCE_HOST": "0.0.0.0",
         "INFERENCE_PORT": "5001",
@@ -55,6 +57,8 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
         "max_queue_size": 7,
         "log_requests": "all",
         "model_poll_s": 0.25,
+        "generator_url": "http://generator:8000",
+        "generator_poll_s": 0.75,
         "drain_s": 2.5,
         "inference_host": "0.0.0.0",
         "inference_port": 5001,
@@ -82,6 +86,24 @@ def test_the_bundled_model_can_be_replaced_or_disabled(
     assert load(monkeypatch, BUNDLED_MODEL="off").bundled_model is None
 
 
+def test_the_generator_of_make_local_is_the_default_and_can_be_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load(monkeypatch).generator_url == "http://127.0.0.1:8000"
+    assert load(monkeypatch, GENERATOR_URL="").generator_url == "http://127.0.0.1:8000"
+    assert load(monkeypatch, GENERATOR_URL="off").generator_url is None
+    assert load(monkeypatch, GENERATOR_URL="https://g.example/x").generator_url is not None
+
+
+@pytest.mark.parametrize("url", ["generator:8000", "ftp://g", "http://", "http://g:x", "http://["])
+def test_an_invalid_address_of_the_generator_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    message = f"GENERATOR_URL: must be off or a URL such as http://host:port, not {url!r}"
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        load(monkeypatch, GENERATOR_URL=url)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -101,6 +123,12 @@ def test_the_bundled_model_can_be_replaced_or_disabled(
         ),
         ("MODEL_POLL_S", "0", "MODEL_POLL_S: Input should be greater than or equal to 0.05"),
         ("MODEL_POLL_S", "3601", "MODEL_POLL_S: Input should be less than or equal to 3600"),
+        (
+            "GENERATOR_POLL_S",
+            "0",
+            "GENERATOR_POLL_S: Input should be greater than or equal to 0",
+        ),
+        ("GENERATOR_POLL_S", "3601", "GENERATOR_POLL_S: Input should be less than or equal to 36"),
         ("DRAIN_S", "-1", "DRAIN_S: Input should be greater than or equal to 0"),
         ("DRAIN_S", "61", "DRAIN_S: Input should be less than or equal to 60"),
         ("INFERENCE_PORT", "65536", "INFERENCE_PORT: Input should be less than or equal to 65535"),

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 from pathlib import Path
 
 from shared.artifacts import publish, read_manifest
-from shared.manifest import ManifestDraft
+from shared.manifest import GoldenSample, ManifestDraft
 from shared.spec import CaptchaSpec
+from tests.inference_service.captchas import draw
+from tests.inference_service.engines import BandEngine
+from tests.shared.sample_manifest import sample_draft
 
-SPEC = CaptchaSpec()
+
+def publish_fake(versions: Path, spec: CaptchaSpec, **changes: object) -> Path:
+    """Publish a version whose engine is `BandEngine`, and return its directory."""
+    text = spec.charset[-1] * spec.length
+    captcha = draw(text, spec)
+    golden = GoldenSample(
+        image=base64.b64encode(captcha.png).decode(),
+        text=text,
+        probabilities=BandEngine(spec).predict(captcha.image[None])[0].tolist(),
+    )
+    source = versions.with_name("source")
+    shutil.rmtree(source, ignore_errors=True)
+    (source / "variables").mkdir(parents=True)
+    (source / "saved_model.pb").write_bytes(b"graph")
+    (source / "variables" / "variables.data-00000-of-00001").write_bytes(b"weights")
+    draft = sample_draft(spec=spec.to_dict(), golden=golden, **changes)
+    return versions / str(publish(source, versions, draft))
+
+
+def bundle_fake(directory: Path, spec: CaptchaSpec) -> Path:
+    """Make a version of `publish_fake` the bundled model, and return the directory for a store."""
+    published = publish_fake(directory / "published", spec)
+    shutil.move(published, directory / "bundled" / "0")
+    return directory / "bundled"
 
 
 def copy_version(versions: Path, version: int) -> Path:
@@ -76,7 +103,7 @@ def link_manifest_to_itself(directory: Path) -> None:
 
 def reverse_golden_probabilities(directory: Path) -> None:
     golden = json.loads((directory / "manifest.json").read_text())["golden"]
-    golden["probabilities"].reverse()
+    golden["probabilities"] = [row[::-1] for row in golden["probabilities"]]
     edit_manifest(directory, golden=golden)
 
 
@@ -93,11 +120,13 @@ def drop_a_golden_row(directory: Path) -> None:
 
 
 def claim_a_smaller_charset(directory: Path) -> None:
-    edit_manifest(directory, spec=SPEC.to_dict() | {"charset": "01234567"})
+    spec = read_manifest(directory).spec
+    edit_manifest(directory, spec=spec | {"charset": spec["charset"][:-2]})
 
 
 def claim_other_characters(directory: Path) -> None:
-    edit_manifest(directory, spec=SPEC.to_dict() | {"charset": "abcdefghij"})
+    spec = read_manifest(directory).spec
+    edit_manifest(directory, spec=spec | {"charset": spec["charset"][::-1]})
 
 
 def publish_an_invalid_graph(directory: Path) -> None:

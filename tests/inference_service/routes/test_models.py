@@ -1,20 +1,93 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 
+from inference_service.app import create_app
+from inference_service.model_store import ModelStore
+from inference_service.settings import Settings
 from shared.artifacts import read_manifest
-from shared.bundled_model import BUNDLED_MODEL
+from shared.spec import CaptchaSpec
+from tests.inference_service.engines import load_band_engine
+from tests.inference_service.versions import bundle_fake, flip_a_byte, publish_fake
+from tests.serving import running, wait_ready
+
+HEXADECIMAL = CaptchaSpec("0123456789ABCDEF", length=6, min_length=3)
+DIGITS = CaptchaSpec("0123456789", length=5)
 
 
-def test_model_describes_the_active_version(client: httpx.Client) -> None:
-    manifest = read_manifest(BUNDLED_MODEL / "0")
+def test_model_describes_the_active_version(client: httpx.Client, models: Path) -> None:
+    manifest = read_manifest(models / "1")
     assert client.get("/model").json() == {
         "version": 1,
         "source": "volume",
-        "engine": "openvino",
+        "engine": "fake",
         "spec": {"charset": "0123456789", "length": 4, "width": 160, "height": 60},
+        "restriction": {"charset": "0123456789", "min_length": 4, "max_length": 4},
         "metrics": manifest.metrics.model_dump(mode="json"),
         "created": manifest.created,
         "config": manifest.config,
         "rejected": {},
     }
+
+
+def test_model_shows_the_training_and_the_restriction_of_the_bundled_model(tmp_path: Path) -> None:
+    store = ModelStore(
+        tmp_path / "captcha",
+        load_band_engine,
+        bundled_model=bundle_fake(tmp_path, HEXADECIMAL),
+        find_generator=lambda: DIGITS,
+    )
+    with running(create_app(Settings.load(), store)) as client:
+        wait_ready(client)
+        model = client.get("/model").json()
+    assert model["spec"] == HEXADECIMAL.to_dict()
+    assert model["restriction"] == {"charset": "0123456789", "min_length": 5, "max_length": 5}
+
+
+def test_models_lists_the_versions_and_which_of_them_match_the_generator(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    manifest = read_manifest(publish_fake(versions, DIGITS))
+    publish_fake(versions, CaptchaSpec())
+    flip_a_byte(publish_fake(versions, DIGITS))
+    (versions / "4").mkdir()
+    store = ModelStore(
+        versions,
+        load_band_engine,
+        bundled_model=bundle_fake(tmp_path, HEXADECIMAL),
+        find_generator=lambda: DIGITS,
+    )
+    with running(create_app(Settings.load(), store)) as client:
+        wait_ready(client)
+        body = client.get("/models").json()
+    assert body["generator"] == DIGITS.to_dict()
+    shown = [(v["version"], v["source"], v["active"], v["matches"]) for v in body["versions"]]
+    assert shown == [
+        (4, "volume", False, False),
+        (3, "volume", False, True),
+        (2, "volume", False, False),
+        (1, "volume", True, True),
+        (0, "bundled", False, True),
+    ]
+    unreadable, damaged, other, active, _ = body["versions"]
+    assert unreadable["rejected"] == "manifest.json is missing"
+    assert (unreadable["spec"], unreadable["accuracy"], unreadable["created"]) == (None, None, None)
+    assert "was changed" in damaged["rejected"]
+    assert other["rejected"] is None
+    assert active["spec"] == DIGITS.to_dict()
+    assert active["accuracy"] == manifest.metrics.accuracy
+    assert active["created"] == manifest.created
+
+
+def test_models_responds_without_versions_and_without_a_generator(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "captcha", load_band_engine)
+    with running(create_app(Settings.load(), store)) as client:
+        response = client.get("/models")
+    assert (response.status_code, response.json()) == (200, {"generator": None, "versions": []})
+
+
+def test_without_a_known_generator_every_version_matches(client: httpx.Client) -> None:
+    body = client.get("/models").json()
+    assert body["generator"] is None
+    assert [v["matches"] for v in body["versions"]] == [True]

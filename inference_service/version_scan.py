@@ -1,0 +1,97 @@
+"""Scan of the versions on disk: their manifests, and whether they predict the right captchas."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_service.errors import UnsupportedCaptchas
+from inference_service.model_loading import Source
+from inference_service.version_choice import choose_restriction
+from shared.artifacts import MANIFEST, ArtifactError, list_versions, read_manifest
+from shared.bundled_model import BUNDLED_VERSION
+from shared.manifest import Manifest
+from shared.restriction import Restriction
+from shared.spec import CaptchaSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FoundVersion:
+    """A version on disk.
+
+    Attributes:
+        version: its number.
+        source: where it comes from.
+        directory: its files.
+        manifest: None if it cannot be read.
+        restriction: what its texts can be; None if the manifest cannot be read, or if the version
+            does not predict the captchas of the generator.
+        mismatch: why it does not predict them; empty if it does.
+    """
+
+    version: int
+    source: Source
+    directory: Path
+    manifest: Manifest | None
+    restriction: Restriction | None
+    mismatch: str
+
+
+class VersionScanner:
+    """Finds the versions in the models directory, and the bundled model as version 0."""
+
+    def __init__(self, versions_dir: Path, bundled_model: Path | None) -> None:
+        self._versions_dir = versions_dir
+        self._bundled_model = bundled_model
+        self._warned_about_version_0 = False
+        self._manifests: dict[Path, tuple[tuple[int, int, int], Manifest]] = {}
+
+    def scan(self, generator: CaptchaSpec | None) -> list[FoundVersion]:
+        """Return all versions, the highest first.
+
+        Args:
+            generator: the captchas that the generator renders; None if they are not known.
+        """
+        directories = self._list_directories()
+        self._manifests = {d: m for d, m in self._manifests.items() if d in directories.values()}
+        return [self._describe(v, directory, generator) for v, directory in directories.items()]
+
+    def _list_directories(self) -> dict[int, Path]:
+        found = {
+            v: self._versions_dir / str(v) for v in reversed(list_versions(self._versions_dir))
+        }
+        if self._bundled_model is None:
+            return found
+        # Version 0 is always the bundled model.
+        if found.pop(BUNDLED_VERSION, None) and not self._warned_about_version_0:
+            self._warned_about_version_0 = True
+            log.warning("version 0 in %s is ignored: 0 is the bundled model", self._versions_dir)
+        found[BUNDLED_VERSION] = self._bundled_model / str(BUNDLED_VERSION)
+        return found
+
+    def _describe(
+        self, version: int, directory: Path, generator: CaptchaSpec | None
+    ) -> FoundVersion:
+        source: Source = "bundled" if directory.parent == self._bundled_model else "volume"
+        manifest = self._read_manifest(directory)
+        restriction, mismatch = None, ""
+        if manifest:
+            try:
+                restriction = choose_restriction(manifest, source, generator)
+            except UnsupportedCaptchas as error:
+                mismatch = str(error)
+        return FoundVersion(version, source, directory, manifest, restriction, mismatch)
+
+    def _read_manifest(self, directory: Path) -> Manifest | None:
+        """Return a manifest, which is parsed again only if the file was changed."""
+        try:
+            status = (directory / MANIFEST).lstat()
+            signature = (status.st_ino, status.st_size, status.st_ctime_ns)
+            if directory not in self._manifests or self._manifests[directory][0] != signature:
+                self._manifests[directory] = signature, read_manifest(directory)
+        except (OSError, ArtifactError):
+            return None  # the reason is reported when the version is loaded
+        return self._manifests[directory][1]
