@@ -13,7 +13,7 @@ PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: help test test-slow e2e lint format local train bundle fuzz bench-serving bench-training \
+.PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-training \
 	bench-releases mutation-test audit lock clean
 
 help:  ## show this list
@@ -66,9 +66,20 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 	wait $$trainer || echo "the training published no version; the active version is unchanged"; \
 	wait
 
-train:  ## train on your own images as well, DATA=folder of <label>_<anything>.png; ARGS="--captchas 0" for them alone
+train:  ## train on your own images, DATA=folder of <label>_<anything>.png
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
 	docker compose run --rm --volume "$(abspath $(DATA)):/images:ro" trainer --image-folder /images $(ARGS)
+
+# A project of its own, so that its captchas and versions stay apart from those of `docker compose up`.
+BASE := CAPTCHA_CHARSET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz \
+	CAPTCHA_LENGTH=8 CAPTCHA_MIN_LENGTH=3 GENERATOR_TARGET=all-fonts SYNTHETIC_FONTS=/usr/share/fonts \
+	TRAIN_PRESET=base docker compose -p captcha-base
+
+base:  ## train the bundled model further on captchas in hundreds of fonts, ARGS="--max-minutes 90 --seed 2"
+	$(BASE) up -d --build generator
+	$(BASE) run --name captcha-base-trainer trainer $(ARGS)
+	docker cp captcha-base-trainer:/models/captcha models/base
+	docker rm captcha-base-trainer
 
 bundle: $(INSTALLED)  ## make a version the bundled model, VERSION=models/captcha/<number>
 	@test -d "$(VERSION)" || { echo "usage: make bundle VERSION=models/captcha/<number>"; exit 2; }
