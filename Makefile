@@ -14,7 +14,7 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-training \
-	bench-releases mutation-test audit lock clean
+	bench-releases bench-designs mutation-test audit lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -100,6 +100,9 @@ bench-training: $(INSTALLED)  ## compare rendering and training with the library
 
 bench-releases: $(INSTALLED)  ## predict captchas of older library releases, VERSION=models/captcha/1 (PyPI, 3 minutes)
 	$(BIN)/python -m tests.benchmarks.releases $(or $(VERSION),$(BUNDLED)) $(ARGS)
+
+bench-designs: $(BENCHMARKS)  ## predict unknown captcha designs, also by ddddocr, VERSION=models/captcha/1 (PyPI, npm)
+	$(BIN)/python -m tests.benchmarks.designs $(or $(VERSION),$(BUNDLED)) $(ARGS)
 
 # --strict: a package without an answer from the advisory database counts as a failure.
 audit: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (needs the internet)

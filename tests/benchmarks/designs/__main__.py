@@ -1,0 +1,135 @@
+"""Benchmark of captcha designs that no model was trained on.
+
+`make bench-designs` prints the table. With `--labels 0,300,1000` a training on that many labelled
+pictures follows for each design; it starts from the bundled model. Published generators and fonts
+are installed from PyPI and npm once, in the directory of `--cache`, which keeps the pictures too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks import page
+from tests.benchmarks.designs.accuracy import measure
+from tests.benchmarks.designs.catalogue import DESIGNS
+from tests.benchmarks.designs.design import Design
+from tests.benchmarks.designs.fine_tuning import fine_tune
+from tests.benchmarks.designs.generators import GeneratorError
+from tests.benchmarks.designs.pictures import LABELS_SEED, TEST_SEED, load
+from tests.benchmarks.designs.recognisers import MODELS, DdddOcr, VersionRecogniser
+from tests.benchmarks.designs.table import Result, Tuned, format_results, list_misses
+from tests.benchmarks.processes import ROOT, ProgramError, find_cores, pinned
+
+CACHE = ROOT / "data" / "designs"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the options, measure all designs and print the table; fail if none was measured."""
+    options = parse_options(arguments)
+    labels = [int(count) for count in options.labels.split(",")]
+    designs = [
+        d for d in DESIGNS if options.designs is None or d.name in options.designs.split(",")
+    ]
+    machine = page.describe_machine()
+    core, _ = find_cores()
+    with pinned({core}):  # the threads of the libraries too
+        base = VersionRecogniser(options.version)
+        ocrs = [DdddOcr(model) for model in MODELS] if options.ddddocr else []
+    results = [
+        measure_design(design, options.pictures, options.cache, core, base, ocrs)
+        for design in designs
+    ]
+    for count in filter(None, labels):
+        for result in results:
+            add_labels(result, count, options, core, base)
+    text = describe(machine, options, results, labels)
+    page.publish("designs", text, quick=not options.write)
+    if not any(result.base for result in results):
+        sys.exit("no design was measured")
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("version", type=Path, help="for example models/captcha/1")
+    parser.add_argument("--pictures", type=int, default=1_000, help="test pictures of each design")
+    parser.add_argument("--labels", default="0", help="numbers of labelled pictures: 0,300,1000")
+    parser.add_argument("--designs", help="names, separated by commas; all by default")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="for generators and pictures")
+    parser.add_argument("--trainer", default="", help="further options of the trainer, quoted")
+    parser.add_argument("--no-ddddocr", dest="ddddocr", action="store_false")
+    parser.add_argument("--write", action="store_true", help="write the section of the page")
+    return parser.parse_args(arguments)
+
+
+def measure_design(
+    design: Design,
+    count: int,
+    cache: Path,
+    core: int,
+    base: VersionRecogniser,
+    ocrs: Sequence[DdddOcr],
+) -> Result:
+    """Return the accuracy and speed on one core, or why they cannot be measured."""
+    print(f"{design.name}: {count} pictures", file=sys.stderr)
+    result = Result(design)
+    try:
+        pictures = load(design, count, TEST_SEED, cache)
+        with pinned({core}):
+            result.base = measure(base.predict, pictures, design.restriction)
+            measurements = [measure(ocr.predict, pictures, design.restriction) for ocr in ocrs]
+        result.ocr = max(measurements, key=lambda m: m.accuracy.accuracy, default=None)
+    except (GeneratorError, ValueError) as error:
+        result.failure = str(error)
+    return result
+
+
+def add_labels(
+    result: Result,
+    count: int,
+    options: argparse.Namespace,
+    core: int,
+    base: VersionRecogniser,
+) -> None:
+    """Train on labelled pictures of a design and measure what was published."""
+    if result.base is None:
+        return
+    design = result.design
+    print(f"{design.name}: {count} labels", file=sys.stderr)
+    try:
+        images = load(design, count, LABELS_SEED, options.cache)
+        pictures = load(design, options.pictures, TEST_SEED, options.cache)
+        with tempfile.TemporaryDirectory(prefix="designs-") as workspace:
+            run = fine_tune(images.folder, Path(workspace), options.trainer.split())
+            with pinned({core}):
+                tuned = VersionRecogniser(run.version) if run.version else base
+                measurement = measure(tuned.predict, pictures, design.restriction)
+    except (GeneratorError, ProgramError, ValueError) as error:
+        result.failure = str(error)
+        return
+    result.tuned[count] = Tuned(measurement, run.seconds, run.version is not None)
+
+
+def describe(
+    machine: str, options: argparse.Namespace, results: Sequence[Result], labels: Sequence[int]
+) -> list[str]:
+    """Return the paragraphs of the section."""
+    paragraphs = [
+        f"`make bench-designs` on {machine}. {options.pictures:,} pictures of each design, which"
+        " both recognisers predict on one core.",
+        format_results(results, labels),
+    ]
+    for problem, designs in list_misses(results).items():
+        if designs:
+            paragraphs.append(f"{problem.capitalize()}: {', '.join(designs)}.")
+    return paragraphs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The table of the benchmark: a row per design, and a row with the averages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import mean
+
+from tests.benchmarks.designs.accuracy import Measurement
+from tests.benchmarks.designs.design import Design
+from tests.benchmarks.page import format_table
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A design after a training on labelled pictures."""
+
+    measurement: Measurement
+    seconds: float
+    is_published: bool
+    """Whether the training published a version; otherwise the first one was measured again."""
+
+
+@dataclass
+class Result:
+    """What was measured on the pictures of a design."""
+
+    design: Design
+    base: Measurement | None = None
+    ocr: Measurement | None = None
+    """Of the better one of ddddocr's two models."""
+    tuned: dict[int, Tuned] = field(default_factory=dict)
+    """By number of labelled pictures."""
+    failure: str = ""
+    """Why the design was not measured, or not completely."""
+
+
+def format_results(results: Sequence[Result], labels: Sequence[int]) -> str:
+    """Return the Markdown table of accuracy and speed.
+
+    Args:
+        results: one for each design.
+        labels: numbers of labelled pictures; 0 is no column of its own.
+    """
+    trainings = [count for count in labels if count]
+    columns = ["design", "characters", "length", "accuracy", "95 % interval", "ddddocr"]
+    columns += [f"{count:,} labels" for count in trainings]
+    columns += ["pictures/s", "ddddocr's"]
+    rows = [list(_format_row(result, trainings)) for result in results]
+    measured = [result for result in results if result.base]
+    if measured:
+        rows.append(list(_format_average(measured, trainings)))
+    return format_table(columns, ([*row, *[""] * (len(columns) - len(row))] for row in rows))
+
+
+def _format_row(result: Result, trainings: Sequence[int]) -> Iterator[str]:
+    design = result.design
+    yield f"`{design.name}`{'' if design.is_published else ', our own'}"
+    yield str(len(design.charset))
+    yield design.length_range
+    if result.base is None:
+        yield f"not measured: {result.failure}"
+        return
+    accuracy = result.base.accuracy
+    yield f"{accuracy.accuracy:.1%}"
+    yield "{:.1%} to {:.1%}".format(*accuracy.accuracy_interval_95)
+    yield _format_accuracy(result.ocr)
+    for count in trainings:
+        tuned = result.tuned.get(count)
+        yield _format_tuned(tuned) if tuned else f"not measured: {result.failure}"
+    yield _format_speed(result.base)
+    yield _format_speed(result.ocr)
+
+
+def _format_average(measured: Sequence[Result], trainings: Sequence[int]) -> Iterator[str]:
+    """Yield the cells of the averages over the designs that have a value in the column."""
+    bases = [result.base for result in measured if result.base]
+    ocrs = [result.ocr for result in measured if result.ocr]
+    yield f"average of {len(bases)}"
+    yield from ("", "")
+    yield f"{mean(base.accuracy.accuracy for base in bases):.1%}"
+    yield ""
+    yield f"{mean(ocr.accuracy.accuracy for ocr in ocrs):.1%}" if ocrs else "-"
+    for count in trainings:
+        runs = [result.tuned[count] for result in measured if count in result.tuned]
+        accuracies = [run.measurement.accuracy.accuracy for run in runs]
+        seconds = max((run.seconds for run in runs), default=0)
+        yield f"{mean(accuracies):.1%}, at most {seconds:.0f} s" if runs else "-"
+    yield f"{mean(base.pictures_per_s for base in bases):,.0f}"
+    yield f"{mean(ocr.pictures_per_s for ocr in ocrs):,.0f}" if ocrs else "-"
+
+
+def _format_tuned(tuned: Tuned) -> str:
+    published = "" if tuned.is_published else ", nothing published"
+    return f"{tuned.measurement.accuracy.accuracy:.1%}, {tuned.seconds:.0f} s{published}"
+
+
+def _format_accuracy(measurement: Measurement | None) -> str:
+    return f"{measurement.accuracy.accuracy:.1%}" if measurement else "-"
+
+
+def _format_speed(measurement: Measurement | None) -> str:
+    return f"{measurement.pictures_per_s:,.0f}" if measurement else "-"
+
+
+def list_misses(results: Sequence[Result]) -> Mapping[str, list[str]]:
+    """Return the designs on which the model is not better than ddddocr, or labels made it worse."""
+    behind, worse = [], []
+    for result in results:
+        if result.base is None:
+            continue
+        accuracy = result.base.accuracy.accuracy
+        if result.ocr and accuracy <= result.ocr.accuracy.accuracy:
+            behind.append(result.design.name)
+        for count, tuned in result.tuned.items():
+            if tuned.measurement.accuracy.accuracy < accuracy:
+                worse.append(f"{result.design.name} with {count:,} labels")
+    return {"not above ddddocr": behind, "worse than without labels": worse}
