@@ -88,6 +88,7 @@ class _StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         store = self._store
+        active = store.active  # read once: another thread replaces it
         yield GaugeMetricFamily(
             "inference_queue_size",
             "Requests that wait for a prediction or are being predicted.",
@@ -101,7 +102,7 @@ class _StateCollector(Collector):
         yield GaugeMetricFamily(
             "inference_model_version",
             "The active version, -1 if there is none.",
-            store.active.model.version if store.active else -1,
+            active.model.version if active else -1,
         )
         yield CounterMetricFamily(
             "inference_model_swaps", "How often a version was activated.", store.swaps

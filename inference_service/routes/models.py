@@ -86,14 +86,15 @@ async def model(request: Request) -> ModelBody:
 async def models(request: Request) -> ModelsBody:
     """Return all versions, and which of them predict the captchas of the generator."""
     store = get_service(request).store
-    active = store.active.model.version if store.active else None
+    # Read once: another thread replaces them.
+    active, generator = store.active, store.generator
     return ModelsBody(
-        generator=store.generator.to_dict() if store.generator else None,
+        generator=generator.to_dict() if generator else None,
         versions=[
             VersionBody(
                 version=found.version,
                 source=found.source,
-                active=found.version == active,
+                active=active is not None and found.version == active.model.version,
                 matches=found.restriction is not None,
                 rejected=store.rejected.get(found.version),
                 spec=found.manifest.captcha_spec.to_dict() if found.manifest else None,

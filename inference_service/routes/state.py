@@ -36,8 +36,9 @@ def require_model(store: ModelStore) -> ActiveModel:
     Raises:
         NoModel: if there is none, with the reasons.
     """
-    if store.active is not None:
-        return store.active
+    active = store.active  # read once: another thread replaces it
+    if active is not None:
+        return active
     reasons = [f"version {v} was rejected: {why}" for v, why in store.rejected.items()]
     mismatches = {found.source: found.mismatch for found in store.versions if found.mismatch}
     if "bundled" in mismatches:
