@@ -12,6 +12,7 @@ from tests.benchmarks.designs.accuracy import Measurement
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.design import Design
 from tests.benchmarks.designs.table import Result, Tuned, format_results, list_misses
+from tests.benchmarks.page import PAGE, replace_section
 
 OWN = Design("misprint", "abc", 3, 8)
 PUBLISHED = Design("captchapng", "0123456789", 4, 4, npm=("captchapng@0.0.1",))
@@ -89,3 +90,10 @@ def test_a_failing_generator_does_not_stop_the_other_designs(cache: Path) -> Non
     table = format_results(results, labels=[0])
     assert "not measured: " in table
     assert "| `inverted_checks`, our own | 10 | 4 to 6 | 0.0% |" in table
+
+
+def test_the_page_has_a_section_for_the_table() -> None:
+    page = PAGE.read_text()
+    assert "designs.png" in page
+    changed = replace_section(page, "designs", "new")
+    assert "<!-- designs:begin -->\nnew\n<!-- designs:end -->" in changed
