@@ -643,6 +643,7 @@ def test_fifty_swaps_do_not_grow_the_memory(real_versions: Path) -> None:
 import base64, os, shutil, sys
 from functools import partial
 from pathlib import Path
+from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
 from shared.images import decode_image
 
