@@ -252,3 +252,8 @@ def test_confidences_agree_with_the_product_of_the_characters_for_a_fixed_length
         predictions.character_probabilities, predictions.confidences, strict=True
     ):
         assert value == pytest.approx(math.prod(values.tolist()), rel=1e-4)
+
+
+def test_a_restriction_is_shown_with_its_lengths_and_characters() -> None:
+    assert str(Restriction("abc", 3, 5)) == "3 to 5 characters of 'abc'"
+    assert str(Restriction("abc", 4, 4)) == "4 characters of 'abc'"
