@@ -230,7 +230,7 @@ def test_no_images_give_no_texts() -> None:
     ("restriction", "message"),
     [
         (Restriction("", 4, 4), "charset must be a part of 'abc', not ''"),
-        (Restriction("abd", 4, 4), "charset must be a part of 'abc', not 'abd'"),
+        (Restriction("abx", 4, 4), "charset must be a part of 'abc', not 'abx'"),
         (Restriction("ab", 1, 4), "the length must be within 2 to 4, not 1 to 4"),
         (Restriction("ab", 2, 5), "the length must be within 2 to 4, not 2 to 5"),
         (Restriction("ab", 4, 3), "the length must be within 2 to 4, not 4 to 3"),
