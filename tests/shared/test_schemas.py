@@ -14,6 +14,7 @@ from shared.schemas import (
     PredictBody,
     PredictDetails,
     PredictRequest,
+    RestrictionBody,
     SpecBody,
     describe_validation_errors,
 )
@@ -33,6 +34,7 @@ def test_details_describe_the_prediction() -> None:
     details = PredictDetails(
         characters=[CharacterConfidence(character="2", confidence=0.9)],
         confidence=0.9,
+        restriction=RestrictionBody(charset="12", min_length=1, max_length=1),
         version=1,
         engine="openvino",
         decode_ms=0.1,
@@ -41,7 +43,8 @@ def test_details_describe_the_prediction() -> None:
     )
     body = PredictBody(success=True, prediction="2", debug="", details=details).model_dump()
     assert body["details"] == {
-        "characters": [{"character": "2", "confidence": 0.9}], "confidence": 0.9, "version": 1,
+        "characters": [{"character": "2", "confidence": 0.9}], "confidence": 0.9,
+        "restriction": {"charset": "12", "min_length": 1, "max_length": 1}, "version": 1,
         "engine": "openvino", "decode_ms": 0.1, "model_ms": 0.2, "batch_size": 3,
     }  # fmt: skip
 
