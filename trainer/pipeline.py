@@ -259,6 +259,10 @@ def train_and_publish(
     import keras  # noqa: PLC0415
 
     from trainer.evaluation.comparison import describe_comparison, is_inferior  # noqa: PLC0415
+    from trainer.evaluation.learning_curve import (  # noqa: PLC0415
+        describe_learning_curve,
+        measure_learning_curve,
+    )
     from trainer.networks.initialisation import build_initialised  # noqa: PLC0415
     from trainer.publishing.candidate import write_candidate  # noqa: PLC0415
     from trainer.training.checkpoints import CheckpointStore  # noqa: PLC0415
@@ -293,6 +297,9 @@ def train_and_publish(
             )
         else:
             version = publish(version_dir, models, draft)
+    if is_image_folder(source) and config.init == "bundled":
+        curve = measure_learning_curve(config, splits, draft.metrics.accuracy, sys.stderr)
+        log.info("learning curve: %s", describe_learning_curve(curve))
     try:
         if version is not None:
             prune(models, draft, reference)

@@ -13,12 +13,12 @@ from trainer.data.splits import IMAGE_FOLDER, NON_CAPTCHAS, Split
 Rows = npt.NDArray[np.int64]
 """Row numbers of a split, possibly repeated: int64 (N,)."""
 
-# A small image folder is repeated until it makes up a quarter of an epoch, but not so often that
-# the network memorises it.
+# Beside captchas of the generator, a small image folder is repeated until it makes up a quarter of
+# an epoch, but not so often that the network memorises it.
 _IMAGE_FOLDER_FRACTION = 0.25
 _MAX_REPEATS = 20
 # An epoch of a small image folder alone has at least about this many captchas.
-_MIN_CAPTCHAS_PER_EPOCH = 20_000
+_MIN_CAPTCHAS_PER_EPOCH = 40_000
 
 
 def sample_epoch(
@@ -70,8 +70,10 @@ def count_repeats(folder_images: int, generated: int) -> int:
     """Return how often each image of a folder appears in an epoch beside generated captchas."""
     if not folder_images:
         return 1
+    if not generated:
+        return max(1, round(_MIN_CAPTCHAS_PER_EPOCH / folder_images))
     fraction = _IMAGE_FOLDER_FRACTION
-    wanted = generated * fraction / (1 - fraction) if generated else _MIN_CAPTCHAS_PER_EPOCH
+    wanted = generated * fraction / (1 - fraction)
     return min(_MAX_REPEATS, max(1, round(wanted / folder_images)))
 
 

@@ -148,9 +148,9 @@ def test_an_image_folder_is_a_quarter_of_an_epoch_but_not_repeated_too_often(
 
 
 @pytest.mark.parametrize(
-    ("folder_images", "repeats"), [(100, 20), (1_000, 20), (1_250, 16), (5_000, 4), (50_000, 1)]
+    ("folder_images", "repeats"), [(100, 400), (1_000, 40), (1_250, 32), (5_000, 8), (70_000, 1)]
 )
-def test_an_epoch_of_an_image_folder_alone_has_about_20_000_captchas(
+def test_an_epoch_of_an_image_folder_alone_has_about_40_000_captchas(
     folder_images: int, repeats: int
 ) -> None:
     assert count_repeats(folder_images, 0) == repeats
