@@ -79,6 +79,7 @@ def extrapolate(points: list[CurvePoint], labels: int) -> float:
     counts = np.log([point.labels for point in points])
     smallest = 0.5 / max(point.labels for point in points)  # keeps the logarithm finite
     errors = np.log([max(1 - point.accuracy, smallest) for point in points])
-    slope, intercept = np.polyfit(counts, errors, 1)
     # More labels never do harm.
-    return float(1 - np.exp(intercept + min(slope, 0) * np.log(labels)))
+    slope = min(np.polyfit(counts, errors, 1)[0], 0)
+    intercept = (errors - slope * counts).mean()
+    return float(1 - np.exp(intercept + slope * np.log(labels)))
