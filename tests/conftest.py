@@ -30,6 +30,7 @@ TINY = TrainingConfig(
     init="scratch",
     captchas=301,
     non_captcha_fraction=0.0,
+    folder_epoch_captchas=2_000,
     validation_captchas=100,
     test_captchas=101,
     epochs=1,

@@ -40,6 +40,8 @@ class TrainingConfig(BaseModel):
     """Additional training captchas of the synthetic style."""
     non_captcha_fraction: float = Field(0.03, ge=0, le=0.5)
     """Fraction of each epoch that shows no captcha; the model learns a low confidence for it."""
+    folder_epoch_captchas: int = Field(40_000, ge=1)
+    """An image folder alone is repeated until an epoch has about this many captchas."""
     validation_captchas: int = Field(5_000, ge=MIN_EVALUATED)
     test_captchas: int = Field(10_000, ge=MIN_EVALUATED)
     seed: int = Field(1, ge=0, lt=2**31)

@@ -455,7 +455,7 @@ def check_manifest(manifest: Manifest, config: TrainingConfig, image_folder: Pat
     assert metrics.stop_reason == "all 1 epochs are done"
     assert metrics.parameters == 91_106
     images = len(folder.split()["train"])
-    steps = -(-images * round(40_000 / images) // 64)
+    steps = -(-images * round(config.folder_epoch_captchas / images) // 64)
     assert metrics.images_per_s == pytest.approx(steps * 64 / metrics.training_s, rel=0.1)
     assert np.shape(manifest.golden.probabilities) == (3, 4)
     assert metrics.calibration is not None

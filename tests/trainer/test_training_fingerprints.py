@@ -20,6 +20,7 @@ CHANGED: dict[str, Any] = {
     "styles": ("classic",),
     "synthetic_captchas": 1,
     "non_captcha_fraction": 0.1,
+    "folder_epoch_captchas": 40_001,
     "validation_captchas": 5_001,
     "test_captchas": 10_001,
     "seed": 2,

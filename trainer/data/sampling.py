@@ -17,8 +17,6 @@ Rows = npt.NDArray[np.int64]
 # an epoch, but not so often that the network memorises it.
 _IMAGE_FOLDER_FRACTION = 0.25
 _MAX_REPEATS = 20
-# An epoch of a small image folder alone has at least about this many captchas.
-_MIN_CAPTCHAS_PER_EPOCH = 40_000
 
 
 def sample_epoch(
@@ -36,7 +34,7 @@ def sample_epoch(
         error_rates: (classes,) for hard-example mining, or None.
     """
     rng = np.random.default_rng((config.seed, epoch))
-    rows, confusable = _regular_rows(split), np.array(split.rows_of(CONFUSABLE), np.int64)
+    rows, confusable = _regular_rows(split, config), np.array(split.rows_of(CONFUSABLE), np.int64)
     non_captchas = np.zeros(0, np.int64)
     if available := split.rows_of(NON_CAPTCHAS):
         non_captchas = rng.choice(available, _count_non_captchas(split, config))
@@ -51,33 +49,33 @@ def sample_epoch(
 
 def count_steps(split: Split, config: TrainingConfig) -> int:
     """Return the number of batches per epoch."""
-    rows = _count_captchas(split) + _count_non_captchas(split, config)
+    rows = _count_captchas(split, config) + _count_non_captchas(split, config)
     return -(-rows // config.batch_size)
 
 
-def _count_captchas(split: Split) -> int:
-    return len(_regular_rows(split)) + len(split.rows_of(CONFUSABLE))
+def _count_captchas(split: Split, config: TrainingConfig) -> int:
+    return len(_regular_rows(split, config)) + len(split.rows_of(CONFUSABLE))
 
 
 def _count_non_captchas(split: Split, config: TrainingConfig) -> int:
     if not split.rows_of(NON_CAPTCHAS):
         return 0
     fraction = config.non_captcha_fraction
-    return round(_count_captchas(split) * fraction / (1 - fraction))
+    return round(_count_captchas(split, config) * fraction / (1 - fraction))
 
 
-def count_repeats(folder_images: int, generated: int) -> int:
+def count_repeats(folder_images: int, generated: int, folder_epoch_captchas: int) -> int:
     """Return how often each image of a folder appears in an epoch beside generated captchas."""
     if not folder_images:
         return 1
     if not generated:
-        return max(1, round(_MIN_CAPTCHAS_PER_EPOCH / folder_images))
+        return max(1, round(folder_epoch_captchas / folder_images))
     fraction = _IMAGE_FOLDER_FRACTION
     wanted = generated * fraction / (1 - fraction)
     return min(_MAX_REPEATS, max(1, round(wanted / folder_images)))
 
 
-def _regular_rows(split: Split) -> Rows:
+def _regular_rows(split: Split, config: TrainingConfig) -> Rows:
     """Return all rows but those of confusable captchas and non-captchas.
 
     Image folder rows are repeated.
@@ -87,5 +85,5 @@ def _regular_rows(split: Split) -> Rows:
         repeats[split.rows_of(subset)] = 0
     folder = split.rows_of(IMAGE_FOLDER)
     generated = len(split) - len(folder) - len(split.rows_of(NON_CAPTCHAS))
-    repeats[folder] = count_repeats(len(folder), generated)
+    repeats[folder] = count_repeats(len(folder), generated, config.folder_epoch_captchas)
     return np.repeat(np.arange(len(split)), repeats)
