@@ -9,9 +9,8 @@ import uvicorn
 from generator_service.app import create_app
 from generator_service.errors import FontError
 from generator_service.render_options import RenderOptions
-from generator_service.settings import Settings
+from generator_service.settings import Settings, SyntheticSettings
 from generator_service.synthetic.font_files import find_fonts
-from generator_service.synthetic.options import SyntheticOptions
 from generator_service.worker_pool import WorkerPool
 from shared.logs import log_as_json
 from shared.settings import SettingsError
@@ -22,11 +21,10 @@ def main() -> None:
     log_as_json()
     try:
         settings = Settings.load()
-        synthetic = SyntheticOptions.load()
         options = RenderOptions(
-            fonts=settings.fonts,
-            synthetic_fonts=find_fonts(synthetic.fonts, settings.charset),
-            synthetic=synthetic,
+            settings.fonts,
+            find_fonts(settings.synthetic_fonts, settings.charset),
+            SyntheticSettings.load(),
         )
         pool = WorkerPool(settings.spec, options, settings.processes)
     except (SettingsError, FontError) as error:

@@ -1,28 +1,19 @@
-"""Image renderer: the image of a text, with the pixels of the captcha library at half its cost."""
+"""Image renderer: the image of a text in the style of the spec."""
 
 from __future__ import annotations
 
 import io
-from functools import cache
-from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from generator_service.glyph import Glyph, render_glyph
+from generator_service.library_renderer import render_with_library
 from generator_service.render_options import RenderOptions
-from generator_service.seeded_random import SeededRandom, load_seeded_module
+from generator_service.seeded_random import SeededRandom
 from generator_service.synthetic.renderer import render_synthetic
 from shared.images import GreyImage, to_grey
-from shared.spec import CaptchaSpec, Style
+from shared.spec import CaptchaSpec
 
 _random = SeededRandom()
-_library = load_seeded_module("captcha.image", _random)
-
-DEFAULT_FONTS: tuple[str, ...] = tuple(_library.DEFAULT_FONTS)
-"""Paths of the fonts that the captcha library includes."""
-
-_DOT_WIDTH_PX = 3
 
 
 def render_image(
@@ -44,11 +35,7 @@ def render_image(
     if spec.style == "synthetic":
         size, rng = (spec.width, spec.height), _random.reseed("synthetic", seed, index)
         return render_synthetic(text, size, options.synthetic_fonts, options.synthetic, rng)
-    _random.reseed("picture", seed, index)
-    renderer = _load_renderer(spec.width, spec.height, options.fonts, spec.style)
-    # The library's method; it calls create_captcha_image and create_noise_dots of the subclass.
-    image: Image.Image = renderer.generate_image(text)
-    return image
+    return render_with_library(spec, options.fonts, text, seed, index)
 
 
 def render_png(
@@ -65,119 +52,3 @@ def render_grey(
 ) -> GreyImage:
     """Return grey pixels, uint8 (height, width), equal to those that `decode_image` returns."""
     return to_grey(render_image(spec, options, text, seed, index))
-
-
-class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-defined]
-    """The library's renderer without the work that has no effect on the pixels.
-
-    It uses the same random numbers in the same order. It does not rotate and warp spaces, renders
-    each glyph once instead of once per captcha, and sets the thirty noise dots in one call. Tests
-    compare its pixels with the library's in both rendering styles.
-    """
-
-    def __init__(self, width: int, height: int, fonts: list[str] | None, style: Style) -> None:
-        super().__init__(width, height, fonts)
-        self._style = style
-        self._glyphs: dict[tuple[int, str], Glyph] = {}
-        # The library's lookup table for `bytes.translate`, clipped as Pillow clips it.
-        self._contrast = bytes(min(value, 255) for value in self.lookup_table)
-        self._dot = _dot_pixels()
-        # Pillow before 7 resized with nearest-neighbour interpolation.
-        is_vintage = style == "vintage"
-        self._resample = Image.Resampling.NEAREST if is_vintage else Image.Resampling.BICUBIC
-        if is_vintage:
-            self.word_space_probability = 1  # captcha before 0.3 has no spaces
-
-    def _load_glyph(self, font_index: int, character: str) -> Glyph:
-        key = (font_index, character)
-        if key not in self._glyphs:
-            self._glyphs[key] = render_glyph(self.truefonts[font_index], character)
-        return self._glyphs[key]
-
-    def _max_warp_px(self, side_px: int, fractions: tuple[float, float]) -> float:
-        """Return how far a corner can move; the only difference between the two styles."""
-        low, high = fractions
-        if self._style != "current":
-            return side_px * (low + _random.fraction() * (high - low))
-        # captcha 0.7.1 omits brackets here, which reduces the warp to half in x and a fifth in y.
-        return side_px * _random.fraction() * (high - low) + low
-
-    def _draw_character(self, c: str, draw: Any, color: Any) -> Image.Image:
-        glyph = self._load_glyph(_random.choice(range(len(self.truefonts))), c)
-        width, height = glyph.width, glyph.height
-        # The library offsets the glyph and crops it again, which only affects the overhang.
-        left, right = self.character_offset_dx
-        top, bottom = self.character_offset_dy
-        mask = glyph.clip(
-            left + _random.randbelow(right - left + 1), top + _random.randbelow(bottom - top + 1)
-        )
-        min_angle, max_angle = self.character_rotate
-        angle = min_angle + _random.fraction() * (max_angle - min_angle)
-        dx = self._max_warp_px(width, self.character_warp_dx)
-        dy = self._max_warp_px(height, self.character_warp_dy)
-        x1, y1 = (int(_random.fraction() * 2 * d - d) for d in (dx, dy))
-        x2, y2 = (int(_random.fraction() * 2 * d - d) for d in (dx, dy))
-        if mask is None:
-            return Image.new("RGBA", (width, height))
-        image = Image.new("RGBA", mask.size)
-        ImageDraw.Draw(image).bitmap((0, 0), mask, fill=color)
-        image = image.rotate(angle, Image.Resampling.BILINEAR, expand=True)
-        wide, high = width + abs(x1) + abs(x2), height + abs(y1) + abs(y2)
-        corners = (x1, y1, -x1, high - y2, wide + x2, high + y2, wide - x2, -y1)
-        return image.resize((wide, high), self._resample).transform(
-            (width, height), Image.Transform.QUAD, corners
-        )
-
-    def create_captcha_image(self, chars: str, color: Any, background: Any) -> Image.Image:
-        """Return the image of the characters, as the library does.
-
-        The library's `generate_image` calls it, and then `create_noise_dots`.
-        """
-        letters: list[Image.Image] = []
-        for character in chars:
-            if _random.fraction() > self.word_space_probability:
-                letters.append(self._draw_character(" ", None, color))
-            letters.append(self._draw_character(character, None, color))
-        text_width = sum(letter.width for letter in letters)
-        width = max(text_width, self._width)
-        image = Image.new("RGB", (width, self._height), background)
-        average = int(text_width / len(chars))
-        max_overlap = int(self.word_offset_dx * average)
-        left = int(average * 0.1)
-        for letter in letters:
-            # The library takes the opacity from the brightness, not from the alpha channel.
-            brightness = letter.convert("L").tobytes().translate(self._contrast)
-            mask = Image.frombytes("L", letter.size, brightness)
-            image.paste(letter, (left, int((self._height - letter.height) / 2)), mask)
-            left += letter.width - _random.randbelow(max_overlap + 1)
-        if width == self._width:
-            return image
-        return image.resize((self._width, self._height), self._resample)
-
-    def create_noise_dots(
-        self, image: Image.Image, color: Any, width: int = _DOT_WIDTH_PX, number: int = 30
-    ) -> Image.Image:
-        """Draw noise dots, as the library does with its default width."""
-        points = []
-        for _ in range(number):
-            x, y = _random.randbelow(image.width + 1), _random.randbelow(image.height + 1)
-            points += [(x + dx, y + dy) for dx, dy in self._dot]
-        ImageDraw.Draw(image).point(points, fill=color)
-        return image
-
-
-@cache
-def _load_renderer(
-    width: int, height: int, fonts: tuple[str, ...], style: Style
-) -> _FastImageCaptcha:
-    return _FastImageCaptcha(width, height, list(fonts) or None, style)
-
-
-def _dot_pixels() -> list[tuple[int, int]]:
-    """Return the pixels that Pillow sets for the library's dot, a short line, at (0, 0)."""
-    centre = 8
-    canvas = Image.new("L", (2 * centre, 2 * centre))
-    line = ((centre, centre), (centre - 1, centre - 1))
-    ImageDraw.Draw(canvas).line(line, fill=255, width=_DOT_WIDTH_PX)
-    rows, columns = np.nonzero(np.asarray(canvas))
-    return [(x - centre, y - centre) for x, y in zip(columns.tolist(), rows.tolist(), strict=True)]

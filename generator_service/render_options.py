@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from generator_service.synthetic.font_files import list_bundled_fonts
 from generator_service.synthetic.options import SyntheticOptions
 
 
@@ -13,10 +14,10 @@ class RenderOptions:
 
     Attributes:
         fonts: font files of the library's styles; empty means the library's font.
-        synthetic_fonts: font files of the synthetic style.
-        synthetic: effects of the synthetic style.
+        synthetic_fonts: font files of the style `synthetic`, which have all characters.
+        synthetic: effects of the style `synthetic`.
     """
 
     fonts: tuple[str, ...] = ()
-    synthetic_fonts: tuple[str, ...] = ()
+    synthetic_fonts: tuple[str, ...] = field(default_factory=list_bundled_fonts)
     synthetic: SyntheticOptions = field(default_factory=SyntheticOptions)

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import ImageFont, features
 
 from generator_service.errors import FontError
-from generator_service.image_renderer import DEFAULT_FONTS
+from generator_service.library_renderer import DEFAULT_FONTS
 from generator_service.render_options import RenderOptions
 
 
@@ -28,13 +28,15 @@ def describe_renderer(options: RenderOptions) -> dict[str, Any]:
         "freetype": features.version("freetype2"),
         "numpy": importlib.metadata.version("numpy"),
         "fonts": [_digest_font(file) for file in options.fonts or DEFAULT_FONTS],
-        "synthetic": options.synthetic.model_dump(exclude={"fonts"})
-        | {"fonts": _digest_fonts(options.synthetic_fonts)},
+        "synthetic": {
+            **options.synthetic.model_dump(),
+            "fonts": _digest_files(options.synthetic_fonts),
+        },
     }
 
 
-def _digest_fonts(files: tuple[str, ...]) -> str:
-    """Return a digest of the names and contents of font files, 16 hex digits."""
+def _digest_files(files: tuple[str, ...]) -> str:
+    """Return a digest of the names and contents of files in this order, 16 hex digits."""
     digest = hashlib.sha256()
     for file in map(Path, files):
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import NoDecode
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from generator_service.synthetic.options import SyntheticOptions
 from shared.middleware import LogRequests
 from shared.settings import EnvironmentSettings, count_cores
 from shared.spec import CaptchaSpec, SpecError, Style
@@ -26,6 +27,8 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         width: width of an image in pixels.
         height: height of an image in pixels.
         fonts: paths of TrueType files; empty means the font of the captcha library.
+        synthetic_fonts: font files and directories of the style `synthetic`; empty means the
+            bundled fonts.
         processes: worker processes that render.
         max_dataset: captchas that one request can ask for. The archive writer keeps about 1 kB
             per captcha in memory until a zip is finished.
@@ -42,6 +45,9 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     height: int = Field(_DEFAULT.height, validation_alias="CAPTCHA_HEIGHT")
     # NoDecode: pydantic-settings would otherwise expect JSON.
     fonts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="CAPTCHA_FONTS")
+    synthetic_fonts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="SYNTHETIC_FONTS"
+    )
     processes: int = Field(
         default_factory=count_cores, ge=1, le=_MAX_PROCESSES, validation_alias="RENDER_PROCESSES"
     )
@@ -50,7 +56,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     host: str = Field("127.0.0.1", validation_alias="GENERATOR_HOST")
     port: int = Field(8000, ge=1, le=65_535, validation_alias="GENERATOR_PORT")
 
-    @field_validator("fonts", mode="before")
+    @field_validator("fonts", "synthetic_fonts", mode="before")
     @classmethod
     def _split_fonts(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
@@ -71,3 +77,9 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         return CaptchaSpec(
             self.charset, self.length, self.width, self.height, self.min_length, self.style
         )
+
+
+class SyntheticSettings(SyntheticOptions, EnvironmentSettings):
+    """The options of the style `synthetic`, from the variables `SYNTHETIC_<OPTION>`."""
+
+    model_config = SettingsConfigDict(env_prefix="SYNTHETIC_")

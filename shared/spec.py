@@ -10,8 +10,8 @@ from shared.fingerprint import fingerprint
 
 Style = Literal["current", "classic", "vintage", "synthetic"]
 """Rendering style: `current` as captcha 0.7.1 renders, `classic` with the stronger warp of 0.7.0
-and older, `vintage` as captcha 0.2 with Pillow before 7 (nearest-neighbour interpolation, no
-spaces), `synthetic` in many designs."""
+and older, `vintage` like captcha 0.2 with Pillow before 7 (`classic` without spaces between
+characters and with nearest-neighbour interpolation), `synthetic` in many designs."""
 STYLES: tuple[Style, ...] = get_args(Style)
 
 MAX_LENGTH = 16
@@ -68,7 +68,9 @@ class CaptchaSpec:
             object.__setattr__(self, "min_length", self.length)  # so that equal specs compare equal
         self._check_range("min_length", self.min_length, 1, self.length)
         if self.style not in STYLES:
-            raise SpecError(f"style must be {' or '.join(STYLES)}, not {self.style!r}")
+            raise SpecError(
+                f"style must be {', '.join(STYLES[:-1])} or {STYLES[-1]}, not {self.style!r}"
+            )
         self._check_range("width", self.width, MIN_SIDE_PX, MAX_SIDE_PX)
         self._check_range("height", self.height, MIN_SIDE_PX, MAX_SIDE_PX)
 

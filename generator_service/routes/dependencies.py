@@ -30,7 +30,7 @@ Style = Annotated[
     StyleName | None,
     Query(
         description="Rendering style: `current` as captcha 0.7.1, `classic` with the stronger warp"
-        " of 0.7.0 and older, `vintage` as 0.2 with Pillow before 7, `synthetic` in many designs."
+        " of 0.7.0 and older, `vintage` like 0.2 with Pillow before 7, `synthetic` in many designs."
         " The default is the style of the generator."
     ),
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
 from generator_service.synthetic.colours import Colour, Palette
 from generator_service.synthetic.options import SyntheticOptions, draw_strength
 
-_CURVE_POINTS = 24
+_CURVE_STEPS = tuple(i / 23 for i in range(24))
 
 
 def draw_distractors(
@@ -80,7 +81,6 @@ def _draw_curve(
     """Draw an arc, a sine or a Bezier curve."""
     width, height = size
     kind = rng.randrange(3)
-    steps = [i / (_CURVE_POINTS - 1) for i in range(_CURVE_POINTS)]
     if kind == 0:
         x, y = rng.uniform(-0.2, 0.6) * width, rng.uniform(-0.5, 0.8) * height
         box = (x, y, x + rng.uniform(0.3, 1) * width, y + rng.uniform(0.2, 1.2) * height)
@@ -92,26 +92,21 @@ def _draw_curve(
         period, phase = rng.uniform(0.4, 2), rng.random()
         points = [
             (t * width, middle + amplitude * math.sin(2 * math.pi * (t / period + phase)))
-            for t in steps
+            for t in _CURVE_STEPS
         ]
     else:
-        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (
-            ((i + rng.uniform(-0.3, 0.3)) * width / 3, rng.random() * height) for i in range(4)
+        xs, ys = zip(
+            *(((i + rng.uniform(-0.3, 0.3)) * width / 3, rng.random() * height) for i in range(4)),
+            strict=True,
         )
-        points = [
-            (
-                x0 * (1 - t) ** 3
-                + 3 * x1 * t * (1 - t) ** 2
-                + 3 * x2 * t * t * (1 - t)
-                + x3 * t**3,
-                y0 * (1 - t) ** 3
-                + 3 * y1 * t * (1 - t) ** 2
-                + 3 * y2 * t * t * (1 - t)
-                + y3 * t**3,
-            )
-            for t in steps
-        ]
+        points = [(_bezier(xs, t), _bezier(ys, t)) for t in _CURVE_STEPS]
     draw.line(points, fill=colour, width=line_width)
+
+
+def _bezier(controls: Sequence[float], t: float) -> float:
+    """Return a coordinate of a cubic Bezier curve at t, 0 to 1."""
+    p0, p1, p2, p3 = controls
+    return p0 * (1 - t) ** 3 + 3 * p1 * t * (1 - t) ** 2 + 3 * p2 * t * t * (1 - t) + p3 * t**3
 
 
 def _draw_shape(

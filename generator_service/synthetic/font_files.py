@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,39 @@ from PIL import Image, ImageDraw, ImageFont
 
 from generator_service.errors import FontError
 
-log = logging.getLogger(__name__)
-
-BUNDLED_FONTS = Path(__file__).parent.parent / "fonts" / "bundled"
+_BUNDLED = Path(__file__).parents[1] / "fonts" / "bundled"
 _SUFFIXES = (".ttf", ".otf")
 _CHECK_PX = 40
 _MISSING = "\uffff"  # a noncharacter: every font shows its substitute glyph
 # In fonts with small capitals these differ from the capital letter in size only.
 _CASE_LETTERS = "abdeghnqrt"
 _MAX_CASE_OVERLAP = 0.8
+_OVERLAP_PX = 24
 # Some families have dozens of weights, which would outnumber all others.
 _MAX_PER_FAMILY = 6
 
 
-def find_fonts(paths: Iterable[str], charset: str) -> tuple[str, ...]:
-    """Return the usable font files among files and directories, sorted within each directory.
+def list_bundled_fonts() -> tuple[str, ...]:
+    """Return the bundled fonts, which have every character that a charset can contain."""
+    return tuple(str(file) for file in sorted(_BUNDLED.iterdir()) if file.suffix in _SUFFIXES)
 
-    A font file that is named must be usable. Directories are searched, and fonts are skipped that
-    lack a character, show lower case as small capitals, or equal another font.
+
+def find_fonts(paths: Sequence[str], charset: str) -> tuple[str, ...]:
+    """Return the usable font files among files and directories, in a fixed order.
+
+    A file that is named must be usable. In directories, fonts are skipped that lack a character,
+    show lower case as small capitals, or equal another font. At most six fonts of a family are
+    used.
+
+    Args:
+        paths: files, and directories that are searched; empty means the bundled fonts.
+        charset: the characters that every font must have.
 
     Raises:
         FontError: if a named file cannot be used, or no font is left.
     """
-    paths = tuple(paths) or (str(BUNDLED_FONTS),)
+    if not paths:
+        return list_bundled_fonts()
     samples: set[bytes] = set()
     families: dict[str, list[str]] = {}
     for file, is_named in _list_files(paths):
@@ -51,7 +60,7 @@ def find_fonts(paths: Iterable[str], charset: str) -> tuple[str, ...]:
     return tuple(file for files in families.values() for file in _spread(files))
 
 
-def _list_files(paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
+def _list_files(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
     for path in map(Path, paths):
         if not path.is_dir():
             yield str(path), True
@@ -68,35 +77,40 @@ def _spread(files: list[str]) -> list[str]:
 
 
 def _check_font(file: str, charset: str) -> tuple[str, bytes]:
-    """Return the family and the pixels of the characters, so that equal fonts can be found.
+    """Return the family and the pixels of the characters, by which equal fonts are found.
 
     Raises:
+        OSError: if the file is not a font.
         FontError: if the font cannot show the characters.
     """
     font = ImageFont.truetype(file, _CHECK_PX, layout_engine=ImageFont.Layout.BASIC)
-    missing = _render(font, _MISSING)
-    glyphs = {character: _render(font, character) for character in charset}
-    for character, glyph in glyphs.items():
-        if glyph is None or (missing is not None and glyph.tobytes() == missing.tobytes()):
+    substitute = _render(font, _MISSING)
+    glyphs = {}
+    for character in charset:
+        glyph = _render(font, character)
+        if glyph is None or (substitute is not None and glyph.tobytes() == substitute.tobytes()):
             raise FontError(f"it has no {character!r}")
-    pairs = [(c, c.upper()) for c in _CASE_LETTERS if c in charset and c.upper() in charset]
-    if pairs:
-        overlaps = [_measure_overlap(glyphs[a], glyphs[b]) for a, b in pairs]
-        if np.mean(overlaps) > _MAX_CASE_OVERLAP:
-            raise FontError("its lower case letters are small capitals")
+        glyphs[character] = glyph
+    overlaps = [
+        _measure_overlap(glyphs[letter], glyphs[letter.upper()])
+        for letter in _CASE_LETTERS
+        if letter in glyphs and letter.upper() in glyphs
+    ]
+    if overlaps and np.mean(overlaps) > _MAX_CASE_OVERLAP:
+        raise FontError("its lower case letters are small capitals")
     family = " ".join((font.getname()[0] or Path(file).stem).split()[:3])
-    return family, b"".join(glyph.tobytes() for glyph in glyphs.values() if glyph)
+    return family, b"".join(glyph.tobytes() for glyph in glyphs.values())
 
 
 def _render(font: ImageFont.FreeTypeFont, character: str) -> Image.Image | None:
+    """Return the coverage of a character, mode L, cropped; None if it is empty."""
     mask = Image.new("L", (3 * _CHECK_PX, 3 * _CHECK_PX))
     ImageDraw.Draw(mask).text((_CHECK_PX, _CHECK_PX), character, font=font, fill=255)
     box = mask.getbbox()
     return mask.crop(box) if box else None
 
 
-def _measure_overlap(a: Image.Image | None, b: Image.Image | None) -> float:
+def _measure_overlap(a: Image.Image, b: Image.Image) -> float:
     """Return the intersection over union of two glyphs that are scaled to the same size."""
-    assert a is not None and b is not None
-    first, second = (np.asarray(glyph.resize((24, 24))) > 127 for glyph in (a, b))
+    first, second = (np.asarray(glyph.resize((_OVERLAP_PX, _OVERLAP_PX))) > 127 for glyph in (a, b))
     return float((first & second).sum() / max(1, (first | second).sum()))

@@ -10,8 +10,9 @@ REFERENCE_PX = 48
 """Font size of the masks. They are scaled down, so it is the largest size that is needed."""
 _MARGIN_PX = 4
 _OUTLINE_PX = 2
-_CACHED_FONTS = 1024
-_CACHED_MASKS = 40_000  # 2 kB each
+# About 30 kB per font and 3 kB per mask: 80 MB in each process at most.
+_CACHED_FONTS = 1_024
+_CACHED_MASKS = 16_000
 
 
 @lru_cache(_CACHED_FONTS)
@@ -21,7 +22,7 @@ def load_font(file: str) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(_CACHED_MASKS)
-def render_mask(file: str, character: str, stroke_px: int, outline: bool) -> Image.Image:
+def render_mask(file: str, character: str, stroke_px: int | None) -> Image.Image:
     """Return the coverage of a character, mode L, cropped at the sides.
 
     The height is that of a line of the font, so that characters on one baseline stay there.
@@ -29,8 +30,7 @@ def render_mask(file: str, character: str, stroke_px: int, outline: bool) -> Ima
     Args:
         file: path of the font.
         character: the character.
-        stroke_px: by how much its strokes are made wider on each side.
-        outline: whether only the outline is drawn.
+        stroke_px: by how much its strokes are made wider on each side; None draws its outline.
     """
     font = load_font(file)
     ascent, descent = font.getmetrics()
@@ -39,7 +39,7 @@ def render_mask(file: str, character: str, stroke_px: int, outline: bool) -> Ima
     mask = Image.new("L", (width, height))
     draw = ImageDraw.Draw(mask)
     origin = (REFERENCE_PX // 2, _MARGIN_PX)
-    if outline:
+    if stroke_px is None:
         draw.text(origin, character, font=font, fill=255, stroke_width=_OUTLINE_PX)
         draw.text(origin, character, font=font, fill=0)
     else:

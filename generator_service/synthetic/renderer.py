@@ -7,11 +7,13 @@ import random
 from PIL import Image, ImageChops
 
 from generator_service.synthetic.background import draw_background
-from generator_service.synthetic.colours import Palette, draw_palette
+from generator_service.synthetic.colours import Colour, Palette, draw_palette
 from generator_service.synthetic.distortion import degrade, warp
 from generator_service.synthetic.distractors import draw_distractors
 from generator_service.synthetic.options import SyntheticOptions
 from generator_service.synthetic.text_layer import PlacedGlyph, lay_out
+
+_RESIZED_FRACTION = 0.35
 
 
 def render_synthetic(
@@ -30,22 +32,11 @@ def render_synthetic(
         options: limits of the effects.
         rng: determines the image.
     """
-    if rng.random() >= options.resized_fraction:
+    if rng.random() >= _RESIZED_FRACTION:
         return _render(text, size, fonts, options, rng)
     # As if another program had drawn it in its own size.
-    width, height = size
-    drawn = (round(width * rng.uniform(0.6, 1.6)), round(height * rng.uniform(0.6, 1.6)))
-    image = _render(text, drawn, fonts, options, rng)
-    resample = rng.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))
-    if rng.random() < 0.5:
-        return image.resize(size, resample)
-    scale = min(width / drawn[0], height / drawn[1])
-    image = image.resize(
-        (max(1, round(drawn[0] * scale)), max(1, round(drawn[1] * scale))), resample
-    )
-    padded = Image.new("RGB", size, image.getpixel((0, 0)))
-    padded.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
-    return padded
+    drawn = (round(size[0] * rng.uniform(0.6, 1.6)), round(size[1] * rng.uniform(0.6, 1.6)))
+    return _change_size(_render(text, drawn, fonts, options, rng), size, rng)
 
 
 def _render(
@@ -69,13 +60,28 @@ def _render(
     return degrade(warp(image, options, rng), options, rng)
 
 
+def _change_size(image: Image.Image, size: tuple[int, int], rng: random.Random) -> Image.Image:
+    """Return an image in another size: stretched, or with its proportions and padded."""
+    resample = rng.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))
+    if rng.random() < 0.5:
+        return image.resize(size, resample)
+    scale = min(size[0] / image.width, size[1] / image.height)
+    image = image.resize(
+        (max(1, round(image.width * scale)), max(1, round(image.height * scale))), resample
+    )
+    padded = Image.new("RGB", size, image.getpixel((0, 0)))
+    padded.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+    return padded
+
+
 def _paste(
     image: Image.Image,
     glyphs: list[PlacedGlyph],
     palette: Palette,
-    ink: tuple[int, int, int],
+    ink: Colour,
     rng: random.Random,
 ) -> None:
+    """Draw the characters into an RGB image, sometimes with shadows or translucent."""
     has_shadow = rng.random() < 0.06
     if has_shadow:
         shadow = palette.draw_any(rng)
@@ -83,14 +89,11 @@ def _paste(
         for glyph in glyphs:
             image.paste(shadow, (glyph.left + dx, glyph.top + dy), glyph.mask)
     has_one_colour = rng.random() < 0.65
-    opacity = rng.uniform(0.6, 1) if rng.random() < 0.15 else 1
+    opacity = rng.uniform(0.6, 1) if rng.random() < 0.15 else 1.0
     for glyph in glyphs:
-        mask = (
-            glyph.mask
-            if opacity == 1
-            else ImageChops.multiply(
-                glyph.mask, Image.new("L", glyph.mask.size, int(255 * opacity))
-            )
-        )
+        mask = glyph.mask
+        if opacity < 1:
+            level = Image.new("L", mask.size, int(255 * opacity))
+            mask = ImageChops.multiply(mask, level)
         colour = ink if has_one_colour else palette.draw_ink(rng)
         image.paste(colour, (glyph.left, glyph.top), mask)

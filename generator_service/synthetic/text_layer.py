@@ -1,19 +1,25 @@
-"""The text of a synthetic captcha: one transformed mask per character, and where it goes."""
+"""The text of a synthetic captcha: the mask of each character, and where it goes."""
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass
 
 from PIL import Image
 
-from generator_service.synthetic.glyph_masks import REFERENCE_PX, render_mask
+from generator_service.synthetic.glyph_masks import REFERENCE_PX
+from generator_service.synthetic.glyph_shapes import GlyphShape, draw_shapes
 from generator_service.synthetic.options import SyntheticOptions, draw_strength
 
 _MARGIN_PX = 2
+# Font size as a fraction of the image height.
+_MIN_SIZE, _MAX_SIZE = 0.45, 0.95
+_MAX_SPACING = 0.4  # as a fraction of the font size
+_MAX_COVERED = 0.75  # as a fraction of the width of a character
 # Average width of a character as a fraction of the font size, for the first guess of the scale.
 _TYPICAL_WIDTH = 0.6
+# Text that does not fit at a font size of 2 pixels is cut off.
+_MIN_SCALE = 2 / REFERENCE_PX
 
 
 @dataclass(frozen=True)
@@ -26,31 +32,31 @@ class PlacedGlyph:
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """A character with the transformation that a captcha applies to it."""
+class _Line:
+    """The characters of a text at their final size.
 
-    mask: Image.Image
-    angle: float
-    shear: float
-    scale: float
+    Attributes:
+        masks: coverage of each character, mode L.
+        gap_px: space between characters; overlap if negative.
+        on_baseline: whether the masks have the height of a text line, with a common baseline.
+    """
 
-    def render(self, scale: float) -> Image.Image:
-        """Return the transformed mask; scale 1 is the reference size."""
-        scale *= self.scale
-        cos, sin = math.cos(self.angle) * scale, math.sin(self.angle) * scale
-        a, b = cos, self.shear * cos - sin  # new x = a x + b y
-        c, d = sin, self.shear * sin + cos  # new y = c x + d y
-        width, height = self.mask.size
-        new_width = math.ceil(abs(a) * width + abs(b) * height) + 2
-        new_height = math.ceil(abs(c) * width + abs(d) * height) + 2
-        determinant = a * d - b * c
-        # Pillow maps new pixels to old ones; both centres coincide.
-        ia, ib, ic, id_ = (v / determinant for v in (d, -b, -c, a))
-        x, y = new_width / 2, new_height / 2
-        matrix = (ia, ib, width / 2 - ia * x - ib * y, ic, id_, height / 2 - ic * x - id_ * y)
-        return self.mask.transform(
-            (new_width, new_height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
-        )
+    masks: list[Image.Image]
+    gap_px: float
+    on_baseline: bool
+
+    def list_gaps(self, extra_px: float = 0.0) -> list[float]:
+        """Return the space after each character but the last, in pixels.
+
+        At least a quarter of a character stays visible. Narrow ones could otherwise change places.
+        """
+        gap_px = self.gap_px + extra_px
+        return [max(gap_px, -_MAX_COVERED * mask.width) for mask in self.masks[:-1]]
+
+    @property
+    def width(self) -> float:
+        """The width in pixels."""
+        return sum(mask.width for mask in self.masks) + sum(self.list_gaps())
 
 
 def lay_out(
@@ -60,92 +66,68 @@ def lay_out(
     options: SyntheticOptions,
     rng: random.Random,
 ) -> list[PlacedGlyph]:
-    """Return the characters of a text, placed in an image of this size.
+    """Return the characters of a text, placed in an image.
 
     Args:
-        text: what the captcha shows.
+        text: what the captcha shows, at least one character.
         fonts: font files to choose from.
-        size: width and height in pixels.
+        size: width and height of the image in pixels.
         options: limits of the effects.
         rng: source of random numbers.
     """
+    shapes = draw_shapes(text, fonts, options, rng)
+    return _place(_fit(shapes, size, options, rng), size, rng)
+
+
+def _fit(
+    shapes: list[GlyphShape], size: tuple[int, int], options: SyntheticOptions, rng: random.Random
+) -> _Line:
+    """Return the characters in a random font size, or in a smaller one that fits the image."""
     width, height = size
-    shapes = _draw_shapes(text, fonts, options, rng)
     # On one baseline, or each character centred on its own.
-    has_baseline = rng.random() < 0.6
-    low, high = sorted((options.min_size, options.max_size))
-    scale = rng.uniform(low, high) * height / REFERENCE_PX
-    scale = min(scale, width / (_TYPICAL_WIDTH * len(text) * REFERENCE_PX))
+    on_baseline = rng.random() < 0.6
+    scale = rng.uniform(_MIN_SIZE, _MAX_SIZE) * height / REFERENCE_PX
+    scale = min(scale, width / (_TYPICAL_WIDTH * len(shapes) * REFERENCE_PX))
     if rng.random() < 0.5:
-        gap = draw_strength(rng, options.max_spacing)
+        gap = draw_strength(rng, _MAX_SPACING)
     else:
         gap = -draw_strength(rng, options.max_overlap)
     available = width - 2 * _MARGIN_PX
     while True:
-        masks = [_crop(shape.render(scale), has_baseline) for shape in shapes]
-        gap_px = gap * scale * REFERENCE_PX
-        total = sum(mask.width for mask in masks) + gap_px * (len(masks) - 1)
+        masks = [_crop(shape.render(scale), on_baseline) for shape in shapes]
+        line = _Line(masks, gap * scale * REFERENCE_PX, on_baseline)
         tallest = max(mask.height for mask in masks)
-        if total <= available and (has_baseline or tallest <= height):
-            break
-        scale *= min(available / total, 1 if has_baseline else height / tallest) * 0.98
-    return _place(masks, gap_px, total, size, has_baseline, rng)
+        fits = line.width <= available and (on_baseline or tallest <= height)
+        if fits or scale <= _MIN_SCALE:
+            return line
+        shrink = min(available / line.width, 1 if on_baseline else height / tallest)
+        scale = max(scale * shrink * 0.98, _MIN_SCALE)
 
 
-def _draw_shapes(
-    text: str, fonts: tuple[str, ...], options: SyntheticOptions, rng: random.Random
-) -> list[_Shape]:
-    chosen = [rng.choice(fonts) for _ in range(rng.randint(1, options.fonts_per_captcha))]
-    rotation = math.radians(draw_strength(rng, options.max_rotation_deg))
-    shear = draw_strength(rng, options.max_shear)
-    common_shear = rng.uniform(-shear, shear) if rng.random() < 0.5 else None
-    size_change = draw_strength(rng, 0.25)
-    outline = rng.random() < options.outline_fraction
-    stroke_px = rng.choice((0, 0, 0, 0, 1, 2))
-    return [
-        _Shape(
-            render_mask(rng.choice(chosen), character, stroke_px, outline),
-            rng.uniform(-rotation, rotation),
-            rng.uniform(-shear, shear) if common_shear is None else common_shear,
-            1 - rng.random() * size_change,
-        )
-        for character in text
-    ]
-
-
-def _crop(mask: Image.Image, has_baseline: bool) -> Image.Image:
+def _crop(mask: Image.Image, on_baseline: bool) -> Image.Image:
     box = mask.getbbox()
     if box is None:
         return mask
-    return mask.crop((box[0], 0, box[2], mask.height) if has_baseline else box)
+    return mask.crop((box[0], 0, box[2], mask.height) if on_baseline else box)
 
 
-def _place(
-    masks: list[Image.Image],
-    gap_px: float,
-    total_px: float,
-    size: tuple[int, int],
-    has_baseline: bool,
-    rng: random.Random,
-) -> list[PlacedGlyph]:
+def _place(line: _Line, size: tuple[int, int], rng: random.Random) -> list[PlacedGlyph]:
     width, height = size
-    free_x = max(0.0, width - 2 * _MARGIN_PX - total_px)
+    free_x = max(0.0, width - 2 * _MARGIN_PX - line.width)
     position = rng.choice((0.5, 0.5, 0.0, rng.random()))
-    left = _MARGIN_PX + position * free_x
     stretch = rng.random() if rng.random() < 0.3 else 0.0  # spreads the text over the width
-    gap_px += stretch * free_x / max(1, len(masks))
-    if stretch:
-        left = _MARGIN_PX + (1 - stretch) * position * free_x
+    gaps = line.list_gaps(stretch * free_x / max(1, len(line.masks)))
+    left = _MARGIN_PX + (1 - stretch) * position * free_x
     jitter = draw_strength(rng, 0.2) * height
     slope = draw_strength(rng, 0.25) * rng.choice((-1, 1))
     common = rng.uniform(-0.1, 0.1) * height
     placed = []
-    for mask in masks:
-        free_y = max(0.0, height - (mask.getbbox() or (0, 0, 0, mask.height))[3])
-        middle = (height - mask.height) / 2
+    for mask, gap_px in zip(line.masks, [*gaps, 0.0], strict=True):
         offset = common + rng.uniform(-jitter, jitter) + slope * (left - width / 2) * 0.3
-        if not has_baseline:
+        if not line.on_baseline:
+            free_y = max(0.0, height - (mask.getbbox() or (0, 0, 0, mask.height))[3])
             offset = max(-free_y / 2, min(free_y / 2, offset))
-        placed.append(PlacedGlyph(mask, round(left), round(middle + offset)))
+        top = (height - mask.height) / 2 + offset
+        placed.append(PlacedGlyph(mask, round(left), round(top)))
         left += mask.width + gap_px
     return placed

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from generator_service.app import create_app
+from generator_service.render_options import RenderOptions
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
 from shared.spec import CaptchaSpec
@@ -18,7 +19,7 @@ from tests.serving import running, wait_ready
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkerPool]:
     """Yield two worker processes; starting them takes seconds."""
-    pool = WorkerPool(CaptchaSpec(), (), 2)
+    pool = WorkerPool(CaptchaSpec(), RenderOptions(), 2)
     yield pool
     pool.close()
 

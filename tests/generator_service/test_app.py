@@ -6,12 +6,14 @@ import httpx
 import pytest
 
 from generator_service.app import create_app
+from generator_service.render_options import RenderOptions
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
 from shared.spec import CaptchaSpec
 from tests.serving import eventually, running
 
 SPEC = CaptchaSpec()
+OPTIONS = RenderOptions()
 
 
 class FailingPool(WorkerPool):
@@ -38,11 +40,11 @@ class StartingPool(WorkerPool):
         ("/dataset?count=many", "count: Input should be a valid integer"),
         ("/dataset?count=1&format=tar", "format: Input should be 'zip' or 'npz', not 'tar'"),
         ("/dataset?count=1&start=-1", "start: Input should be greater than"),
-        ("/dataset?count=1&style=cubist", "style: Input should be 'current' or 'classic'"),
+        ("/dataset?count=1&style=cubist", "style: Input should be 'current', 'classic',"),
         ("/dataset?count=1&charset=1aO", "charset contains 'Oa'; this generator renders '01234567"),
         ("/dataset?count=1&charset=11", "charset repeats '1'"),
         ("/dataset?count=1&charset=", "charset must contain at least one character"),
-        ("/captcha.png?style=", "style: Input should be 'current' or 'classic'"),
+        ("/captcha.png?style=", "style: Input should be 'current', 'classic',"),
         ("/captcha?seed=-1", "seed: Input should be greater than or equal to 0"),
         ("/captcha?seed=9007199254740992", "seed: Input should be less than"),
         ("/captcha?text=12a4", "text contains 'a', which is not in the charset '0123456789'"),
@@ -68,7 +70,7 @@ def test_unknown_routes_and_methods_get_json(generator: httpx.Client) -> None:
 
 
 def test_a_failure_gets_a_500_with_json_and_a_request_id() -> None:
-    with running(create_app(Settings.load(), FailingPool(SPEC, (), 1))) as client:
+    with running(create_app(Settings.load(), FailingPool(SPEC, OPTIONS, 1))) as client:
         response = client.get("/captcha", headers={"X-Request-ID": "abc"})
         assert response.status_code == 500
         assert response.json() == {"detail": "internal error; see the log of the service"}
@@ -80,12 +82,12 @@ def test_a_generator_that_cannot_render_is_not_ready_and_says_why() -> None:
         detail = client.get("/ready").json()["detail"]
         return detail == "the first captcha could not be rendered: no memory"
 
-    with running(create_app(Settings.load(), FailingPool(SPEC, (), 1))) as client:
+    with running(create_app(Settings.load(), FailingPool(SPEC, OPTIONS, 1))) as client:
         eventually(failed, 5, "the failure")
 
 
 def test_a_generator_whose_workers_are_starting_is_alive_but_not_ready() -> None:
-    with running(create_app(Settings.load(), StartingPool(SPEC, (), 1))) as client:
+    with running(create_app(Settings.load(), StartingPool(SPEC, OPTIONS, 1))) as client:
         response = client.get("/ready")
         assert response.status_code == 503
         assert response.headers["retry-after"] == "1"

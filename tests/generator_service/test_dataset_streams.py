@@ -18,11 +18,13 @@ from generator_service.dataset_streams import (
 )
 from generator_service.errors import TooManyDatasets
 from generator_service.metrics import Metrics
+from generator_service.render_options import RenderOptions
 from generator_service.worker_pool import WorkerPool
 from shared.dataset_archive import ZipWriter
 from shared.spec import CaptchaSpec
 
 SPEC = CaptchaSpec()
+OPTIONS = RenderOptions()
 
 
 class FakePool(WorkerPool):
@@ -51,7 +53,7 @@ def request(archive_format: ArchiveFormat = "zip", count: int = 50) -> DatasetRe
 
 def test_a_stream_beyond_the_limit_is_rejected_until_another_ends() -> None:
     async def run() -> None:
-        streams = DatasetStreams(FakePool(SPEC, (), 1), Metrics())
+        streams = DatasetStreams(FakePool(SPEC, OPTIONS, 1), Metrics())
         active = [await streams.start(request()) for _ in range(MAX_STREAMS)]
         with pytest.raises(TooManyDatasets, match=f"{MAX_STREAMS} datasets are being rendered"):
             await streams.start(request())
@@ -70,7 +72,7 @@ def test_a_stream_beyond_the_limit_is_rejected_until_another_ends() -> None:
 
 def test_an_error_in_the_first_batch_is_raised_before_the_stream_starts() -> None:
     async def run() -> None:
-        streams = DatasetStreams(FailingPool(SPEC, (), 1), Metrics())
+        streams = DatasetStreams(FailingPool(SPEC, OPTIONS, 1), Metrics())
         for _ in range(MAX_STREAMS + 1):  # a failed stream does not count as active
             with pytest.raises(RuntimeError, match="no memory"):
                 await streams.start(request())
@@ -81,7 +83,7 @@ def test_an_error_in_the_first_batch_is_raised_before_the_stream_starts() -> Non
 def test_only_completed_datasets_are_counted() -> None:
     async def run() -> str:
         metrics = Metrics()
-        streams = DatasetStreams(FakePool(SPEC, (), 1), metrics)
+        streams = DatasetStreams(FakePool(SPEC, OPTIONS, 1), metrics)
         abandoned = await streams.start(request())
         await anext(abandoned)
         await abandoned.aclose()
@@ -102,7 +104,7 @@ def test_an_abandoned_zip_is_closed_in_another_thread(monkeypatch: pytest.Monkey
             closed_in.append(threading.current_thread())
 
     async def run() -> float:
-        stream = stream_zip(FakePool(SPEC, (), 1), request())
+        stream = stream_zip(FakePool(SPEC, OPTIONS, 1), request())
         await anext(stream)
         started = time.monotonic()
         await stream.aclose()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from generator_service.settings import Settings
+from generator_service.settings import Settings, SyntheticSettings
+from generator_service.synthetic.options import SyntheticOptions
 from shared.settings import SettingsError, count_cores
 from shared.spec import CaptchaSpec
 
@@ -12,12 +13,14 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields.values():
         assert isinstance(field.validation_alias, str)
         monkeypatch.delenv(field.validation_alias, raising=False)
+    for name in SyntheticOptions.model_fields:
+        monkeypatch.delenv(f"SYNTHETIC_{name.upper()}", raising=False)
 
 
 def test_the_defaults_are_the_captchas_of_the_course_on_all_cores() -> None:
     settings = Settings.load()
     assert settings.spec == CaptchaSpec("0123456789", 4, 160, 60)
-    assert settings.fonts == ()
+    assert settings.fonts == settings.synthetic_fonts == ()
     assert settings.processes == count_cores()
     assert settings.max_dataset == 100_000
     assert settings.log_requests == "problems"
@@ -35,6 +38,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "CAPTCHA_WIDTH": "128",
         "CAPTCHA_HEIGHT": "64",
         "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
+        "SYNTHETIC_FONTS": "/usr/share/fonts /fonts/a.ttf",
         "RENDER_PROCESSES": "3",
         "MAX_DATASET": "70",
         "LOG_REQUESTS": "all",
@@ -46,15 +50,38 @@ def test_every_setting_is_read_from_its_environment_variable(
     settings = Settings.load()
     assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic")
     assert settings.fonts == ("/fonts/a.ttf", "/fonts/b.ttf")
+    assert settings.synthetic_fonts == ("/usr/share/fonts", "/fonts/a.ttf")
     assert (settings.processes, settings.max_dataset, settings.log_requests) == (3, 70, "all")
     assert (settings.host, settings.port) == ("0.0.0.0", 9000)
     assert {field.validation_alias for field in Settings.model_fields.values()} == set(variables)
 
 
+def test_the_options_of_the_synthetic_style_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert SyntheticSettings.load().model_dump() == SyntheticOptions().model_dump()
+    options = {
+        "max_rotation_deg": 10.5,
+        "max_overlap": 0.0,
+        "max_lines": 2,
+        "max_dots": 7,
+        "max_noise": 3.0,
+        "max_warp": 0.01,
+        "inverted_fraction": 1.0,
+    }
+    for name, value in options.items():
+        monkeypatch.setenv(f"SYNTHETIC_{name.upper()}", str(value))
+    settings = SyntheticSettings.load()
+    assert settings.model_dump() == options
+    assert SyntheticOptions(**options).model_dump() == options  # these are all
+
+
 def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTCHA_LENGTH", "")
     monkeypatch.setenv("CAPTCHA_FONTS", "")
+    monkeypatch.setenv("SYNTHETIC_MAX_LINES", "")
     assert Settings.load() == Settings.load(length=4, fonts=())
+    assert SyntheticSettings.load().max_lines == SyntheticOptions().max_lines
 
 
 @pytest.mark.parametrize(
@@ -64,7 +91,7 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         (
             "CAPTCHA_STYLE",
             "old",
-            "CAPTCHA_STYLE: Input should be 'current' or 'classic', not 'old'",
+            "CAPTCHA_STYLE: .* 'current', 'classic', 'vintage' or 'synthetic', not 'old'",
         ),
         ("CAPTCHA_LENGTH", "0", "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
         ("CAPTCHA_MIN_LENGTH", "6", "CAPTCHA_MIN_LENGTH must be an integer from 1 to 4, not 6"),
@@ -82,3 +109,23 @@ def test_an_error_names_the_variable_what_it_must_be_and_its_value(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=message):
         Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("MAX_ROTATION_DEG", "91", "less than or equal to 90, not '91'"),
+        ("MAX_OVERLAP", "0.6", "less than or equal to 0.5, not '0.6'"),
+        ("MAX_LINES", "-1", "greater than or equal to 0, not '-1'"),
+        ("MAX_DOTS", "2001", "less than or equal to 2000, not '2001'"),
+        ("MAX_NOISE", "some", "valid number, .* not 'some'"),
+        ("MAX_WARP", "0.31", "less than or equal to 0.3, not '0.31'"),
+        ("INVERTED_FRACTION", "1.1", "less than or equal to 1, not '1.1'"),
+    ],
+)
+def test_an_invalid_option_of_the_synthetic_style_is_named_with_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(f"SYNTHETIC_{name}", value)
+    with pytest.raises(SettingsError, match=f"SYNTHETIC_{name}: .*{message}"):
+        SyntheticSettings.load()

@@ -12,15 +12,20 @@ import pytest
 
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.errors import FontError, MissingRecording
+from generator_service.render_options import RenderOptions
+from generator_service.settings import SyntheticSettings
 from generator_service.worker_pool import BATCH_SIZE, WorkerPool
-from shared.spec import CaptchaSpec, SpecError
+from shared.spec import STYLES, CaptchaSpec, SpecError, Style
 
 SPEC = CaptchaSpec()
+OPTIONS = RenderOptions()
 COUNT = 3 * BATCH_SIZE + 5
 
 
-async def collect_grey(pool: WorkerPool, seed: int, start: int, count: int) -> bytes:
-    batches = pool.render_grey_batches(SPEC, seed, start, count)
+async def collect_grey(
+    pool: WorkerPool, seed: int, start: int, count: int, spec: CaptchaSpec = SPEC
+) -> bytes:
+    batches = pool.render_grey_batches(spec, seed, start, count)
     return b"".join([batch async for batch in batches])
 
 
@@ -30,8 +35,26 @@ def test_batches_of_several_workers_equal_one_batch_of_one_process(pool: WorkerP
         return await collect_grey(pool, 11, 2, COUNT), [pair for batch in batches for pair in batch]
 
     grey, captchas = asyncio.run(collect())
-    assert grey == render_grey_batch(SPEC, (), 11, 2, 2 + COUNT)
-    assert captchas == render_png_batch(SPEC, (), 11, 2, 2 + COUNT)
+    assert grey == render_grey_batch(SPEC, OPTIONS, 11, 2, 2 + COUNT)
+    assert captchas == render_png_batch(SPEC, OPTIONS, 11, 2, 2 + COUNT)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_several_workers_render_the_pixels_of_one_process(pool: WorkerPool, style: Style) -> None:
+    spec = CaptchaSpec("aB3+", 8, min_length=1, style=style)
+    grey = asyncio.run(collect_grey(pool, 11, 2, COUNT, spec))
+    assert grey == render_grey_batch(spec, OPTIONS, 11, 2, 2 + COUNT)
+
+
+def test_workers_render_with_the_options_of_the_pool() -> None:
+    synthetic = SyntheticSettings.load(max_lines=0, max_dots=0, max_noise=0)
+    options = RenderOptions(synthetic_fonts=OPTIONS.synthetic_fonts[3:5], synthetic=synthetic)
+    spec = CaptchaSpec(style="synthetic")
+    pool = WorkerPool(spec, options, 1)
+    grey = asyncio.run(collect_grey(pool, 1, 0, 20, spec))
+    pool.close()
+    assert grey == render_grey_batch(spec, options, 1, 0, 20)
+    assert grey != render_grey_batch(spec, OPTIONS, 1, 0, 20)
 
 
 def test_a_dataset_can_be_rendered_in_parts(pool: WorkerPool) -> None:
@@ -62,7 +85,7 @@ def test_a_killed_worker_is_replaced_and_its_captcha_rendered_again() -> None:
             os.kill(pid, signal.SIGKILL)
         return before, await pool.render_png("1234", 1)
 
-    pool = WorkerPool(SPEC, (), 1)
+    pool = WorkerPool(SPEC, OPTIONS, 1)
     before, after = asyncio.run(render())
     pool.close()
     assert before == after
@@ -70,7 +93,7 @@ def test_a_killed_worker_is_replaced_and_its_captcha_rendered_again() -> None:
 
 def send_worker_pids(connection: Connection) -> None:
     """Start the workers in a process of their own, send their ids and wait to be killed."""
-    pool = WorkerPool(SPEC, (), 1)
+    pool = WorkerPool(SPEC, OPTIONS, 1)
     asyncio.run(pool.warm_up())
     connection.send(list(pool._executor._processes))
     time.sleep(60)
@@ -114,7 +137,7 @@ def test_the_event_loop_is_not_blocked_while_a_dataset_is_rendered(pool: WorkerP
 
 
 def test_an_invalid_text_is_rejected_before_a_worker_starts() -> None:
-    pool = WorkerPool(SPEC, (), 1)
+    pool = WorkerPool(SPEC, OPTIONS, 1)
     with pytest.raises(SpecError):
         asyncio.run(pool.render_png("12a4", 1))
     with pytest.raises(SpecError):
@@ -124,7 +147,7 @@ def test_an_invalid_text_is_rejected_before_a_worker_starts() -> None:
 
 
 def test_an_error_in_a_worker_is_raised_in_the_caller() -> None:
-    pool = WorkerPool(CaptchaSpec(charset="a1"), (), 1)
+    pool = WorkerPool(CaptchaSpec(charset="a1"), OPTIONS, 1)
     with pytest.raises(MissingRecording, match="'a'"):
         asyncio.run(pool.render_audio("a111", 1))
     pool.close()
@@ -132,4 +155,4 @@ def test_an_error_in_a_worker_is_raised_in_the_caller() -> None:
 
 def test_an_unusable_font_is_rejected_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(FontError, match="missing"):
-        WorkerPool(SPEC, (str(tmp_path / "missing.ttf"),), 1)
+        WorkerPool(SPEC, RenderOptions((str(tmp_path / "missing.ttf"),)), 1)

@@ -16,6 +16,7 @@ from generator_service.captcha_text import generate_text
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.dataset_streams import MAX_STREAMS
 from generator_service.image_renderer import render_grey
+from generator_service.render_options import RenderOptions
 from generator_service.worker_pool import WorkerPool
 from shared.dataset_archive import Dataset, NpzWriter, ZipWriter, read_npz
 from shared.images import decode_image
@@ -23,6 +24,7 @@ from shared.spec import STYLES, CaptchaSpec
 from tests.serving import eventually
 
 SPEC = CaptchaSpec()
+OPTIONS = RenderOptions()
 
 
 def fetch_npz(generator: httpx.Client, folder: Path, **query: object) -> Dataset:
@@ -95,7 +97,7 @@ def test_charset_style_and_start_can_be_combined(generator: httpx.Client, tmp_pa
     assert classic.spec == replace(SPEC, charset="17", style="classic")
     assert classic.texts == current.texts
     assert not np.array_equal(classic.images, current.images)
-    expected = render_grey(classic.spec, (), classic.texts[0], 4, 9)
+    expected = render_grey(classic.spec, OPTIONS, classic.texts[0], 4, 9)
     assert np.array_equal(classic.images[0], expected)
 
 
@@ -129,11 +131,11 @@ def test_an_archive_has_the_bytes_of_one_rendered_in_a_single_process(
     query = {"count": 100, "seed": 31, "start": 7, "format": archive_format}
     if archive_format == "zip":
         zip_writer = ZipWriter(7)
-        expected = zip_writer.add(render_png_batch(SPEC, (), 31, 7, 107)) + zip_writer.finish()
+        expected = zip_writer.add(render_png_batch(SPEC, OPTIONS, 31, 7, 107)) + zip_writer.finish()
     else:
         npz_writer = NpzWriter(SPEC, pool.renderer_fingerprint, 31, 7, 100)
         texts = (generate_text(SPEC, 31, index) for index in range(7, 107))
-        expected = npz_writer.add(render_grey_batch(SPEC, (), 31, 7, 107))
+        expected = npz_writer.add(render_grey_batch(SPEC, OPTIONS, 31, 7, 107))
         expected += b"".join(npz_writer.finish(texts))
     assert generator.get("/dataset", params=query).content == expected
 

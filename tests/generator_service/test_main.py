@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"CAPTCHA_LENGTH": "0"}, "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
+        ({"SYNTHETIC_MAX_LINES": "51"}, "SYNTHETIC_MAX_LINES: Input should be less than or equal"),
+        ({"CAPTCHA_FONTS": "/missing.ttf"}, "the font /missing.ttf cannot be used: "),
+        ({"SYNTHETIC_FONTS": "/missing"}, "the font /missing cannot be used: "),
+        ({"SYNTHETIC_FONTS": "docs"}, "no font in docs has all of the characters '0123456789'"),
+    ],
+)
+def test_an_invalid_setting_ends_the_program_with_one_line(
+    variables: dict[str, str], message: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "generator_service"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+        env=os.environ | variables,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"generator: {message}")
+    assert result.stderr.count("\n") == 1
