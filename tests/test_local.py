@@ -20,7 +20,7 @@ captchas = 3_000
 epochs = 2
 validation_captchas = 100
 test_captchas = 100
-min_accuracy = 0.0
+publish_worse = true
 """
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from generator_service.dataset_batches import render_png_batch
+from generator_service.render_options import RenderOptions
 from shared.spec import CaptchaSpec
 from tests.benchmarks import page, servers
 from tests.benchmarks.processes import find_cores, pinned
@@ -44,7 +45,7 @@ class Result:
 
 def render_shots(server: str) -> list[Shot]:
     """Return the requests with the text that their response must contain."""
-    captchas = render_png_batch(CaptchaSpec(), (), SEED, 0, CAPTCHAS)
+    captchas = render_png_batch(CaptchaSpec(), RenderOptions(), SEED, 0, CAPTCHAS)
     constant = CONSTANT_TEXT if server == servers.CONSTANT else None
     return [predict_shot(png, constant or text) for text, png in captchas]
 

@@ -27,7 +27,7 @@ COURSE, TARGET, DEFAULT = "course", "tests/benchmarks/course_accuracy.toml", "qu
 """Presets; TARGET trains our network until it reaches the accuracy of COURSE."""
 SMALL = {
     "captchas": 200, "validation_captchas": 100, "test_captchas": 200, "epochs": 1,
-    "min_accuracy": 0.0,
+    "publish_worse": True,
 }  # fmt: skip
 TIMEOUT_S = 3600.0
 # Keras computes the validation accuracy in float32, which can be slightly below the exact value.

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.spec import STYLES
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.conftest import MAX_MINUTES
 from tests.e2e.replicas import get_inside
@@ -22,7 +21,7 @@ from tests.serving import eventually
 from trainer.evaluation.accuracy import wilson_interval
 
 FIELDS = {"success", "prediction", "debug"}
-MIN_ACCURACY = 0.98
+MIN_ACCURACY = 0.99
 FRESH_CAPTCHAS = 10_000
 
 
@@ -51,7 +50,8 @@ def test_the_default_training_publishes_a_version_that_becomes_active(
 def test_new_captchas_are_predicted_through_the_running_stack(
     stack: Stack, client: httpx.Client, trained: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    captchas = {style: fetch_captchas(client, FRESH_CAPTCHAS // 2, style) for style in STYLES}
+    styles = ("current", "classic")
+    captchas = {style: fetch_captchas(client, FRESH_CAPTCHAS // 2, style) for style in styles}
 
     def is_correct(captcha: tuple[str, bytes]) -> bool:
         response = predict(client, captcha[1])
@@ -59,7 +59,7 @@ def test_new_captchas_are_predicted_through_the_running_stack(
         return bool(response.json()["prediction"] == captcha[0])
 
     with ThreadPoolExecutor(8) as pool:
-        correct = {style: sum(pool.map(is_correct, captchas[style])) for style in STYLES}
+        correct = {style: sum(pool.map(is_correct, captchas[style])) for style in styles}
     total, n = sum(correct.values()), FRESH_CAPTCHAS
     low, high = wilson_interval(total, n)
     with capsys.disabled():
@@ -166,7 +166,7 @@ def test_the_cpu_image_of_the_inference_service_does_not_contain_tensorflow(
 def test_a_version_contains_its_report_images(stack: Stack, trained: float) -> None:
     listing = stack.compose("exec", "-T", "inference", "ls", "/models/captcha/1").stdout.split()
     expected = {"saved_model.pb", "variables", "manifest.json", "history.csv"}
-    images = {"curves.png", "gallery.png", "confusions.png", "network.png"}
+    images = {"curves.png", "gallery.png", "confusions.png", "reliability.png", "network.png"}
     assert expected | images <= set(listing)
 
 

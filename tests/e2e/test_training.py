@@ -94,9 +94,10 @@ def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_p
     # Captchas that the running generator does not render: three letters in 100x40 pixels.
     program = (
         "import sys; from generator_service.dataset_batches import render_png_batch;"
+        "from generator_service.render_options import RenderOptions;"
         "from shared.dataset_archive import ZipWriter; from shared.spec import CaptchaSpec;"
         "spec = CaptchaSpec('ABCDEF', 3, 100, 40); writer = ZipWriter(0);"
-        "images = render_png_batch(spec, (), 5, 0, 600);"
+        "images = render_png_batch(spec, RenderOptions(), 5, 0, 600);"
         "sys.stdout.buffer.write(writer.add(images) + writer.finish())"
     )
     command = ["docker", "compose", "-p", stack.project, "exec", "-T", "generator"]
@@ -117,13 +118,13 @@ def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_p
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    few = "--captchas 0 --epochs 1 --min-accuracy 1"
+    few = "--preset /presets/small.toml --epochs 1 --min-accuracy 1"
     alone = make_train(folder, few)
     assert "600 images of 100x40 pixels, 3 characters of 'ABCDEF'" in alone.stderr, alone.stderr
     assert re.search(r"image folder: \S+ % of \d+", alone.stderr)
     assert "nothing was published" in alone.stderr
 
-    mixed = make_train(folder, "--captchas 500 --epochs 1 --min-accuracy 1")
+    mixed = make_train(folder, f"{few} --captchas 500")
     assert re.search(r"\w_\d+\.png: text has 3 characters", mixed.stderr), mixed.stderr
 
     missing = make_train(tmp_path / "missing", few)
@@ -145,8 +146,48 @@ def test_tensorboard_shows_the_trainings(stack: Stack, trained: float) -> None:
                     return []
 
             eventually(lambda: bool(list_runs()), 60, "TensorBoard finds runs")
-            assert any(name.startswith("4of10-160x60-compact-") for name in list_runs())
+            assert any(name.startswith("4of10-160x60-medium-") for name in list_runs())
             tags = tensorboard.get("/data/plugin/scalars/tags").json()
             assert any("epoch_exact_match" in names for names in tags.values())
     finally:
         stack.compose("rm", "-sf", "tensorboard", check=False)
+
+
+def test_other_captchas_are_predicted_without_a_training(
+    stack: Stack, client: httpx.Client, trained: float
+) -> None:
+    settings = {
+        "CAPTCHA_CHARSET": "ABCDEFGHJKLMNPQRSTUVWXYZ23456789",
+        "CAPTCHA_LENGTH": "6",
+        "CAPTCHA_MIN_LENGTH": "4",
+    }
+
+    def recreate(**environment: str) -> None:
+        stack.compose("up", "-d", "--no-deps", "generator", **environment)
+
+    def version() -> int | None:
+        try:
+            return client.get("/ready").json().get("version")
+        except httpx.TransportError:
+            return None
+
+    recreate(**settings)
+    try:
+        eventually(lambda: version() == 0, 60, "the bundled model is active")
+        model = client.get("/model").json()
+        assert (model["version"], model["source"]) == (0, "bundled")
+        correct = 0
+        for _ in range(50):
+            captcha = client.get("/captcha").json()
+            prediction = client.post("/predict", json=captcha).json()["prediction"]
+            assert set(prediction) <= set(settings["CAPTCHA_CHARSET"])
+            assert 4 <= len(prediction) <= 6
+            correct += prediction == captcha["text"]
+        assert correct >= 40
+        recreate(CAPTCHA_CHARSET="+-=")
+        eventually(lambda: version() is None, 60, "no model predicts these captchas")
+        problem = client.post("/predict", json=captcha)
+        assert problem.status_code == 503
+    finally:
+        recreate()
+        eventually(lambda: version() == 1, 60, "version 1 is active again")

@@ -8,13 +8,17 @@ from tests.e2e.stack import Stack, read_log
 from tests.serving import eventually
 
 SMALL_PRESET = """
+network = "compact"
+init = "scratch"
+learning_rate = 0.004
 captchas = 6_000
+folder_epoch_captchas = 6_000
 styles = ["current"]
 validation_captchas = 200
 test_captchas = 200
 epochs = 2
 seed = 77
-min_accuracy = 0.0
+publish_worse = true
 """
 """A training of seconds; every stack mounts it as /presets/small.toml."""
 

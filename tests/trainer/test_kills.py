@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from generator_service.dataset_batches import render_png_batch
+from generator_service.render_options import RenderOptions
 from shared.artifacts import list_versions, verify
 from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
@@ -25,13 +26,16 @@ TIMEOUT_S = 120
 SPEC = CaptchaSpec("01", length=2, width=64, height=32)
 # On a folder of images alone, so that no time is spent on requests.
 CONFIG = TrainingConfig(
+    network="compact",
+    init="scratch",
     captchas=0,
+    folder_epoch_captchas=4_800,
     epochs=6,
     batch_size=100,
     schedule="adaptive",
     augment_fraction=0.5,
     hard_example_fraction=0.5,
-    min_accuracy=0.0,
+    publish_worse=True,
 )
 
 
@@ -64,7 +68,7 @@ def test_a_training_killed_at_random_moments_publishes_what_an_unkilled_one_does
 ) -> None:
     images = tmp_path / "images"
     images.mkdir()
-    for index, (text, png) in enumerate(render_png_batch(SPEC, (), 1, 0, 300)):
+    for index, (text, png) in enumerate(render_png_batch(SPEC, RenderOptions(), 1, 0, 300)):
         (images / f"{text}_{index}.png").write_bytes(png)
     # A server that has imported TensorFlow starts each trainer at once.
     context = multiprocessing.get_context("forkserver")

@@ -21,12 +21,15 @@ from shared.artifacts import list_versions, verify
 ROOT = Path(__file__).parents[2]
 # A training of seconds.
 PRESET = """
+network = "compact"
+init = "scratch"
+learning_rate = 0.004
 captchas = 400
 styles = ["current"]
 validation_captchas = 100
 test_captchas = 100
 epochs = 1
-min_accuracy = 0.0
+publish_worse = true
 """
 
 

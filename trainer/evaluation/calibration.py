@@ -44,14 +44,19 @@ def fit_temperature(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[
     return float(np.exp((low + high) / 2))
 
 
-def apply_temperature(recogniser: keras.Model, temperature: float) -> None:
+def apply_temperature(recogniser: keras.Model, temperature: float) -> bool:
     """Divide the logits of every softmax classifier of a model by a temperature.
 
     The weights of the classifier are divided, so a prediction takes no longer.
+
+    Returns:
+        Whether the model has such a classifier: a dense layer with the activation softmax.
     """
-    for layer in _find_classifiers(recogniser):
+    classifiers = _find_classifiers(recogniser)
+    for layer in classifiers:
         for variable in layer.trainable_variables:
             variable.assign(variable / temperature)
+    return bool(classifiers)
 
 
 def _find_classifiers(model: keras.Model) -> list[keras.layers.Dense]:

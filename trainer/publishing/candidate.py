@@ -54,7 +54,9 @@ def write_candidate(
     history = result.history
     probabilities = result.model.predict(build_evaluation_batches(splits.validation), verbose=0)
     temperature = fit_temperature(probabilities, splits.validation.labels)
-    apply_temperature(result.model, temperature)
+    if not apply_temperature(result.model, temperature):
+        log.warning("the network has no dense layer with softmax: it is not calibrated")
+        temperature = 1.0
     export(result.model, source.spec, directory)
     predict = load_exported(directory)
     evaluation = evaluate(predict, splits.test)

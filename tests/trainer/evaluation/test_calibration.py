@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -37,11 +38,19 @@ def test_a_temperature_divides_the_logits(network: str, views: int) -> None:
     images = np.random.default_rng(0).integers(256, size=(4, 24, 48), dtype=np.uint8)
     model = add_test_time_augmentation(recogniser, views)
     before = model(images).numpy()
-    apply_temperature(model, 2.0)
+    assert apply_temperature(model, 2.0)
     softened = np.sqrt(before)
     softened /= softened.sum(axis=-1, keepdims=True)
     assert model(images).numpy() == pytest.approx(softened, abs=1e-5)
     assert not np.allclose(before, softened, atol=1e-3)
+
+
+def test_a_model_without_a_softmax_classifier_is_not_changed() -> None:
+    inputs = keras.layers.Input((3,))
+    model = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Dense(2)(inputs)))
+    before = model.get_weights()
+    assert not apply_temperature(model, 2.0)
+    assert all(map(np.array_equal, before, model.get_weights()))
 
 
 def test_the_calibration_error_is_the_weighted_distance_of_confidence_and_accuracy() -> None:
