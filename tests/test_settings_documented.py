@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from generator_service.settings import Settings as GeneratorSettings
+from generator_service.settings import SyntheticSettings
 from inference_service.settings import Settings as InferenceSettings
 from trainer.config import TrainingConfig, list_presets, read_preset
 from trainer.settings import TrainerSettings, TrainingOptions
@@ -21,7 +22,9 @@ TRAINING_PAGE = (ROOT / "docs/training.md").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 # Variables that only docker-compose.yml reads.
-COMPOSE_ONLY = {"PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "PRESETS_DIR"}
+COMPOSE_ONLY = {
+    "PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "PRESETS_DIR", "GENERATOR_TARGET",
+}  # fmt: skip
 # Variables that Compose does not pass on: the images set them, or docker-compose.yml does.
 SET_BY_THE_IMAGE = {
     "GENERATOR_HOST", "GENERATOR_PORT", "INFERENCE_HOST", "INFERENCE_PORT", "MODELS_DIR",
@@ -44,7 +47,7 @@ def list_variables(settings: type[BaseSettings]) -> dict[str, str]:
 
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
-    "generator": [GeneratorSettings],
+    "generator": [GeneratorSettings, SyntheticSettings],
     "inference": [InferenceSettings],
     "trainer": [TrainerSettings, TrainingOptions],
 }
@@ -85,7 +88,7 @@ def test_documented_defaults_of_hyperparameters_are_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [GeneratorSettings, InferenceSettings, TrainerSettings], ids=VARIABLES
+    "settings", [GeneratorSettings, SyntheticSettings, InferenceSettings, TrainerSettings]
 )
 def test_documented_defaults_of_settings_are_the_real_ones(settings: type[BaseSettings]) -> None:
     table = documented()
@@ -93,6 +96,13 @@ def test_documented_defaults_of_settings_are_the_real_ones(settings: type[BaseSe
         default = settings.model_fields[name].default
         if isinstance(default, int | float | str) and default is not PydanticUndefined:
             assert table[variable].startswith(f"`{show(default)}`"), variable
+
+
+def test_the_documented_ranges_of_the_synthetic_style_are_the_real_ones() -> None:
+    meanings = dict(re.findall(r"^\| `(SYNTHETIC_\w+)` \| .*? \| (.*) \|$", PAGE, re.MULTILINE))
+    for variable, name in list_variables(SyntheticSettings).items():
+        low, high = SyntheticSettings.model_fields[name].metadata
+        assert f", {low.ge:,} to {high.le:,}" in meanings[variable], variable
 
 
 def show(value: object) -> str:
