@@ -68,8 +68,8 @@ class DdddOcr:
     """ddddocr on one thread, restricted to the characters of a design.
 
     Its `set_ranges` only deletes other characters from the answer. Here they are excluded before
-    the most likely ones are chosen, as its documentation does it with `probability=True`. That
-    option converts 180,000 probabilities to Python lists, so the model is called directly.
+    the most likely ones are chosen, from the probabilities that its option `probability` returns.
+    The option converts 180,000 of them to Python lists, so the model is called directly.
     """
 
     def __init__(self, model: str) -> None:
