@@ -13,17 +13,23 @@ from PIL import Image, ImageFilter
 from generator_service.synthetic.options import SyntheticOptions, draw_strength
 
 _MAX_BLUR_PX = 1.0
+_JITTER_FRACTION = 0.05
+_MAX_JITTER_PX = 3.0
 
 
 def warp(image: Image.Image, options: SyntheticOptions, rng: random.Random) -> Image.Image:
-    """Shift rows and columns of an RGB image along sine waves."""
+    """Shift rows and columns of an RGB image along sine waves, or each row on its own."""
     height, width = image.height, image.width
     amplitude_x, amplitude_y = (draw_strength(rng, options.max_warp) * height for _ in range(2))
-    if amplitude_x < 0.5 and amplitude_y < 0.5:
+    has_jitter = rng.random() < _JITTER_FRACTION and options.max_warp > 0
+    if amplitude_x < 0.5 and amplitude_y < 0.5 and not has_jitter:
         return image
-    period_x, period_y = rng.uniform(0.6, 2.5) * height, rng.uniform(0.6, 3) * height
+    period_x, period_y = rng.uniform(0.4, 2.5) * height, rng.uniform(0.5, 3) * height
     phase_x, phase_y = rng.random() * 2 * math.pi, rng.random() * 2 * math.pi
     wave_x = amplitude_x * _sine(height, period_x, phase_x)
+    if has_jitter:
+        limit = rng.uniform(0.5, _MAX_JITTER_PX)
+        wave_x += [rng.uniform(-limit, limit) for _ in range(height)]
     wave_y = amplitude_y * _sine(width, period_y, phase_y)
     old_x = np.arange(width) + wave_x[:, np.newaxis]
     old_y = np.arange(height)[:, np.newaxis] + wave_y

@@ -32,7 +32,7 @@ def draw_distractors(
     """
     draw = ImageDraw.Draw(image)
     uses_ink = rng.random() < 0.5
-    max_width = rng.choice((1, 1, 2, 2, 3))
+    max_width = rng.choice((1, 1, 2, 2, 3, 3, 5))
 
     def colour() -> Colour:
         if rng.random() < 0.05:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from generator_service.synthetic.glyph_masks import render_mask
+from generator_service.synthetic.glyph_masks import GlyphMask, render_mask
 from generator_service.synthetic.options import SyntheticOptions, draw_strength
 
 _MAX_FONTS = 4
 _MAX_SHEAR = 0.35
 _MAX_SIZE_CHANGE = 0.25
-_OUTLINE_FRACTION = 0.07
+_OUTLINE_FRACTION = 0.14
+_MAX_OUTLINE_PX = 3
 _STROKES_PX = (0, 0, 0, 0, 1, 2)
 
 
@@ -23,24 +24,24 @@ class GlyphShape:
     """A character with its transformation.
 
     Attributes:
-        mask: coverage at the reference size, mode L.
+        mask: coverage at the reference size.
         angle: rotation in radians.
         shear: horizontal shift per row.
         scale: size relative to the other characters.
     """
 
-    mask: Image.Image
+    mask: GlyphMask
     angle: float
     shear: float
     scale: float
 
-    def render(self, scale: float) -> Image.Image:
-        """Return the coverage of the transformed character, mode L; scale 1 is the mask's size."""
+    def render(self, scale: float) -> GlyphMask:
+        """Return the coverage of the transformed character; scale 1 is the size of the mask."""
         scale *= self.scale
         cos, sin = math.cos(self.angle) * scale, math.sin(self.angle) * scale
         a, b = cos, self.shear * cos - sin  # new x = a x + b y
         c, d = sin, self.shear * sin + cos  # new y = c x + d y
-        width, height = self.mask.size
+        width, height = self.mask.whole.size
         new_width = math.ceil(abs(a) * width + abs(b) * height) + 2
         new_height = math.ceil(abs(c) * width + abs(d) * height) + 2
         determinant = a * d - b * c  # the square of the scale
@@ -48,8 +49,11 @@ class GlyphShape:
         ia, ib, ic, id_ = (v / determinant for v in (d, -b, -c, a))
         x, y = new_width / 2, new_height / 2
         matrix = (ia, ib, width / 2 - ia * x - ib * y, ic, id_, height / 2 - ic * x - id_ * y)
-        return self.mask.transform(
-            (new_width, new_height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+        size = (new_width, new_height)
+        return self.mask.apply(
+            lambda image: image.transform(
+                size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+            )
         )
 
 
@@ -62,11 +66,11 @@ def draw_shapes(
     shear = draw_strength(rng, _MAX_SHEAR)
     common_shear = rng.uniform(-shear, shear) if rng.random() < 0.5 else None
     size_change = draw_strength(rng, _MAX_SIZE_CHANGE)
-    is_outline = rng.random() < _OUTLINE_FRACTION
+    outline_px = rng.randint(1, _MAX_OUTLINE_PX) if rng.random() < _OUTLINE_FRACTION else 0
     stroke_px = rng.choice(_STROKES_PX)
     return [
         GlyphShape(
-            render_mask(rng.choice(chosen), character, None if is_outline else stroke_px),
+            render_mask(rng.choice(chosen), character, stroke_px, outline_px),
             rng.uniform(-rotation, rotation),
             rng.uniform(-shear, shear) if common_shear is None else common_shear,
             1 - rng.random() * size_change,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from generator_service.synthetic.background import draw_background
-from generator_service.synthetic.colours import Colour, Palette, draw_palette
+from generator_service.synthetic.colours import draw_palette
 from generator_service.synthetic.distortion import degrade, warp
 from generator_service.synthetic.distractors import draw_distractors
 from generator_service.synthetic.options import SyntheticOptions
-from generator_service.synthetic.text_layer import PlacedGlyph, lay_out
+from generator_service.synthetic.painting import paint_text
+from generator_service.synthetic.text_layer import lay_out
 
 _RESIZED_FRACTION = 0.35
+_RESAMPLING = (
+    Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.NEAREST
+)  # fmt: skip
 
 
 def render_synthetic(
@@ -35,7 +39,7 @@ def render_synthetic(
     if rng.random() >= _RESIZED_FRACTION:
         return _render(text, size, fonts, options, rng)
     # As if another program had drawn it in its own size.
-    drawn = (round(size[0] * rng.uniform(0.6, 1.6)), round(size[1] * rng.uniform(0.6, 1.6)))
+    drawn = (round(size[0] * rng.uniform(0.5, 1.6)), round(size[1] * rng.uniform(0.5, 1.6)))
     return _change_size(_render(text, drawn, fonts, options, rng), size, rng)
 
 
@@ -54,7 +58,7 @@ def _render(
         draw_distractors(image, palette, ink, options, rng)
     if text:
         glyphs = lay_out(text, fonts, size, options, rng)
-        _paste(image, glyphs, palette, ink, rng)
+        image = paint_text(image, glyphs, palette, ink, rng)
     if not is_behind or rng.random() < 0.2:
         draw_distractors(image, palette, ink, options, rng)
     return degrade(warp(image, options, rng), options, rng)
@@ -62,7 +66,7 @@ def _render(
 
 def _change_size(image: Image.Image, size: tuple[int, int], rng: random.Random) -> Image.Image:
     """Return an image in another size: stretched, or with its proportions and padded."""
-    resample = rng.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))
+    resample = rng.choice(_RESAMPLING)
     if rng.random() < 0.5:
         return image.resize(size, resample)
     scale = min(size[0] / image.width, size[1] / image.height)
@@ -72,28 +76,3 @@ def _change_size(image: Image.Image, size: tuple[int, int], rng: random.Random) 
     padded = Image.new("RGB", size, image.getpixel((0, 0)))
     padded.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
     return padded
-
-
-def _paste(
-    image: Image.Image,
-    glyphs: list[PlacedGlyph],
-    palette: Palette,
-    ink: Colour,
-    rng: random.Random,
-) -> None:
-    """Draw the characters into an RGB image, sometimes with shadows or translucent."""
-    has_shadow = rng.random() < 0.06
-    if has_shadow:
-        shadow = palette.draw_any(rng)
-        dx, dy = rng.choice((-2, -1, 1, 2)), rng.choice((-1, 1, 2))
-        for glyph in glyphs:
-            image.paste(shadow, (glyph.left + dx, glyph.top + dy), glyph.mask)
-    has_one_colour = rng.random() < 0.65
-    opacity = rng.uniform(0.6, 1) if rng.random() < 0.15 else 1.0
-    for glyph in glyphs:
-        mask = glyph.mask
-        if opacity < 1:
-            level = Image.new("L", mask.size, int(255 * opacity))
-            mask = ImageChops.multiply(mask, level)
-        colour = ink if has_one_colour else palette.draw_ink(rng)
-        image.paste(colour, (glyph.left, glyph.top), mask)

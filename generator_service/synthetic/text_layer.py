@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from PIL import Image
-
-from generator_service.synthetic.glyph_masks import REFERENCE_PX
+from generator_service.synthetic.glyph_masks import REFERENCE_PX, GlyphMask
 from generator_service.synthetic.glyph_shapes import GlyphShape, draw_shapes
 from generator_service.synthetic.options import SyntheticOptions, draw_strength
 
@@ -24,9 +22,9 @@ _MIN_SCALE = 2 / REFERENCE_PX
 
 @dataclass(frozen=True)
 class PlacedGlyph:
-    """The coverage of one character, mode L, and the position of its upper left corner."""
+    """The coverage of one character, and the position of its upper left corner."""
 
-    mask: Image.Image
+    mask: GlyphMask
     left: int
     top: int
 
@@ -36,12 +34,12 @@ class _Line:
     """The characters of a text at their final size.
 
     Attributes:
-        masks: coverage of each character, mode L.
+        masks: coverage of each character.
         gap_px: space between characters; overlap if negative.
         on_baseline: whether the masks have the height of a text line, with a common baseline.
     """
 
-    masks: list[Image.Image]
+    masks: list[GlyphMask]
     gap_px: float
     on_baseline: bool
 
@@ -51,12 +49,12 @@ class _Line:
         At least a quarter of a character stays visible. Narrow ones could otherwise change places.
         """
         gap_px = self.gap_px + extra_px
-        return [max(gap_px, -_MAX_COVERED * mask.width) for mask in self.masks[:-1]]
+        return [max(gap_px, -_MAX_COVERED * mask.whole.width) for mask in self.masks[:-1]]
 
     @property
     def width(self) -> float:
         """The width in pixels."""
-        return sum(mask.width for mask in self.masks) + sum(self.list_gaps())
+        return sum(mask.whole.width for mask in self.masks) + sum(self.list_gaps())
 
 
 def lay_out(
@@ -96,7 +94,7 @@ def _fit(
     while True:
         masks = [_crop(shape.render(scale), on_baseline) for shape in shapes]
         line = _Line(masks, gap * scale * REFERENCE_PX, on_baseline)
-        tallest = max(mask.height for mask in masks)
+        tallest = max(mask.whole.height for mask in masks)
         fits = line.width <= available and (on_baseline or tallest <= height)
         if fits or scale <= _MIN_SCALE:
             return line
@@ -104,11 +102,13 @@ def _fit(
         scale = max(scale * shrink * 0.98, _MIN_SCALE)
 
 
-def _crop(mask: Image.Image, on_baseline: bool) -> Image.Image:
-    box = mask.getbbox()
+def _crop(mask: GlyphMask, on_baseline: bool) -> GlyphMask:
+    box = mask.whole.getbbox()
     if box is None:
         return mask
-    return mask.crop((box[0], 0, box[2], mask.height) if on_baseline else box)
+    if on_baseline:
+        box = (box[0], 0, box[2], mask.whole.height)
+    return mask.apply(lambda image: image.crop(box))
 
 
 def _place(line: _Line, size: tuple[int, int], rng: random.Random) -> list[PlacedGlyph]:
@@ -125,9 +125,9 @@ def _place(line: _Line, size: tuple[int, int], rng: random.Random) -> list[Place
     for mask, gap_px in zip(line.masks, [*gaps, 0.0], strict=True):
         offset = common + rng.uniform(-jitter, jitter) + slope * (left - width / 2) * 0.3
         if not line.on_baseline:
-            free_y = max(0.0, height - (mask.getbbox() or (0, 0, 0, mask.height))[3])
+            free_y = max(0, height - mask.whole.height)
             offset = max(-free_y / 2, min(free_y / 2, offset))
-        top = (height - mask.height) / 2 + offset
+        top = (height - mask.whole.height) / 2 + offset
         placed.append(PlacedGlyph(mask, round(left), round(top)))
-        left += mask.width + gap_px
+        left += mask.whole.width + gap_px
     return placed

@@ -8,15 +8,16 @@ import pytest
 from PIL import Image
 
 from generator_service.synthetic.font_files import list_bundled_fonts
+from generator_service.synthetic.glyph_masks import GlyphMask
 from generator_service.synthetic.glyph_shapes import GlyphShape, draw_shapes
 from generator_service.synthetic.options import SyntheticOptions
 
-BAR = Image.new("L", (10, 40), 255)
+BAR = GlyphMask(Image.new("L", (10, 40), 255))
 
 
 def measure(shape: GlyphShape, scale: float = 1) -> tuple[int, int]:
     """Return the width and height of the covered pixels."""
-    rendered = shape.render(scale)
+    rendered = shape.render(scale).whole
     box = rendered.getbbox()
     assert box is not None
     assert box[0] > 0  # nothing is cut off
@@ -44,8 +45,15 @@ def test_a_shape_is_scaled_rotated_and_sheared(
 
 
 def test_the_coverage_is_preserved() -> None:
-    covered = np.asarray(GlyphShape(BAR, 0.4, 0.2, 1).render(1)).sum() / 255
+    covered = np.asarray(GlyphShape(BAR, 0.4, 0.2, 1).render(1).whole).sum() / 255
     assert covered == pytest.approx(400, rel=0.05)
+
+
+def test_the_area_within_an_outline_is_transformed_alike() -> None:
+    bar = GlyphMask(BAR.whole, BAR.whole.copy())
+    rendered = GlyphShape(bar, 0.4, 0.2, 0.7).render(1)
+    assert rendered.inside is not None
+    assert rendered.inside.tobytes() == rendered.whole.tobytes()
 
 
 def test_a_text_has_a_shape_per_character_within_the_limits() -> None:

@@ -28,7 +28,7 @@ def test_the_characters_fit_the_width_of_the_image(length: int) -> None:
         glyphs = lay_out_random_text(seed, length, (160, 60))
         assert len(glyphs) == length
         assert glyphs[0].left >= 0
-        assert max(glyph.left + glyph.mask.width for glyph in glyphs) <= 160
+        assert max(glyph.left + glyph.mask.whole.width for glyph in glyphs) <= 160
 
 
 @pytest.mark.parametrize("charset", [CHARSET, "il1|!", "W|"])
@@ -36,20 +36,20 @@ def test_the_characters_keep_their_order_and_stay_visible(charset: str) -> None:
     for seed in range(200):
         glyphs = lay_out_random_text(seed, 6, (160, 60), charset, max_overlap=0.5)
         for left, right in pairwise(glyphs):
-            assert right.left - left.left >= left.mask.width / 4 - 1
+            assert right.left - left.left >= left.mask.whole.width / 4 - 1
 
 
 def test_without_overlap_the_characters_are_side_by_side() -> None:
     for seed in range(60):
         glyphs = lay_out_random_text(seed, 6, (160, 60), max_overlap=0)
         for left, right in pairwise(glyphs):
-            assert right.left >= left.left + left.mask.width - 1
+            assert right.left >= left.left + left.mask.whole.width - 1
 
 
 def test_most_of_the_text_is_inside_the_image() -> None:
     for seed in range(100):
         for glyph in lay_out_random_text(seed, 5, (160, 60)):
-            box = glyph.mask.getbbox()
+            box = glyph.mask.whole.getbbox()
             assert box is not None
             visible = min(60, glyph.top + box[3]) - max(0, glyph.top + box[1])
             assert visible > 0.4 * (box[3] - box[1])
@@ -65,5 +65,5 @@ def test_every_size_and_length_can_be_laid_out(size: tuple[int, int], length: in
 
 
 def test_sizes_vary() -> None:
-    heights = [lay_out_random_text(seed, 1, (160, 60))[0].mask.height for seed in range(60)]
+    heights = [lay_out_random_text(seed, 1, (160, 60))[0].mask.whole.height for seed in range(60)]
     assert max(heights) > 1.8 * min(heights)
