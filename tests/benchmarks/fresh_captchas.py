@@ -1,7 +1,9 @@
-"""Exact-match accuracy of a model version on fresh captchas of each style it was trained on.
+"""Exact-match accuracy of a model version on fresh captchas of each rendering style.
 
-`python -m tests.benchmarks.fresh_captchas models/captcha/1` prints it. `--seed 5` gives the test
-captchas of a training with `--seed 1`.
+`python -m tests.benchmarks.fresh_captchas shared/bundled/0 --charset 0123456789 --length 4` prints
+it. The prediction is restricted to the characters and lengths, as the inference service does for
+the captchas of its generator. Without options these are the ones of the version. `--seed 5` gives
+the test captchas of a training with `--seed 1`.
 """
 
 from __future__ import annotations
@@ -16,13 +18,17 @@ import numpy as np
 
 from generator_service.captcha_text import generate_text
 from generator_service.dataset_batches import render_grey_batch
+from generator_service.render_options import RenderOptions
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_loading import LoadedModel, load_version
-from shared.labels import encode
-from shared.spec import CaptchaSpec
+from shared.images import fit_size
+from shared.labels import decode, encode
+from shared.restriction import Restriction, predict_texts
+from shared.spec import STYLES, CaptchaSpec
 from tests.benchmarks.page import format_accuracy, format_table
 from trainer.data.splits import Split
-from trainer.evaluation.accuracy import evaluate
+from trainer.evaluation.accuracy import measure_accuracy
+from trainer.evaluation.calibration import measure_calibration
 
 SEED = 4_000_003  # no training with TRAIN_SEED=1 uses it
 
@@ -34,10 +40,22 @@ def load(version: Path) -> LoadedModel:
 
 def render_split(spec: CaptchaSpec, seed: int, start: int, stop: int) -> Split:
     """Return captchas start..stop-1 of a seed."""
-    pixels = render_grey_batch(spec, (), seed, start, stop)
+    pixels = render_grey_batch(spec, RenderOptions(), seed, start, stop)
     images = np.frombuffer(pixels, np.uint8).reshape(-1, spec.height, spec.width)
     texts = [generate_text(spec, seed, index) for index in range(start, stop)]
     return Split(spec, images, encode(texts, spec))
+
+
+def measure(model: LoadedModel, split: Split) -> tuple[str, ...]:
+    """Return accuracy, interval and n, accuracy with the case folded, and calibration error."""
+    images = np.stack([fit_size(image, model.spec) for image in split.images[:]])
+    probabilities = model.engine.predict(images)
+    predictions = predict_texts(probabilities, model.spec, Restriction.from_spec(split.spec))
+    pairs = list(zip(predictions.texts, decode(split.labels, split.spec), strict=True))
+    is_correct = np.array([text == label for text, label in pairs])
+    folded = np.mean([text.lower() == label.lower() for text, label in pairs])
+    error = measure_calibration(1.0, predictions.confidences, is_correct).expected_calibration_error
+    return (*format_accuracy(measure_accuracy(is_correct)), f"{folded:.2%}", f"{error:.4f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,23 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("version", type=Path, help="for example models/captcha/1")
     parser.add_argument("--captchas", type=int, default=25_600, help="of all styles together")
+    parser.add_argument("--styles", default="current,classic", help="separated by commas")
+    parser.add_argument("--charset", help="the charset of the version by default")
+    parser.add_argument("--length", type=int, help="the maximum, if --min-length is given")
+    parser.add_argument("--min-length", type=int)
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
     model = load(options.version)
-    styles = model.manifest.config["styles"]
+    spec = replace(
+        model.spec,
+        charset=options.charset or model.spec.charset,
+        length=options.length or model.spec.length,
+        min_length=options.min_length or options.length or model.spec.min_length,
+    )
+    styles = [style for style in STYLES if style in options.styles.split(",")]
     count = options.captchas // len(styles)
     rows = []
     for number, style in enumerate(styles):
         # As in a training, the styles have different indices and therefore different texts.
-        spec = replace(model.spec, style=style)
-        split = render_split(spec, options.seed, number * count, (number + 1) * count)
-        evaluation = evaluate(model.engine.predict, split)
-        confusions = (f"{c.truth} as {c.predicted}: {c.count}" for c in evaluation.most_confused)
-        accuracy = format_accuracy(evaluation.accuracy)
-        characters = f"{evaluation.character_accuracy:.3%}"
-        rows.append((f"`{style}`", *accuracy, characters, ", ".join(confusions)))
-    print(f"{model.spec}, seed {options.seed}\n")
-    columns = ("style", "accuracy", "95 % interval", "n", "characters", "most frequent confusions")
+        start = number * count
+        split = render_split(replace(spec, style=style), options.seed, start, start + count)
+        rows.append((f"`{style}`", *measure(model, split)))
+    print(f"{spec}, seed {options.seed}\n")
+    columns = ("style", "accuracy", "95 % interval", "n", "case folded", "calibration error")
     print(format_table(columns, rows))
 
 

@@ -29,7 +29,7 @@ from tests.benchmarks import render_release
 from tests.benchmarks.fresh_captchas import load
 from tests.benchmarks.page import format_accuracy, format_table
 from trainer.data.splits import Split
-from trainer.evaluation.accuracy import evaluate
+from trainer.evaluation.accuracy import find_correct, measure_accuracy
 
 # Releases of captcha with a Pillow that they run with. Older ones need Python 2.7 or 3.6.
 RELEASES = (
@@ -62,6 +62,13 @@ def render_split(python: Path, spec: CaptchaSpec, count: int, folder: Path) -> S
     return Split(spec, images, encode([file.name.partition("_")[0] for file in files], spec))
 
 
+def choose_spec(spec: CaptchaSpec) -> CaptchaSpec:
+    """Return the captchas to render: four digits if a version knows more, or its own."""
+    digits = CaptchaSpec()
+    knows_digits = set(digits.charset) <= set(spec.charset) and spec.is_variable
+    return digits if knows_digits and spec.shortest <= digits.length <= spec.length else spec
+
+
 def _run(command: Sequence[str | Path]) -> None:
     subprocess.run(command, capture_output=True, text=True, check=True)
 
@@ -71,10 +78,12 @@ def measure(release: tuple[str, str], model: LoadedModel, count: int) -> Accurac
     with tempfile.TemporaryDirectory(prefix="release-") as directory:
         try:
             python = install(*release, Path(directory, "environment"))
-            split = render_split(python, model.spec, count, Path(directory, "captchas"))
+            split = render_split(
+                python, choose_spec(model.spec), count, Path(directory, "captchas")
+            )
         except subprocess.CalledProcessError as error:
             return str(error.stderr).strip().rpartition("\n")[2] or str(error)
-    return evaluate(model.engine.predict, split).accuracy
+    return measure_accuracy(find_correct(model.engine.predict, model.spec, split))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.labels import decode
 from shared.spec import CaptchaSpec
-from tests.benchmarks import fresh_captchas, releases, rendering, servers
+from tests.benchmarks import fresh_captchas, non_captchas, releases, rendering, servers
 from tests.benchmarks.processes import find_cores
 from tests.benchmarks.servers import BUNDLED
 from tests.benchmarks.training import DEFAULT, run_trainer, write_small
@@ -89,3 +89,12 @@ def test_a_training_is_measured_from_start_to_published_version(
     assert 0 < run.best_epoch_s <= run.metrics.training_s + 0.1 < run.total_s
     assert run.metrics.epochs == 1
     assert 0 <= run.best_validation_accuracy <= 1
+
+
+def test_the_confidence_is_measured_on_each_kind_of_image(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    non_captchas.main([str(BUNDLED), "--images", "12"])
+    rows = capsys.readouterr().out.splitlines()[-3:]
+    assert ["photo" in row for row in rows] == [False, True, False]
+    assert all(row.split(" | ")[1] == "12" for row in rows)
