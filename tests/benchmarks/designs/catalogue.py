@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from string import ascii_letters, ascii_uppercase, digits
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 
 from tests.benchmarks.designs.design import Design
 
@@ -29,6 +29,7 @@ DESIGNS = (
         charset=_without(ascii_uppercase + digits, "0O1IBS58Z2"),
         min_length=5,
         max_length=5,
+        effect_in_style=True,
         fonts=("RedHatDisplay-Black.ttf", "RedHatDisplay-ExtraBold.ttf"),
     ),
     Design(
@@ -36,6 +37,7 @@ DESIGNS = (
         charset="abcdefghkmnpqrstuvwxyz",
         min_length=6,
         max_length=6,
+        effect_in_style=True,
         fonts=("SourceSerifPro-Black.ttf", "SourceSerifPro-Bold.ttf"),
     ),
     Design(
@@ -43,6 +45,7 @@ DESIGNS = (
         charset=digits,
         min_length=4,
         max_length=6,
+        effect_in_style=True,
         fonts=("FjallaOne-Regular.ttf", "FredokaOne-Regular.ttf"),
     ),
     Design(
@@ -50,6 +53,7 @@ DESIGNS = (
         charset=_without(ascii_letters + digits, "0Oo1Il"),
         min_length=5,
         max_length=5,
+        effect_in_style=True,
         fonts=("SourceSansPro-Bold.ttf", "SourceSansPro-Semibold.ttf"),
     ),
     Design(
@@ -60,8 +64,22 @@ DESIGNS = (
         fonts=("HankenGrotesk-Bold.otf", "HankenGrotesk-SemiBold.otf"),
     ),
     Design(
+        "mosaic",
+        charset=_without(ascii_lowercase + digits, "01ilo"),
+        min_length=4,
+        max_length=4,
+        fonts=("RedHatDisplay-Black.ttf", "FredokaOne-Regular.ttf"),
+    ),
+    Design(
+        "whirl",
+        charset=_without(ascii_lowercase + digits, "01ilo"),
+        min_length=5,
+        max_length=5,
+        fonts=("FjallaOne-Regular.ttf", "HankenGrotesk-SemiBold.otf"),
+    ),
+    Design(
         "svg_captcha",
-        charset=_without(ascii_uppercase + ascii_letters[:26] + digits, "0o1i"),  # as its README
+        charset=_without(ascii_uppercase + ascii_lowercase + digits, "0o1i"),  # as its README
         min_length=4,
         max_length=4,
         npm=("svg-captcha@1.4.0", SVG_RENDERER),
@@ -69,7 +87,7 @@ DESIGNS = (
     Design("captchapng", digits, min_length=4, max_length=4, npm=("captchapng@0.0.1",)),
     Design(
         "trek_captcha",
-        charset=_without(ascii_letters[:26], "eg"),  # it has no glyphs for these
+        charset=_without(ascii_lowercase, "eg"),  # it has no glyphs for these
         min_length=5,
         max_length=5,
         npm=("trek-captcha@0.4.0",),

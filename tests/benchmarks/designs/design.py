@@ -20,6 +20,8 @@ class Design:
         charset: the characters that can appear.
         min_length: the smallest number of characters.
         max_length: the largest number of characters.
+        effect_in_style: whether the style `synthetic`, which the base is trained on, draws the same
+            effect, with other code and fonts.
         fonts: names of the font files, which are searched in FONT_PACKAGES.
         pip: packages of PyPI that the program needs; without any it runs in our environment.
         npm: packages of npm that the program needs; it is a Node program if there are any.
@@ -29,6 +31,7 @@ class Design:
     charset: str
     min_length: int
     max_length: int
+    effect_in_style: bool = False
     fonts: tuple[str, ...] = ()
     pip: tuple[str, ...] = ()
     npm: tuple[str, ...] = ()

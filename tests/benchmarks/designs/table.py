@@ -48,14 +48,19 @@ def format_results(results: Sequence[Result], labels: Sequence[int]) -> str:
     columns += ["pictures/s", "ddddocr's"]
     rows = [list(_format_row(result, trainings)) for result in results]
     measured = [result for result in results if result.base]
+    held_out = [result for result in measured if not result.design.effect_in_style]
     if measured:
-        rows.append(list(_format_average(measured, trainings)))
+        rows.append(list(_format_average("average", measured, trainings)))
+    if held_out and len(held_out) < len(measured):
+        name = "average without effects of the style"
+        rows.append(list(_format_average(name, held_out, trainings)))
     return format_table(columns, ([*row, *[""] * (len(columns) - len(row))] for row in rows))
 
 
 def _format_row(result: Result, trainings: Sequence[int]) -> Iterator[str]:
     design = result.design
-    yield f"`{design.name}`{'' if design.is_published else ', our own'}"
+    own = "" if design.is_published else ", our own"
+    yield f"`{design.name}`{own}{', effect in the style' if design.effect_in_style else ''}"
     yield str(len(design.charset))
     yield design.length_range
     if result.base is None:
@@ -72,11 +77,13 @@ def _format_row(result: Result, trainings: Sequence[int]) -> Iterator[str]:
     yield _format_speed(result.ocr)
 
 
-def _format_average(measured: Sequence[Result], trainings: Sequence[int]) -> Iterator[str]:
+def _format_average(
+    name: str, measured: Sequence[Result], trainings: Sequence[int]
+) -> Iterator[str]:
     """Yield the cells of the averages over the designs that have a value in the column."""
     bases = [result.base for result in measured if result.base]
     ocrs = [result.ocr for result in measured if result.ocr]
-    yield f"average of {len(bases)}"
+    yield f"{name}, {len(bases)} designs"
     yield from ("", "")
     yield f"{mean(base.accuracy.accuracy for base in bases):.1%}"
     yield ""

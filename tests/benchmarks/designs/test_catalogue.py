@@ -15,6 +15,7 @@ def test_there_are_designs_of_our_own_and_of_other_projects() -> None:
     assert len({design.name for design in DESIGNS}) == len(DESIGNS)
     assert sum(design.is_published for design in DESIGNS) >= 4
     assert sum(not design.is_published for design in DESIGNS) >= 4
+    assert sum(not design.effect_in_style for design in DESIGNS) >= 6
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design.name)

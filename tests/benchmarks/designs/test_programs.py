@@ -19,6 +19,8 @@ from tests.benchmarks.designs.programs import (
     landscape,
     lettering,
     misprint,
+    mosaic,
+    whirl,
 )
 
 OWN = [design for design in DESIGNS if not design.is_published]
@@ -96,6 +98,27 @@ def test_a_landscape_has_hills_and_translucent_letters() -> None:
     assert ground.std() > 20
     dark = [draw(landscape, "HHHHH", seed) for seed in range(4)]
     assert all(pixels.std() > 15 for pixels in dark)
+
+
+def test_a_tile_of_a_mosaic_has_one_tint_and_joints_around_it() -> None:
+    tiles, is_joint = mosaic._lay_tiles(random.Random(1))
+    sizes = np.bincount(tiles.ravel())
+    sizes = sizes[sizes > 0] / lettering.SCALE**2
+    assert 9 < np.median(sizes) < 20  # pixels of the picture, as 3.2 to 4.2 squared
+    assert 0.1 < is_joint.mean() < 0.4
+    borders = tiles[:, 1:] != tiles[:, :-1]
+    assert np.mean(is_joint[:, 1:][borders]) > 0.95
+
+
+def test_a_whirl_turns_the_middle_and_leaves_the_rest() -> None:
+    height, width = whirl.SIZE[1] * lettering.SCALE, whirl.SIZE[0] * lettering.SCALE
+    bar = np.zeros((height, width), np.float32)
+    bar[height // 2 - 6 : height // 2 + 6] = 1
+    twisted = whirl._twist(bar, (whirl.SIZE[0] / 2, whirl.SIZE[1] / 2), random.Random(1))
+    changes = np.abs(twisted - bar).mean(axis=0)  # by column
+    # The centre itself stays in its place; the columns beside it move most.
+    assert changes[width // 2 - 60 : width // 2 - 30].mean() > 5 * changes[:20].mean()
+    assert changes[width // 2 - 60 : width // 2 - 30].mean() > 0.05
 
 
 def test_a_text_is_reduced_to_the_width_and_never_enlarged() -> None:

@@ -46,9 +46,22 @@ def test_a_design_that_was_not_measured_keeps_its_row_and_is_not_in_the_average(
     results = [Result(OWN, create_measurement(0.9), create_measurement(0.4)), failed]
     *_, row, average = format_results(results, labels=[0, 300]).splitlines()
     assert row.startswith("| `captchapng` | 10 | 4 | not measured: node is not installed |")
-    assert average.startswith("| average of 1 |")
+    assert average.startswith("| average, 1 designs |")
     assert "| 90.0% |" in average
     assert len({line.count("|") for line in (row, average)}) == 1
+
+
+def test_designs_with_an_effect_of_the_training_style_are_averaged_with_and_without() -> None:
+    shared = Design("hatched_arc", "abc", 6, 6, effect_in_style=True)
+    ocr = create_measurement(0.4)
+    results = [
+        Result(OWN, create_measurement(0.9), ocr),
+        Result(shared, create_measurement(0.8), ocr),
+    ]
+    *_, row, average, held_out = format_results(results, labels=[0]).splitlines()
+    assert row.startswith("| `hatched_arc`, our own, effect in the style |")
+    assert "| average, 2 designs |  |  | 85.0% |" in average
+    assert "average without effects of the style, 1 designs |  |  | 90.0% |" in held_out
 
 
 def test_a_training_shows_accuracy_time_and_whether_a_version_was_published() -> None:
@@ -89,7 +102,7 @@ def test_a_failing_generator_does_not_stop_the_other_designs(cache: Path) -> Non
     assert results[1].ocr.accuracy.accuracy == 0.5  # of the better model
     table = format_results(results, labels=[0])
     assert "not measured: " in table
-    assert "| `inverted_checks`, our own | 10 | 4 to 6 | 0.0% |" in table
+    assert "| `inverted_checks`, our own, effect in the style | 10 | 4 to 6 | 0.0% |" in table
 
 
 def test_the_page_has_a_section_for_the_table() -> None:
