@@ -16,6 +16,7 @@ from tests.benchmarks.designs.catalogue import FONT_PACKAGES
 from tests.benchmarks.designs.design import PROGRAMS, Design
 from tests.benchmarks.processes import ROOT
 
+TIMEOUT_S = 3600.0
 PIP_OPTIONS = ("install", "-q", "--disable-pip-version-check")
 
 
@@ -108,9 +109,12 @@ def _run(command: Sequence[str], environment: Mapping[str, str], job: str = "") 
             capture_output=True,
             text=True,
             check=True,
+            timeout=TIMEOUT_S,
         )
     except FileNotFoundError as error:
         raise GeneratorError(f"{command[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise GeneratorError(f"{command[0]} was not done after {TIMEOUT_S:g} s") from error
     except subprocess.CalledProcessError as error:
         lines = str(error.stderr).strip().splitlines()
         raise GeneratorError(lines[-1] if lines else str(error)) from error
