@@ -22,8 +22,8 @@ def draw(text: str, fonts: list[str], rng: random.Random) -> Image.Image:
     centre = (width * rng.uniform(0.3, 0.7), height * rng.uniform(0.4, 0.6))
     letters = _twist(lettering.unite(layers), centre, rng)
     shades = [rng.uniform(0, 60) for _ in range(3)]
-    trough, crest = [150 + shade for shade in shades], [195 + shade for shade in shades]
-    page = lettering.mix(crest, trough, _draw_ripples(centre, rng))
+    hollow, crest = [150 + shade for shade in shades], [195 + shade for shade in shades]
+    page = lettering.mix(crest, hollow, _draw_ripples(centre, rng))
     return lettering.reduce(lettering.mix(page, shades, letters))
 
 
