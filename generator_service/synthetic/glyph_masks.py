@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 REFERENCE_PX = 48
 """Font size of the masks. They are scaled down, so it is the largest size that is needed."""
 _MARGIN_PX = 4
-# About 30 kB per font and 3 kB per mask: 80 MB in each process at most.
+# About 30 kB per font and 5 kB per mask: 70 MB in each process at most.
 _CACHED_FONTS = 1_024
-_CACHED_MASKS = 16_000
+_CACHED_MASKS = 8_000
 
 
 @lru_cache(_CACHED_FONTS)
