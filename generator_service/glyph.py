@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-# x and y at which the library draws text; Pillow's bounding box includes this offset.
-_TEXT_ORIGIN_PX = 1
-
 
 @dataclass(frozen=True)
 class Glyph:
@@ -38,10 +35,16 @@ class Glyph:
         return rest.crop(foreground) if foreground else None
 
 
-def render_glyph(font: ImageFont.FreeTypeFont, character: str) -> Glyph:
-    """Return the glyph of a character in a font."""
+def render_glyph(font: ImageFont.FreeTypeFont, character: str, origin_px: int) -> Glyph:
+    """Return the glyph of a character in a font.
+
+    Args:
+        font: the font.
+        character: the character.
+        origin_px: x and y at which the library measures text; the size of the box includes it.
+    """
     scratch = ImageDraw.Draw(Image.new("L", (1, 1)))
-    origin = (_TEXT_ORIGIN_PX, _TEXT_ORIGIN_PX)
+    origin = (origin_px, origin_px)
     _, _, right, bottom = scratch.multiline_textbbox(origin, character, font=font)
     width, height = int(right), int(bottom)
     x, y = width, height  # leaves room on all sides for the overhang

@@ -55,15 +55,18 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         # The library's lookup table for `bytes.translate`, clipped as Pillow clips it.
         self._contrast = bytes(min(value, 255) for value in self.lookup_table)
         self._dot = _dot_pixels()
+        self._is_vintage = style == "vintage"
         self._resample = Image.Resampling.BICUBIC
-        if style == "vintage":
+        if self._is_vintage:
             self._resample = Image.Resampling.NEAREST  # the default of Pillow before 7
             self.word_space_probability = 1  # captcha before 0.3 has no spaces
 
     def _load_glyph(self, font_index: int, character: str) -> Glyph:
         key = (font_index, character)
         if key not in self._glyphs:
-            self._glyphs[key] = render_glyph(self.truefonts[font_index], character)
+            self._glyphs[key] = render_glyph(
+                self.truefonts[font_index], character, origin_px=0 if self._is_vintage else 1
+            )
         return self._glyphs[key]
 
     def _max_warp_px(self, side_px: int, fractions: tuple[float, float]) -> float:
@@ -91,14 +94,26 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         x2, y2 = (int(_random.fraction() * 2 * d - d) for d in (dx, dy))
         if mask is None:
             return Image.new("RGBA", (width, height))
-        image = Image.new("RGBA", mask.size)
-        ImageDraw.Draw(image).bitmap((0, 0), mask, fill=color)
+        if self._is_vintage:
+            # Older Pillow blends text with the black of transparent pixels, which darkens its
+            # edges, and multiplies colours with alpha before each step.
+            black = Image.new("L", mask.size)
+            image = Image.merge(
+                "RGBA", [Image.composite(Image.new("L", mask.size, v), black, mask) for v in color]
+            )
+        else:
+            image = Image.new("RGBA", mask.size)
+            ImageDraw.Draw(image).bitmap((0, 0), mask, fill=color)
         image = image.rotate(angle, Image.Resampling.BILINEAR, expand=True)
         wide, high = width + abs(x1) + abs(x2), height + abs(y1) + abs(y2)
         corners = (x1, y1, -x1, high - y2, wide + x2, high + y2, wide - x2, -y1)
-        return image.resize((wide, high), self._resample).transform(
-            (width, height), Image.Transform.QUAD, corners
-        )
+        if self._is_vintage:
+            image = image.convert("RGBa").resize((wide, high), self._resample)
+            image = image.convert("RGBA").convert("RGBa")
+        else:
+            image = image.resize((wide, high), self._resample)
+        image = image.transform((width, height), Image.Transform.QUAD, corners)
+        return image.convert("RGBA") if self._is_vintage else image
 
     def create_captcha_image(self, chars: str, color: Any, background: Any) -> Image.Image:
         """Return the image of the characters, as the library does.
@@ -135,6 +150,20 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
             x, y = _random.randbelow(image.width + 1), _random.randbelow(image.height + 1)
             points += [(x + dx, y + dy) for dx, dy in self._dot]
         ImageDraw.Draw(image).point(points, fill=color)
+        return image
+
+    def create_noise_curve(self, image: Image.Image, color: Any) -> Image.Image:
+        """Draw an arc, as the library does; up to 0.7.0 it crosses most of the image."""
+        if not self._is_vintage:
+            arc: Image.Image = super().create_noise_curve(image, color)
+            return arc
+        width, height = image.size
+        x1 = _random.randbelow(width // 5 + 1)
+        x2 = width - width // 5 + _random.randbelow(width // 5 + 1)
+        y1 = height // 5 + _random.randbelow(height - 2 * (height // 5) + 1)
+        y2 = y1 + _random.randbelow(height - height // 5 - y1 + 1)
+        end, start = 160 + _random.randbelow(41), _random.randbelow(21)
+        ImageDraw.Draw(image).arc([x1, y1, x2, y2], start, end, fill=color)
         return image
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import captcha.image
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from generator_service.captcha_text import generate_text
 from generator_service.library_renderer import render_with_library
@@ -31,6 +32,7 @@ def load_older_library(source: SeededRandom, edits: dict[str, str]) -> Any:
     for new, old in edits.items():
         assert code.count(new) == 1, new
         code = code.replace(new, old)
+    library.draw_with_dark_edges = draw_with_dark_edges
     exec(code, library.__dict__)
     library.secrets = source  # type: ignore[attr-defined]
     return library
@@ -43,16 +45,45 @@ OLDER_WARP = {
     )
     for side, warp in (("w", "self.character_warp_dx"), ("h", "self.character_warp_dy"))
 }
-# The default of Pillow before 7, and no spaces, as in captcha before 0.3.
-NEAREST_WITHOUT_SPACES = {
-    "im.resize((w2, h2))": "im.resize((w2, h2), Resampling.NEAREST)",
-    "image.resize((self._width, self._height))": (
-        "image.resize((self._width, self._height), Resampling.NEAREST)"
-    ),
+# captcha 0.2 has no spaces, measures text at (0, 0), and draws arcs across most of the image.
+# Pillow before 7 resizes with nearest-neighbour interpolation, blends text with the black of
+# transparent pixels, and multiplies colours with alpha before each step.
+VINTAGE = {
     "secrets.randbits(32) / (2**32) > self.word_space_probability": (
         "secrets.randbits(32) is None"
     ),
+    "draw.multiline_textbbox((1, 1), c,": "draw.multiline_textbbox((0, 0), c,",
+    "x2 = secrets.randbelow(w - int(w / 5) + 1) + int(w / 5)": (
+        "x2 = secrets.randbelow(int(w / 5) + 1) + w - int(w / 5)"
+    ),
+    "Draw(im).text((dx1, dy1), c, font=font, fill=color)": (
+        "im = draw_with_dark_edges(im, (dx1, dy1), c, font, color)"
+    ),
+    "im.resize((w2, h2))": (
+        "im.convert('RGBa').resize((w2, h2), Resampling.NEAREST).convert('RGBA').convert('RGBa')"
+    ),
+    "im.transform((int(w), int(h)), Transform.QUAD, data)": (
+        "im.transform((int(w), int(h)), Transform.QUAD, data).convert('RGBA')"
+    ),
+    "image.resize((self._width, self._height))": (
+        "image.resize((self._width, self._height), Resampling.NEAREST)"
+    ),
 }
+
+
+def draw_with_dark_edges(
+    image: Image.Image,
+    origin: tuple[int, int],
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    colour: tuple[int, ...],
+) -> Image.Image:
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).text(origin, text, font=font, fill=255)
+    coverage = np.asarray(mask, np.uint32)[..., np.newaxis]
+    # Pillow's division by 255, which rounds.
+    blended = coverage * np.array(colour, np.uint32) + 128
+    return Image.fromarray((((blended >> 8) + blended) >> 8).astype(np.uint8), "RGBA")
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.length}-{spec.width}")
@@ -61,7 +92,7 @@ NEAREST_WITHOUT_SPACES = {
     [
         ("current", {}),
         ("classic", OLDER_WARP),
-        ("vintage", OLDER_WARP | NEAREST_WITHOUT_SPACES),
+        ("vintage", OLDER_WARP | VINTAGE),
     ],
     ids=["current", "classic", "vintage"],
 )
