@@ -12,6 +12,9 @@ from typing import Generic, TypeVar
 
 from inference_service.errors import QueueFull
 
+# How often an incomplete batch looks for more jobs.
+_POLL_S = 2e-4
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -117,11 +120,16 @@ class Batcher(Generic[Job, Result]):
             limit = min(limit, math.ceil((1 + self._jobs.qsize()) / len(self._threads)))
         deadline = time.monotonic() + self._max_delay_s
         while len(batch) < limit:
-            left_s = deadline - time.monotonic()
             try:
-                job = self._jobs.get(timeout=left_s) if left_s > 0 else self._jobs.get_nowait()
+                job = self._jobs.get_nowait()
             except queue.Empty:
-                break
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    break
+                # Not get(timeout=left_s): CPython's SimpleQueue computes a negative rest of the
+                # timeout now and then, and waits until the next job.
+                time.sleep(min(left_s, _POLL_S))
+                continue
             if job is None:
                 self._jobs.put(None)  # ends this thread after this batch
                 break

@@ -79,6 +79,18 @@ def test_an_incomplete_batch_waits_for_more_jobs_until_the_delay_is_over() -> No
     asyncio.run(main())
 
 
+def test_no_job_waits_for_the_next_one() -> None:
+    # Waiting with the timeout of SimpleQueue lost one of 1,500 jobs at this delay.
+    async def main() -> None:
+        batcher = new_batcher(list, threads=2, max_delay_s=3e-6)
+        batcher.start()
+        for number in range(10_000):
+            assert await asyncio.wait_for(batcher.submit(number), 20) == number
+        batcher.stop()
+
+    asyncio.run(main())
+
+
 def test_a_complete_batch_does_not_wait() -> None:
     async def main() -> None:
         batcher = new_batcher(Doubler(), max_delay_s=30.0)
