@@ -120,7 +120,7 @@ def test_a_published_version_verifies_and_contains_the_given_files(
 def test_the_manifest_is_indented_json(version: Path) -> None:
     text = (version / "manifest.json").read_text()
     assert text == read_manifest(version).model_dump_json(indent=2) + "\n"
-    assert text.startswith('{\n  "format": 2,\n')
+    assert text.startswith('{\n  "format": 3,\n')
 
 
 def test_a_model_with_an_invalid_spec_is_not_published(exported: Path, root: Path) -> None:

@@ -44,8 +44,9 @@ def test_the_json_has_the_documented_fields() -> None:
     assert set(body["metrics"]) == {
         "accuracy", "accuracy_interval_95", "n", "by_subset", "character_accuracy",
         "most_confused", "parameters", "training_s", "images_per_s", "epochs", "stop_reason",
+        "calibration", "comparison",
     }  # fmt: skip
-    assert body["format"] == 2
+    assert body["format"] == 3
     assert body["files"] == {"saved_model.pb": {"sha256": "ab" * 32, "size_bytes": 5}}
     assert body["golden"] == {"image": "aW1hZ2U=", "text": "0000", "probabilities": [[1.0]]}
     assert body["metrics"]["most_confused"] == [{"truth": "1", "predicted": "7", "count": 3}]
@@ -54,9 +55,25 @@ def test_the_json_has_the_documented_fields() -> None:
     }
 
 
+def test_a_version_of_format_2_has_no_calibration_and_no_comparison() -> None:
+    body = sample_draft().model_dump() | {"format": 2}
+    del body["metrics"]["calibration"], body["metrics"]["comparison"]
+    draft = ManifestDraft(**body)
+    assert (draft.metrics.calibration, draft.metrics.comparison) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("renderer", "expected"), [({"captcha": "1"}, False), ({"image_folder": "a"}, True)]
+)
+def test_a_version_of_an_image_folder_is_known_by_its_renderer(
+    renderer: dict[str, str], expected: bool
+) -> None:
+    assert sample_draft(renderer=renderer).is_image_folder is expected
+
+
 def test_another_format_is_rejected() -> None:
-    assert sample_draft().format == 2
-    for number in (1, 3):
+    assert sample_draft().format == 3
+    for number in (1, 4):
         with pytest.raises(ValidationError, match="format"):
             sample_draft(format=number)
 
