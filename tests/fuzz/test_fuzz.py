@@ -15,6 +15,7 @@ import pytest
 
 from generator_service.app import create_app as create_generator
 from generator_service.settings import Settings as GeneratorSettings
+from generator_service.render_options import RenderOptions
 from generator_service.worker_pool import WorkerPool
 from inference_service.app import create_app as create_inference
 from inference_service.engines import OpenVinoEngine
@@ -126,7 +127,7 @@ def test_the_inference_service_without_a_model_conforms_to_its_openapi_document(
 def test_the_generator_conforms_to_its_openapi_document(tmp_path: Path) -> None:
     # Small datasets, because this test is about their responses, not about throughput.
     settings = GeneratorSettings.load(processes=1, max_dataset=20)
-    pool = WorkerPool(settings.spec, settings.fonts, settings.processes)
+    pool = WorkerPool(settings.spec, RenderOptions(fonts=settings.fonts), settings.processes)
     with running(create_generator(settings, pool)) as client:
         wait_ready(client)
         fuzz_api(client, "/captcha/openapi.json", tmp_path, SECONDS or "4")
