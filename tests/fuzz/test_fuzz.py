@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from generator_service.app import create_app as create_generator
-from generator_service.settings import Settings as GeneratorSettings
 from generator_service.render_options import RenderOptions
+from generator_service.settings import Settings as GeneratorSettings
 from generator_service.worker_pool import WorkerPool
 from inference_service.app import create_app as create_inference
 from inference_service.engines import OpenVinoEngine
