@@ -70,7 +70,9 @@ def test_new_captchas_are_predicted_through_the_running_stack(
     assert total / n >= MIN_ACCURACY
 
 
-def test_all_request_formats_give_the_same_response(client: httpx.Client) -> None:
+def test_all_request_formats_give_the_same_response(
+    client: httpx.Client, first_prediction: dict[str, Any]
+) -> None:
     captcha = client.get("/captcha").json()
     png = base64.b64decode(captcha["image"])
     responses = [
@@ -82,7 +84,9 @@ def test_all_request_formats_give_the_same_response(client: httpx.Client) -> Non
     assert set(responses[0]) == FIELDS
 
 
-def test_invalid_requests_through_the_gateway_get_a_clear_error(client: httpx.Client) -> None:
+def test_invalid_requests_through_the_gateway_get_a_clear_error(
+    client: httpx.Client, first_prediction: dict[str, Any]
+) -> None:
     cases = [
         (client.post("/predict"), 400, "the request contains no image"),
         (predict(client, b"not an image"), 422, "the file is not an image"),
@@ -106,7 +110,9 @@ def test_invalid_requests_through_the_gateway_get_a_clear_error(client: httpx.Cl
         assert message in response.json()["detail"]
 
 
-def test_requests_write_to_no_disk(stack: Stack, client: httpx.Client) -> None:
+def test_requests_write_to_no_disk(
+    stack: Stack, client: httpx.Client, first_prediction: dict[str, Any]
+) -> None:
     predict(client, client.get("/captcha.png").content)
     for service in ("gateway", "generator", "inference"):
         for container in stack.containers(service):
