@@ -141,6 +141,10 @@ class ManifestDraft(_Frozen):
         """Whether the model was trained on an image folder alone."""
         return IMAGE_FOLDER in self.renderer
 
+    def is_for(self, spec: CaptchaSpec, is_image_folder: bool) -> bool:
+        """Return whether the model was trained for these captchas, from the same kind of source."""
+        return self.captcha_spec == spec and self.is_image_folder == is_image_folder
+
 
 class Manifest(ManifestDraft):
     """A draft with the checksum of every other file of the version."""

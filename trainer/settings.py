@@ -117,7 +117,7 @@ class TrainingOptions(EnvironmentSettings):
         except ValueError as error:
             raise SettingsError(f"{_PREFIX}PRESET: {error}, not {self.preset!r}") from None
         if self.image_folder and self.captchas is None:
-            options["captchas"] = 0  # one's own images alone
+            options["captchas"] = 0  # the images alone
         if options.get("captchas") == 0:
             # These come from the generator too.
             values |= {"confusable_captchas": 0, "synthetic_captchas": 0}

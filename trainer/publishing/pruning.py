@@ -27,11 +27,8 @@ def prune(models: Path, published: ManifestDraft, reference: Reference | None) -
         try:
             manifest = read_manifest(models / str(version))
         except ArtifactError:
-            continue  # not ours to judge
-        if (
-            manifest.spec == published.spec
-            and manifest.is_image_folder == published.is_image_folder
-        ):
+            continue  # its captchas are unknown
+        if manifest.is_for(published.captcha_spec, published.is_image_folder):
             same.append(version)
     kept = {*same[-KEPT_VERSIONS:], reference.version if reference else None}
     old = [version for version in same if version not in kept]

@@ -36,11 +36,7 @@ def find_reference(models: Path, spec: CaptchaSpec, is_image_folder: bool) -> Re
     """
     for version in reversed(list_versions(models)):
         reference = _read(models / str(version))
-        if (
-            reference
-            and reference.manifest.captcha_spec == spec
-            and reference.manifest.is_image_folder == is_image_folder
-        ):
+        if reference and reference.manifest.is_for(spec, is_image_folder):
             comparison = reference.manifest.metrics.comparison
             if comparison is None or comparison.difference > 0:
                 return reference
