@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -11,6 +14,50 @@ SCORES = "scores"
 """Layer with the attention scores of all positions."""
 CLASSIFIER = "characters"
 """Layer with the classes, shared by all positions."""
+
+
+_INITIAL_CHARACTERS = 5.5
+
+
+class CountingScores(layers.Layer):
+    """Attention scores that count the characters from the left.
+
+    (columns, 1) -> (length, columns). The input is the number of characters per column, a fraction
+    of one. Its cumulative sum says how many characters are to the left of a column; the score of
+    position i is highest where the sum is i + 0.5, in the middle of a character. Scores from one
+    dense layer alone must learn the location of each position for each layout of the text.
+
+    Cumulative sums as alignment are from CIF (Dong and Xu, 2020, arXiv:1905.11235), which cuts them
+    at whole numbers instead.
+    """
+
+    def __init__(self, length: int, **kwargs: Any) -> None:
+        """Create the layer.
+
+        Args:
+            length: number of positions.
+            kwargs: of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.length = length
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the one weight: how fast the score falls with the distance."""
+        del input_shape
+        initial = keras.initializers.Constant(4.0)
+        self.sharpness = self.add_weight(name="sharpness", shape=(), initializer=initial)
+
+    def call(self, density: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the scores."""
+        density = keras.ops.squeeze(density, -1)
+        middles = keras.ops.cumsum(density, axis=-1) - density / 2
+        positions = keras.ops.reshape(keras.ops.arange(self.length, dtype="float32"), (1, -1, 1))
+        distance = keras.ops.expand_dims(middles, 1) - (positions + 0.5)
+        return -self.sharpness * keras.ops.square(distance)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"length": self.length}
 
 
 def space_to_depth(x: keras.KerasTensor, block: int) -> keras.KerasTensor:
@@ -55,6 +102,7 @@ def attention_head(
     *,
     maps_per_position: int = 1,
     mix_neighbours: bool = False,
+    count_characters: bool = False,
 ) -> keras.KerasTensor:
     """Classify each position with attention over columns and one shared classifier.
 
@@ -70,6 +118,8 @@ def attention_head(
         maps_per_position: attention maps per position, so that parts of a character get separate
             weights.
         mix_neighbours: whether to mix the features of adjacent columns.
+        count_characters: whether to add a term that depends on the number of characters to the
+            left of a column. It needs `maps_per_position` 1.
     """
     rows, columns, channels = x.shape[1:]
     x = layers.Permute((2, 1, 3), name="columns_first")(x)
@@ -88,6 +138,13 @@ def attention_head(
     maps = spec.length * maps_per_position
     x = layers.Dense(maps * columns, name=SCORES)(layers.Flatten(name="flat")(x))
     x = layers.Reshape((maps, columns), name="maps")(x)
+    if count_characters:
+        y = layers.Conv1D(32, 5, padding="same", use_bias=False, name="density_conv")(features)
+        y = batch_norm_relu(y, "density")
+        # The initial densities add up to a text of medium length.
+        bias = keras.initializers.Constant(math.log(_INITIAL_CHARACTERS / columns))
+        y = layers.Dense(1, activation="sigmoid", bias_initializer=bias, name="density")(y)
+        x = layers.Add(name="counted")([x, CountingScores(spec.length, name="counting")(y)])
     attention = layers.Softmax(axis=-1, name="attention")(x)
     x = layers.Dot(axes=(2, 1), name="attended")([attention, features])
     if maps_per_position > 1:

@@ -10,7 +10,7 @@ from trainer.networks.blocks import attention_head, convolution, space_to_depth
 
 
 def build_medium(spec: CaptchaSpec) -> keras.Model:
-    """Build the network: 4x4 blocks, three convolutions, attention over columns of 4 pixels.
+    """Build the network: 4x4 blocks, three convolutions, counting attention over 4-pixel columns.
 
     float32 (height, width, 1) -> probabilities (length, classes).
     """
@@ -20,5 +20,5 @@ def build_medium(spec: CaptchaSpec) -> keras.Model:
     # Fewer rows, but all columns: eight characters have five columns each.
     x = convolution(x, 48, "downsample", strides=(2, 1))
     x = convolution(x, 80, "widen", strides=(2, 1))
-    outputs = attention_head(x, spec, 160, mix_neighbours=True)
+    outputs = attention_head(x, spec, 160, mix_neighbours=True, count_characters=True)
     return keras.Model(inputs, outputs, name="medium")
