@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.e2e.replicas import get_inside
 from tests.e2e.stack import ROOT, Stack, read_log
 from tests.e2e.trainers import finish, run_trainer
 from tests.serving import eventually, free_port
@@ -165,15 +166,14 @@ def test_other_captchas_are_predicted_without_a_training(
     def recreate(**environment: str) -> None:
         stack.compose("up", "-d", "--no-deps", "generator", **environment)
 
-    def version() -> int | None:
-        try:
-            return client.get("/ready").json().get("version")
-        except httpx.TransportError:
-            return None
+    def all_answer_with(version: int | None) -> bool:
+        # Each replica asks the generator at its own time.
+        found = [get_inside(c, "/ready") for c in stack.containers("inference")]
+        return all(r is not None and r.json().get("version") == version for r in found)
 
     recreate(**settings)
     try:
-        eventually(lambda: version() == 0, 60, "the bundled model is active")
+        eventually(lambda: all_answer_with(0), 60, "the bundled model is active")
         model = client.get("/model").json()
         assert (model["version"], model["source"]) == (0, "bundled")
         correct = 0
@@ -185,9 +185,9 @@ def test_other_captchas_are_predicted_without_a_training(
             correct += prediction == captcha["text"]
         assert correct >= 40
         recreate(CAPTCHA_CHARSET="+-=")
-        eventually(lambda: version() is None, 60, "no model predicts these captchas")
+        eventually(lambda: all_answer_with(None), 60, "no model predicts these captchas")
         problem = client.post("/predict", json=captcha)
         assert problem.status_code == 503
     finally:
         recreate()
-        eventually(lambda: version() == 1, 60, "version 1 is active again")
+        eventually(lambda: all_answer_with(1), 60, "version 1 is active again")
