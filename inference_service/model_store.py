@@ -75,7 +75,7 @@ class ModelStore:
         """How often a version was rejected."""
         self.initial_scan = threading.Event()
         """Set after the first scan."""
-        self._versions_dir = versions_dir
+        self.versions_dir = versions_dir
         self._load_engine = load_engine
         self._check_loading = check_loading
         self._find_generator = find_generator
@@ -117,7 +117,7 @@ class ModelStore:
         """
         return (
             found.source == "bundled"
-            and not self._versions_dir.exists()
+            and not self.versions_dir.exists()
             and self._choose_active_restriction() is not None
         )
 
