@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MAX_BATCH_IMAGES = 64
+"""Images in one request to `POST /predict/batch`."""
+
 
 class CaptchaBody(BaseModel):
     """Response of `GET /captcha`; it can be posted to `/predict` unchanged."""
@@ -35,7 +38,16 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     image: str
-    """The image in base64."""
+    """The image in base64, in the standard or the URL-safe alphabet."""
+
+
+class PredictBatchRequest(BaseModel):
+    """JSON body of `POST /predict/batch`; other fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    images: list[str] = Field(min_length=1, max_length=MAX_BATCH_IMAGES)
+    """The images in base64, in the standard or the URL-safe alphabet."""
 
 
 class RestrictionBody(BaseModel):
@@ -78,6 +90,18 @@ class PredictBody(BaseModel):
     prediction: str
     debug: str
     details: PredictDetails | None = None
+
+
+class PredictBatchBody(BaseModel):
+    """Response of `POST /predict/batch`.
+
+    An object, like every other response, errors included: a client always parses the same kind of
+    JSON, and later fields do not break it. `results` answers `images` of the request.
+    """
+
+    results: list[PredictBody]
+    """One per image, in the order of the request. An image that cannot be predicted has `success`
+    false and the reason in `debug`; it does not affect the others."""
 
 
 class ErrorBody(BaseModel):

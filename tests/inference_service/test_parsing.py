@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import base64
-import gc
 
 import pytest
 
 from inference_service.errors import InvalidRequest, UnsupportedContentType
-from inference_service.parsing import MAX_PARTS, RequestBody, extract_image
+from inference_service.parsing import RequestBody, extract_image, extract_images
 
 IMAGE = b"\x89PNG not parsed here"
 
@@ -33,45 +32,15 @@ def test_the_image_is_the_file_of_the_field_image() -> None:
     assert extract_image(form(*others, FILE)) == IMAGE
 
 
-def test_the_first_of_several_images_is_used() -> None:
+def test_several_images_are_rejected_with_the_route_for_them() -> None:
     second = part('name="image"; filename="second.png"', b"second")
-    assert extract_image(form(FILE, second)) == IMAGE
+    message = r"has 2 fields 'image', and this route predicts one; POST /predict/batch predicts up"
+    with pytest.raises(InvalidRequest, match=message):
+        extract_image(form(FILE, second))
 
 
-def test_line_breaks_in_the_image_are_kept() -> None:
-    image = b"\r\n--\r\n--a\r\n" * 100
-    assert extract_image(form(part('name="image"; filename="x"', image))) == image
-
-
-def test_a_form_may_have_up_to_the_maximum_number_of_parts() -> None:
-    text = part('name="x"', b"text")
-    assert extract_image(form(FILE, *[text] * (MAX_PARTS - 1))) == IMAGE
-    with pytest.raises(InvalidRequest, match=r"the form is invalid \(more than 20 parts\)"):
-        extract_image(form(FILE, *[text] * MAX_PARTS))
-
-
-@pytest.mark.parametrize(
-    "boundary", ["", "; boundary=", f"; boundary={'b' * 71}", '; boundary="ä"']
-)
-def test_a_form_without_a_valid_boundary_is_invalid(boundary: str) -> None:
-    body = RequestBody(f"multipart/form-data{boundary}", FILE)
-    with pytest.raises(InvalidRequest, match="no valid boundary in Content-Type"):
-        extract_image(body)
-
-
-def test_a_truncated_form_is_invalid() -> None:
-    with pytest.raises(InvalidRequest, match="the form is truncated or not multipart"):
-        extract_image(RequestBody("multipart/form-data; boundary=b", FILE))
-
-
-def test_a_parsed_form_leaves_no_reference_cycles_that_keep_it_in_memory() -> None:
-    gc.collect()
-    gc.disable()
-    try:
-        extract_image(form(FILE))
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+def test_a_text_field_beside_the_file_is_ignored() -> None:
+    assert extract_image(form(part('name="image"', b"text"), FILE)) == IMAGE
 
 
 def test_base64_may_be_wrapped_or_a_data_url() -> None:
@@ -79,6 +48,86 @@ def test_base64_may_be_wrapped_or_a_data_url() -> None:
     wrapped = b"\\n".join(encoded[i : i + 76] for i in range(0, len(encoded), 76))
     for value in (encoded, wrapped, b"data:image/png;base64," + encoded):
         assert extract_image(json(b'{"image": "' + value + b'"}')) == IMAGE * 20
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_base64_of_both_alphabets_is_read_with_and_without_padding(length: int) -> None:
+    image = bytes(range(248, 256))[-length:]
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        padded = encode(image)
+        for value in (padded, padded.rstrip(b"=")):
+            assert extract_image(json(b'{"image": "' + value + b'"}')) == image
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("-/8=", "it mixes '[+]' and '/' with '-' and '_' of the URL-safe alphabet"),
+        ("ab_+", "it mixes"),
+        ("ab%d", "it contains '%'"),
+        ("abä", "it contains 'ä'"),
+        ("_b.d", "it contains '[.]'"),
+        ("abcde", "1 more than a multiple of 4"),
+        ("=abc", "padding"),
+        ("ab=cdefg", "."),
+        ("QQ==QQ==", "."),
+    ],
+)
+def test_text_that_is_not_base64_is_rejected_with_the_reason(value: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"the image is not valid base64: .*{message}"):
+        extract_image(json(f'{{"image": "{value}"}}'.encode()))
+
+
+def test_the_images_of_a_batch_are_the_files_in_order() -> None:
+    images = [b"image %d" % i for i in range(64)]
+    parts = [part(f'name="image"; filename="{i}"', image) for i, image in enumerate(images)]
+    other = part('name="x"', b"text")
+    assert extract_images(form(other, *parts, other)) == images
+    encoded = b",".join(b'"%s"' % base64.b64encode(image) for image in images)
+    assert extract_images(json(b'{"images": [' + encoded + b"]}")) == images
+
+
+def test_an_image_of_a_batch_that_cannot_be_read_is_replaced_by_its_error() -> None:
+    from_form = extract_images(
+        form(
+            FILE,
+            part('name="image"', b"captcha.png"),
+            part('name="image"; filename="x"', b""),
+            FILE,
+        )
+    )
+    from_json = extract_images(json(b'{"images": ["eA==", "%", "", "eA"]}'))
+    assert (from_form[0], from_form[3]) == (IMAGE, IMAGE)
+    assert (from_json[0], from_json[3]) == (b"x", b"x")
+    assert list(map(str, from_form[1:3])) == [
+        "the field 'image' is text; send a file (curl -F image=@...)",
+        "the image is empty",
+    ]
+    assert list(map(str, from_json[1:3])) == [
+        "the image is not valid base64: it contains '%'",
+        "the image is empty",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (form(), "the form is truncated|the form has no field 'image'"),
+        (form(part('name="x"', b"text")), "the form has no field 'image'"),
+        (form(*[FILE] * 65), "the form has 65 images, more than the 64 of a request"),
+        (form(*[FILE] * 85), "more than 84 parts"),
+        (json(b'{"images": []}'), "images: List should have at least 1 item"),
+        (json(b'{"images": [%s]}' % b",".join([b'"eA=="'] * 65)), "images: .* at most 64 items"),
+        (json(b'{"images": ["eA==", 5]}'), "images.1: Input should be a valid string"),
+        (json(b'{"image": "eA=="}'), "images: Field required"),
+        (RequestBody("", b""), "the request contains no image"),
+    ],
+)
+def test_a_batch_without_images_or_with_too_many_is_invalid(
+    body: RequestBody, message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        extract_images(body)
 
 
 def test_the_media_type_is_case_insensitive() -> None:

@@ -271,6 +271,11 @@ INVALID: dict[str, tuple[Post, int, str]] = {
         400,
         "the field 'image' is text",
     ),
+    "two images": (
+        lambda c: c.post("/predict", files=[("image", ("a.png", PNG)), ("image", ("b.png", PNG))]),
+        400,
+        "POST /predict/batch predicts up to 64",
+    ),
     "empty file": (file(b""), 400, "the image is empty"),
     "empty json": (json_bytes(b""), 400, "Invalid JSON"),
     "truncated json": (json_bytes(b'{"image": '), 400, "Invalid JSON"),
