@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import resources
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from generator_service.dataset_streams import DatasetStreams
 from generator_service.errors import ServiceUnavailable, UnsupportedRequest
@@ -17,12 +19,15 @@ from generator_service.routes import captchas, datasets, health
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
+from shared.api_docs import build_api_docs
 from shared.logs import request_id
 from shared.middleware import RequestMiddleware
 from shared.schemas import ErrorBody, describe_validation_errors
 from shared.spec import SpecError
 
 log = logging.getLogger(__name__)
+
+_SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
 
 
 def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
@@ -32,8 +37,9 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
         description="Generates labelled text captchas.",
         lifespan=_run_pool,
         # Below the path that the gateway routes to the generator.
-        docs_url="/captcha/docs",
         openapi_url="/captcha/openapi.json",
+        # These pages would load scripts from other hosts.
+        docs_url=None,
         redoc_url=None,
         responses={
             422: {"model": ErrorBody, "description": "Invalid value; the body names it."},
@@ -48,6 +54,8 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
     app.include_router(health.router)
     app.include_router(captchas.router)
     app.include_router(datasets.create_router(settings.max_dataset))
+    for path, file in build_api_docs(app.title, _SWAGGER_UI).items():
+        app.router.routes.append(Route(f"/captcha/{path}", file, methods=["GET"]))
     return app
 
 

@@ -7,11 +7,13 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib import resources
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from inference_service import errors
 from inference_service.batching import Batcher
@@ -23,6 +25,7 @@ from inference_service.request_body import BodyReceiver
 from inference_service.routes import health, models, predict
 from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
+from shared.api_docs import build_api_docs
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
 from shared.middleware import RequestMiddleware
@@ -30,6 +33,7 @@ from shared.schemas import ErrorBody, PredictBody, describe_validation_errors
 
 log = logging.getLogger(__name__)
 
+_SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
 # Loading a usable version takes less. The service must start without one too.
 _INITIAL_SCAN_TIMEOUT_S = 10.0
 # A request to the generator takes no longer, apart from the lookup of its name.
@@ -98,6 +102,9 @@ def create_app(
         title="captcha-pipeline inference",
         description="Predicts the text of captchas.",
         lifespan=lifespan,
+        # These pages would load scripts from other hosts.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.is_draining = False  # set by DrainingServer
     app.state.service = ServiceState(store, batcher, receiver or BodyReceiver(), metrics)
@@ -106,6 +113,8 @@ def create_app(
     )
     for routes in (predict, models, health):
         app.include_router(routes.router)
+    for path, file in build_api_docs(app.title, _SWAGGER_UI).items():
+        app.router.routes.append(Route(f"/{path}", file, methods=["GET"]))
     _add_error_handlers(app)
     return app
 

@@ -69,6 +69,15 @@ def test_unknown_routes_and_methods_get_json(generator: httpx.Client) -> None:
     assert generator.post("/captcha").json() == {"detail": "Method Not Allowed"}
 
 
+def test_the_api_documentation_is_served_without_other_hosts(generator: httpx.Client) -> None:
+    page = generator.get("/captcha/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "SwaggerUIBundle" in generator.get("/captcha/docs/swagger-ui-bundle.js").text
+    assert generator.get("/docs").status_code == 404
+    paths = generator.get("/captcha/openapi.json").json()["paths"]
+    assert not [path for path in paths if "docs" in path]
+
+
 def test_a_failure_gets_a_500_with_json_and_a_request_id() -> None:
     with running(create_app(Settings.load(), FailingPool(SPEC, OPTIONS, 1))) as client:
         response = client.get("/captcha", headers={"X-Request-ID": "abc"})

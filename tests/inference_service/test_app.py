@@ -34,6 +34,19 @@ def test_a_response_has_the_id_of_its_request(client: httpx.Client) -> None:
     assert created[0] != created[1]
 
 
+def test_the_api_documentation_is_served_without_other_hosts(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    script = client.get("/docs/swagger-ui-bundle.js")
+    assert "SwaggerUIBundle" in script.text
+    condition = {"If-None-Match": script.headers["etag"]}
+    assert client.get("/docs/swagger-ui-bundle.js", headers=condition).status_code == 304
+    assert client.head("/docs").headers["etag"] == page.headers["etag"]
+    assert client.post("/docs").status_code == 405
+    assert client.get("/redoc").status_code == 404
+    assert not [path for path in client.get("/openapi.json").json()["paths"] if "docs" in path]
+
+
 def test_a_rejected_version_appears_in_model_metrics_and_log(
     versions: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
