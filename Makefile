@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCHMARKS := $(VENV)/installed-benchmarks
+BROWSER := $(VENV)/installed-browser
 MUTATION := $(VENV)/installed-mutation
 BUNDLED := shared/bundled/0
 PYTEST = $(BIN)/python -m pytest -q
@@ -33,7 +34,11 @@ test: $(INSTALLED)  ## run the fast tests, in random order, on WORKERS=2 process
 test-slow: $(INSTALLED)  ## run the slow tests
 	$(PYTEST) -m slow tests --ignore=tests/e2e $(ARGS)
 
-e2e: $(INSTALLED)  ## test the containers (needs Docker with Compose)
+$(BROWSER): $(INSTALLED) tests/e2e/requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/requirements.txt
+	touch $@
+
+e2e: $(BROWSER)  ## test the containers and the page (needs Docker with Compose, and chromium)
 	$(PYTEST) -rs tests/e2e $(ARGS)
 
 $(MUTATION): $(INSTALLED) tests/requirements-mutation.txt
@@ -118,6 +123,7 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
+	$(UV_COMPILE) --group e2e -c tests/requirements.txt -o tests/e2e/requirements.txt
 	$(UV_COMPILE) --group mutation -c tests/requirements.txt -o tests/requirements-mutation.txt
 	$(UV_COMPILE) --group benchmarks -c tests/requirements.txt -o tests/benchmarks/requirements.txt
 

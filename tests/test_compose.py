@@ -130,7 +130,7 @@ def test_locks_contain_hashes_and_no_addresses(lock: Path) -> None:
 
 
 def test_all_locks_agree_on_every_version() -> None:
-    assert len(LOCKS) == 8
+    assert len(LOCKS) == 9
     versions: dict[str, set[str]] = {}
     for lock in LOCKS:
         for line in lock.read_text().splitlines():

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.browser import browser, pages  # noqa: F401 - fixtures
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.replicas import scale
 from tests.e2e.stack import ROOT, Stack, find_engine_problem
