@@ -1,0 +1,41 @@
+// Texts in the language of the browser. `texts/<language>.json` has them all.
+
+export const LANGUAGES = ["en", "zh"];
+
+const KEY = "captcha-pipeline.language";
+
+/** The language that was chosen here before, else the browser's, else English. */
+export function findLanguage() {
+  const chosen = localStorage.getItem(KEY);
+  if (LANGUAGES.includes(chosen)) return chosen;
+  const wanted = navigator.languages.map((language) => language.slice(0, 2).toLowerCase());
+  return wanted.find((language) => LANGUAGES.includes(language)) ?? "en";
+}
+
+/** Keep a choice for later visits. */
+export function storeLanguage(language) {
+  localStorage.setItem(KEY, language);
+}
+
+/** Load a language; return a function from a key and its values to the text. */
+export async function loadTexts(language) {
+  const response = await fetch(`page/texts/${language}.json`);
+  const texts = await response.json();
+  const text = (key, values = {}) => {
+    const found = texts[key] ?? key;
+    return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  };
+  text.language = language;
+  text.locale = language === "zh" ? "zh-CN" : "en-GB";
+  text.percent = (fraction, digits = 1) =>
+    new Intl.NumberFormat(text.locale, {
+      style: "percent",
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }).format(fraction);
+  text.number = (value, digits = 0) =>
+    new Intl.NumberFormat(text.locale, { maximumFractionDigits: digits }).format(value);
+  text.date = (iso) =>
+    new Intl.DateTimeFormat(text.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+  return text;
+}

@@ -1,0 +1,54 @@
+// The routes, as OpenAPI describes them.
+
+import { h } from "../dom.js";
+import { getJson } from "../http.js";
+
+const SERVICES = [
+  { name: "api.inference", schema: "openapi.json", docs: "docs" },
+  { name: "api.generator", schema: "captcha/openapi.json", docs: "captcha/docs" },
+];
+
+export function showApi({ root, text, signal }) {
+  for (const service of SERVICES) {
+    const body = h("div", {}, h("p", { class: "muted" }, text("wait")));
+    root.append(
+      h(
+        "section",
+        { class: "card version" },
+        h("h2", {}, text(service.name)),
+        body,
+        h("p"),
+        h("a", { href: service.docs }, text("api.docs")),
+      ),
+    );
+    getJson(service.schema, text, { signal }).then(
+      (schema) => body.replaceChildren(table(schema)),
+      (error) => signal.aborted || body.replaceChildren(h("p", { class: "notice bad" }, error.message)),
+    );
+  }
+
+  function table({ paths }) {
+    const rows = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { summary, description, parameters = [] }]) =>
+        h(
+          "tr",
+          {},
+          h("td", { class: "method" }, method.toUpperCase()),
+          h("td", {}, h("code", {}, path)),
+          h("td", {}, description || summary, names(parameters)),
+        ),
+      ),
+    );
+    const heads = ["api.method", "api.path", "api.description"].map((key) => h("th", { scope: "col" }, text(key)));
+    return h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": text("api.routes") },
+      h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)),
+    );
+  }
+
+  function names(parameters) {
+    if (!parameters.length) return null;
+    return h("div", { class: "muted small" }, text("api.parameters"), parameters.map(({ name }) => [" ", h("code", {}, name)]).flat());
+  }
+}

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from inference_service.page_files import PAGE_DIR
+
+FILES = sorted(path for path in PAGE_DIR.rglob("*") if path.is_file())
+SCRIPTS = "\n".join(path.read_text() for path in FILES if path.suffix == ".js")
+TEXTS = {name: json.loads((PAGE_DIR / "texts" / f"{name}.json").read_text()) for name in ("en", "zh")}
+# Keys that a script puts together, such as `nav.${name}`.
+PREFIXES = tuple(set(re.findall(r"`([a-z_.]+\.)\$\{", SCRIPTS)))
+VIEW_KEYS = (".title", ".lead")
+
+
+def test_the_page_allows_nothing_from_another_origin_and_nothing_inline(
+    client: httpx.Client,
+) -> None:
+    response = client.get("/")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_is_sent_once_and_then_revalidated(client: httpx.Client, path: Path) -> None:
+    name = path.relative_to(PAGE_DIR).as_posix()
+    route = "/" if name == "index.html" else f"/page/{name}"
+    first = client.get(route)
+    assert first.content == path.read_bytes()
+    again = client.get(route, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["missing.js", "%2e%2e/app.py", "views", "index.html"])
+def test_no_other_file_is_sent(client: httpx.Client, name: str) -> None:
+    assert client.get(f"/page/{name}").status_code == 404
+
+
+def test_the_page_weighs_less_than_150_kb() -> None:
+    assert sum(path.stat().st_size for path in FILES) < 150_000
+
+
+def test_no_file_names_another_origin() -> None:
+    found = [url for path in FILES for url in re.findall(r"https?://[^\s\"'`)]+", path.read_text())]
+    # The name of SVG is not an address.
+    assert set(found) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_both_languages_have_the_same_texts_with_the_same_values() -> None:
+    english, chinese = TEXTS["en"], TEXTS["zh"]
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        values = [sorted(re.findall(r"\{\w+\}", one)) for one in (text, chinese[key])]
+        assert values[0] == values[1], key
+
+
+def test_each_text_that_a_script_uses_exists() -> None:
+    used = set(re.findall(r"text\(\s*\"([^\"]+)\"", SCRIPTS))
+    assert used
+    assert not used - TEXTS["en"].keys()
+
+
+def test_each_text_is_used() -> None:
+    quoted = set(re.findall(r"\"([a-z_.]+)\"", SCRIPTS))
+    unused = TEXTS["en"].keys() - quoted
+    assert not {key for key in unused if not key.startswith(PREFIXES) and not key.endswith(VIEW_KEYS)}
