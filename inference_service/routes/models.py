@@ -8,9 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from inference_service.model_files import get_media_type, list_shown_files
 from inference_service.model_loading import Source
+from inference_service.model_store import ActiveModel
 from inference_service.routes.state import get_service, require_model
-from shared.manifest import Metrics
+from inference_service.version_scan import FoundVersion
+from shared.manifest import Manifest, Metrics
 from shared.schemas import ErrorBody, RestrictionBody
 
 router = APIRouter()
@@ -36,22 +39,41 @@ class ModelBody(BaseModel):
     """Versions that cannot be used, with the reason."""
 
 
+class FileBody(BaseModel):
+    """A file of a version: `GET /models/{version}/files/{name}`."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+
+
 class VersionBody(BaseModel):
-    """One version in the response of `GET /models`."""
+    """One version in the response of `GET /models`.
+
+    Values of the manifest are null, and there are no files, if the manifest cannot be read.
+    """
 
     version: int
     source: Source
     active: bool
     matches: bool
     """Whether it predicts the captchas of the generator; true if these are not known."""
+    engine: str | None
+    """What runs it; null unless it is active."""
     rejected: str | None
     """Why it cannot be used."""
     spec: dict[str, Any] | None
-    """The captchas that it was trained for; null if the manifest cannot be read."""
+    """The captchas that it was trained for."""
     accuracy: float | None
-    """On the test set."""
+    """Exact-match accuracy on the test captchas, 0 to 1."""
+    accuracy_interval_95: tuple[float, float] | None
+    test_captchas: int | None
     created: str | None
     """UTC, ISO 8601."""
+    size_bytes: int | None
+    """Of all files, without the manifest."""
+    files: list[FileBody]
+    """Figures and history."""
 
 
 class ModelsBody(BaseModel):
@@ -91,16 +113,34 @@ async def models(request: Request) -> ModelsBody:
     return ModelsBody(
         generator=generator.to_dict() if generator else None,
         versions=[
-            VersionBody(
-                version=found.version,
-                source=found.source,
-                active=active is not None and found.version == active.model.version,
-                matches=found.restriction is not None,
-                rejected=store.rejected.get(found.version),
-                spec=found.manifest.captcha_spec.to_dict() if found.manifest else None,
-                accuracy=found.manifest.metrics.accuracy if found.manifest else None,
-                created=found.manifest.created if found.manifest else None,
-            )
-            for found in store.versions
+            _describe(found, active, store.rejected.get(found.version)) for found in store.versions
         ],
     )
+
+
+def _describe(found: FoundVersion, active: ActiveModel | None, rejected: str | None) -> VersionBody:
+    manifest = found.manifest
+    metrics = manifest.metrics if manifest else None
+    is_active = active is not None and found.version == active.model.version
+    return VersionBody(
+        version=found.version,
+        source=found.source,
+        active=is_active,
+        matches=found.restriction is not None,
+        engine=active.model.engine.name if active and is_active else None,
+        rejected=rejected,
+        spec=manifest.captcha_spec.to_dict() if manifest else None,
+        accuracy=metrics.accuracy if metrics else None,
+        accuracy_interval_95=metrics.accuracy_interval_95 if metrics else None,
+        test_captchas=metrics.n if metrics else None,
+        created=manifest.created if manifest else None,
+        size_bytes=sum(file.size_bytes for file in manifest.files.values()) if manifest else None,
+        files=_list_files(manifest) if manifest else [],
+    )
+
+
+def _list_files(manifest: Manifest) -> list[FileBody]:
+    return [
+        FileBody(name=name, media_type=get_media_type(name), size_bytes=record.size_bytes)
+        for name, record in list_shown_files(manifest).items()
+    ]

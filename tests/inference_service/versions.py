@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared.artifacts import publish, read_manifest
@@ -44,6 +45,17 @@ def bundle_fake(directory: Path, spec: CaptchaSpec) -> Path:
 def copy_version(versions: Path, version: int) -> Path:
     """Copy version 1 to another number and return its directory."""
     return Path(shutil.copytree(versions / "1", versions / str(version)))
+
+
+def add_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Publish the highest version again, with further files."""
+    draft = draft_of(directory)
+    source = directory.rename(directory.with_suffix(".source"))
+    (source / "manifest.json").unlink()
+    for name, content in files.items():
+        (source / name).write_bytes(content)
+    publish(source, directory.parent, draft)
+    shutil.rmtree(source)
 
 
 def edit_manifest(directory: Path, **changes: object) -> None:

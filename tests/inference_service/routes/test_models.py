@@ -10,7 +10,7 @@ from inference_service.settings import Settings
 from shared.artifacts import read_manifest
 from shared.spec import CaptchaSpec
 from tests.inference_service.engines import load_band_engine
-from tests.inference_service.versions import bundle_fake, flip_a_byte, publish_fake
+from tests.inference_service.versions import add_files, bundle_fake, flip_a_byte, publish_fake
 from tests.serving import running, wait_ready
 
 HEXADECIMAL = CaptchaSpec("0123456789ABCDEF", length=6, min_length=3)
@@ -72,12 +72,34 @@ def test_models_lists_the_versions_and_which_of_them_match_the_generator(tmp_pat
     ]
     unreadable, damaged, other, active, _ = body["versions"]
     assert unreadable["rejected"] == "manifest.json is missing"
-    assert (unreadable["spec"], unreadable["accuracy"], unreadable["created"]) == (None, None, None)
+    unknown = ("spec", "accuracy", "accuracy_interval_95", "test_captchas", "created", "size_bytes")
+    assert {unreadable[name] for name in unknown} == {None}
+    assert unreadable["files"] == []
     assert "was changed" in damaged["rejected"]
     assert other["rejected"] is None
     assert active["spec"] == DIGITS.to_dict()
     assert active["accuracy"] == manifest.metrics.accuracy
+    assert active["accuracy_interval_95"] == list(manifest.metrics.accuracy_interval_95)
+    assert active["test_captchas"] == manifest.metrics.n
     assert active["created"] == manifest.created
+    assert active["engine"] == "fake"
+    assert {version["engine"] for version in body["versions"] if not version["active"]} == {None}
+
+
+def test_models_lists_the_figures_and_the_history_but_counts_all_bytes(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    directory = publish_fake(versions, CaptchaSpec())
+    add_files(directory, {"history.csv": b"epoch,loss\n", "curves.png": b"a figure"})
+    with running(create_app(Settings.load(), ModelStore(versions, load_band_engine))) as client:
+        wait_ready(client)
+        (version,) = client.get("/models").json()["versions"]
+    assert version["files"] == [
+        {"name": "curves.png", "media_type": "image/png", "size_bytes": 8},
+        {"name": "history.csv", "media_type": "text/csv; charset=utf-8", "size_bytes": 11},
+    ]
+    weights = (directory / "variables" / "variables.data-00000-of-00001").stat().st_size
+    graph = (directory / "saved_model.pb").stat().st_size
+    assert version["size_bytes"] == 8 + 11 + weights + graph
 
 
 def test_models_responds_without_versions_and_without_a_generator(tmp_path: Path) -> None:
