@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
 
 from tests.e2e.stack import Stack
 
@@ -102,28 +102,39 @@ def watch_pages(browser: Browser, origin: str) -> Iterator[Pages]:
     assert not pages.problems, "\n".join(pages.problems)
 
 
+def launch_chromium(playwright: Playwright) -> Browser:
+    """Start Chromium without a window.
+
+    Raises:
+        FileNotFoundError: if it is not installed.
+    """
+    executable = shutil.which(CHROMIUM)
+    if executable is None:
+        raise FileNotFoundError(f"needs the browser {CHROMIUM}: apt-get install chromium")
+    return playwright.chromium.launch(
+        executable_path=executable,
+        args=[
+            "--no-sandbox",  # it does not work as root
+            # Other hosts do not exist, so a test is the same with and without the internet.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ],
+    )
+
+
 # Not of the session: while Playwright runs, its thread has a running event loop, so that the tests
 # of other modules could not call `asyncio.run`.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium without a window."""
-    executable = shutil.which(CHROMIUM)
-    if executable is None:
-        problem = f"needs the browser {CHROMIUM}: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
+    """Start Chromium, or skip the test without it."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=[
-                "--no-sandbox",  # it does not work as root
-                # Other hosts do not exist, so a test is the same with and without the internet.
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
+        try:
+            browser = launch_chromium(playwright)
+        except FileNotFoundError as error:
+            if os.environ.get("CI"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        with browser:
+            yield browser
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from inference_service.page_files import PAGE_DIR
 
 FILES = sorted(path for path in PAGE_DIR.rglob("*") if path.is_file())
 SCRIPTS = "\n".join(path.read_text() for path in FILES if path.suffix == ".js")
-TEXTS = {name: json.loads((PAGE_DIR / "texts" / f"{name}.json").read_text()) for name in ("en", "zh")}
+TEXTS = {
+    name: json.loads((PAGE_DIR / "texts" / f"{name}.json").read_text()) for name in ("en", "zh")
+}
 # Keys that a script puts together, such as `nav.${name}`.
 PREFIXES = tuple(set(re.findall(r"`([a-z_.]+\.)\$\{", SCRIPTS)))
 VIEW_KEYS = (".title", ".lead")
@@ -73,4 +75,6 @@ def test_each_text_that_a_script_uses_exists() -> None:
 def test_each_text_is_used() -> None:
     quoted = set(re.findall(r"\"([a-z_.]+)\"", SCRIPTS))
     unused = TEXTS["en"].keys() - quoted
-    assert not {key for key in unused if not key.startswith(PREFIXES) and not key.endswith(VIEW_KEYS)}
+    assert not {
+        key for key in unused if not key.startswith(PREFIXES) and not key.endswith(VIEW_KEYS)
+    }

@@ -14,12 +14,10 @@ SCORES = "scores"
 """Layer with the attention scores of all positions."""
 CLASSIFIER = "characters"
 """Layer with the classes, shared by all positions."""
-
-
 _INITIAL_CHARACTERS = 5.5
 
 
-class CountingScores(layers.Layer):
+class CountingScores(layers.Layer):  # type: ignore[misc] # keras has no types
     """Attention scores that count the characters from the left.
 
     (columns, 1) -> (length, columns). The input is the number of characters per column, a fraction
@@ -54,10 +52,6 @@ class CountingScores(layers.Layer):
         positions = keras.ops.reshape(keras.ops.arange(self.length, dtype="float32"), (1, -1, 1))
         distance = keras.ops.expand_dims(middles, 1) - (positions + 0.5)
         return -self.sharpness * keras.ops.square(distance)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return super().get_config() | {"length": self.length}
 
 
 def space_to_depth(x: keras.KerasTensor, block: int) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-// All versions with their accuracy and pictures, and the trainings that were not published.
+// All versions with their accuracy and pictures.
 
 import { empty, facts, h } from "../dom.js";
 import { getJson } from "../http.js";
@@ -15,30 +15,24 @@ export function showModels({ root, text, signal }) {
 
   async function load() {
     try {
-      const [models, active] = await Promise.all([
-        getJson("models", text, { signal }),
-        getJson("model", text, { signal }).catch(() => null),
-      ]);
-      const current = JSON.stringify([models, active?.engine]);
+      const models = await getJson("models", text, { signal });
+      const current = JSON.stringify(models);
       if (current === shown) return; // keep what is opened
       shown = current;
-      box.replaceChildren(...list(models, active));
+      box.replaceChildren(...list(models));
     } catch (error) {
       shown = "";
       if (!signal.aborted) box.replaceChildren(h("p", { class: "notice bad", role: "status" }, error.message));
     }
   }
 
-  function list({ versions, refused = [] }, active) {
+  function list({ versions }) {
     if (!versions.length) return [empty(h("p", {}, text("models.none")))];
-    return [
-      ...versions.map((version) => card(version, active)),
-      ...(refused.length ? [h("h2", {}, text("models.refused")), ...refused.map(refusal)] : []),
-    ];
+    return versions.map(card);
   }
 
-  function card(found, active) {
-    const { metrics, spec } = found;
+  function card(found) {
+    const { spec } = found;
     const tag = (key) => h("span", { class: "tag" }, text(key));
     return h(
       "section",
@@ -60,7 +54,7 @@ export function showModels({ root, text, signal }) {
         [text("models.captchas"), spec ? describe(spec) : null],
         [text("models.charset"), spec ? h("span", { class: "mono small" }, spec.charset) : null],
         [text("models.size"), found.size_bytes ? text("models.megabytes", { mb: text.number(found.size_bytes / 1e6, 1) }) : null],
-        [text("models.engine"), found.active ? active?.engine : null],
+        [text("models.engine"), found.engine],
       ]),
       pictures(found),
     );
@@ -68,7 +62,7 @@ export function showModels({ root, text, signal }) {
 
   function accuracy(found) {
     if (found.accuracy === null) return null;
-    const [low, high] = found.interval ?? [];
+    const [low, high] = found.accuracy_interval_95 ?? [];
     return [
       h("strong", {}, text.percent(found.accuracy, 2)),
       low === undefined
@@ -92,14 +86,18 @@ export function showModels({ root, text, signal }) {
       list.append(
         ...images.map((file) => {
           const path = `models/${found.version}/files/${encodeURIComponent(file.name)}`;
-          return h("figure", {}, h("a", { href: path }, h("img", { src: path, alt: file.description, loading: "lazy" })), h("figcaption", {}, file.description));
+          const caption = describeFile(file.name);
+          const image = h("img", { src: path, alt: caption, loading: "lazy" });
+          return h("figure", {}, h("a", { href: path }, image), h("figcaption", {}, caption));
         }),
       );
     };
     return h("details", { ontoggle: fill }, h("summary", {}, `${text("models.pictures")} (${images.length})`), list);
   }
 
-  function refusal({ reason, created }) {
-    return h("p", { class: "notice" }, created ? `${text.date(created)}: ` : "", reason);
+  function describeFile(name) {
+    const key = `models.file.${name.replace(/\.png$/, "")}`;
+    const known = text(key);
+    return known === key ? name : known;
   }
 }
