@@ -29,7 +29,7 @@ def main() -> None:
     generator = GeneratorWatcher(settings.generator_url) if settings.generator_url else None
     store = ModelStore(
         settings.versions_dir,
-        partial(ENGINES[settings.engine], threads=settings.inference_threads),
+        ENGINES[settings.engine],
         check_loading=partial(check_loading, settings.engine),
         bundled_model=settings.bundled_model,
         find_generator=lambda: generator.spec if generator else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
 
@@ -16,11 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from inference_service import errors
-from inference_service.batching import Batcher
+from inference_service.engines import ENGINES
 from inference_service.generator_watcher import GeneratorWatcher
 from inference_service.metrics import Metrics
 from inference_service.model_store import ModelStore
-from inference_service.prediction import PredictJob, predict_batch
+from inference_service.predictor import Predictor
 from inference_service.request_body import BodyReceiver
 from inference_service.routes import health, model_files, models, predict
 from inference_service.routes.state import ServiceState
@@ -58,30 +58,16 @@ def create_app(
 ) -> FastAPI:
     """Create the app, which watches the store and the generator while it runs."""
     metrics = Metrics()
-
-    def run(jobs: Sequence[PredictJob]) -> Sequence[bytes | Exception]:
-        # A request is predicted by the version that was active when it arrived, so a batch has
-        # two versions only while another one becomes active.
-        results: dict[int, bytes | Exception] = {}
-        for model in {id(job.model): job.model for job in jobs}.values():
-            rows = [row for row, job in enumerate(jobs) if job.model is model]
-            responses, times = predict_batch(model, [jobs[row] for row in rows])
-            metrics.record_batch(times)
-            results |= zip(rows, responses, strict=True)
-        return [results[row] for row in range(len(jobs))]
-
-    batcher: Batcher[PredictJob, bytes] = Batcher(
-        run,
-        threads=settings.inference_threads,
+    predictor = Predictor(
+        metrics.record_batch,
+        on_event_loop=ENGINES[settings.engine].on_event_loop,
         max_batch_size=settings.max_batch_size,
-        max_delay_s=settings.batch_delay_ms / 1e3,
         max_queue_size=settings.max_queue_size,
     )
-    metrics.watch_state(store, batcher)
+    metrics.watch_state(store, predictor)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        batcher.start()
         stop = threading.Event()
         if generator:
             # A thread of its own: looking up a name can take seconds.
@@ -96,7 +82,7 @@ def create_app(
             yield
         finally:
             stop.set()
-            batcher.stop()
+            predictor.stop()
 
     app = FastAPI(
         title="captcha-pipeline inference",
@@ -107,7 +93,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.is_draining = False  # set by DrainingServer
-    app.state.service = ServiceState(store, batcher, receiver or BodyReceiver(), metrics)
+    app.state.service = ServiceState(store, predictor, receiver or BodyReceiver(), metrics)
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
     )

@@ -1,79 +1,54 @@
-"""Batching: worker threads run jobs of the event loop, several jobs per call."""
+"""Batching: jobs that arrive together run in one call, on the event loop or on a worker thread."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import queue
-import threading
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
 from inference_service.errors import QueueFull
-
-# How often an incomplete batch looks for more jobs.
-_POLL_S = 2e-4
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
 class Batcher(Generic[Job, Result]):
-    """Runs jobs in batches of up to `max_batch_size` on worker threads.
+    """Runs jobs in the order of their arrival, in batches of up to `max_batch_size`.
 
-    With a delay, a thread whose batch is incomplete waits up to `max_delay_s` for more jobs.
-    Without a delay, a thread takes an equal part of the queued jobs at once. Every job gets a
-    result or an exception.
+    Without an executor, the jobs that arrive in one turn of the event loop run on the loop itself,
+    one batch per turn. For short jobs this is faster than passing them to a thread. With an
+    executor, the jobs that arrive during a batch are the next batch. Every job gets a result or an
+    exception.
     """
 
     def __init__(
         self,
         run: Callable[[Sequence[Job]], Sequence[Result | Exception]],
         *,
-        threads: int,
         max_batch_size: int,
-        max_delay_s: float,
         max_queue_size: int,
+        executor: Executor | None = None,
     ) -> None:
-        """Create the threads; `start` starts them.
+        """Create a batcher, which is used on one event loop.
 
         Args:
-            run: returns a result or an exception for each job of a batch. It is called from
-                several threads at once.
-            threads: number of worker threads.
+            run: returns a result or an exception for each job of a batch.
             max_batch_size: maximum number of jobs per call of `run`.
-            max_delay_s: how long an incomplete batch waits for more jobs.
             max_queue_size: maximum number of unfinished jobs.
+            executor: where `run` is called, one batch at a time; None means the event loop.
         """
         self.queue_size = 0
-        """Unfinished jobs. Only the event loop changes it."""
+        """Unfinished jobs."""
         self.rejections = 0
         """Jobs that were rejected because the queue was full."""
         self._run = run
         self._max_batch_size = max_batch_size
-        self._max_delay_s = max_delay_s
         self._max_queue_size = max_queue_size
-        # A SimpleQueue is implemented in C. An executor of the standard library takes longer to
-        # pass a job to a thread.
-        self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Result]] | None] = (
-            queue.SimpleQueue()
-        )
-        self._threads = [
-            threading.Thread(target=self._work, name=f"batch-{i}", daemon=True)
-            for i in range(threads)
-        ]
-
-    def start(self) -> None:
-        """Start the threads. Call it on the event loop that submits the jobs."""
-        self._loop = asyncio.get_running_loop()
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Let the threads end after the queued jobs."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        self._executor = executor
+        self._waiting: deque[tuple[Job, asyncio.Future[Result]]] = deque()
+        self._is_scheduled = False
 
     async def submit(self, job: Job) -> Result:
         """Return the result of a job.
@@ -85,65 +60,53 @@ class Batcher(Generic[Job, Result]):
         if self.queue_size >= self._max_queue_size:
             self.rejections += 1
             raise QueueFull(f"the queue is full: {self.queue_size} requests are waiting")
-        future: asyncio.Future[Result] = self._loop.create_future()
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.queue_size += 1
         try:
-            self._jobs.put((job, future))
+            self._waiting.append((job, future))
+            self._schedule()
             return await future
         finally:
             self.queue_size -= 1
+            # The traceback of an exception refers to this frame. With a reference to the future,
+            # which has the exception, it would keep the job in memory until a garbage collection.
+            del job, future
 
-    def _work(self) -> None:
-        while batch := self._next_batch():
-            try:
-                results = self._run([job for job, _ in batch])
-            except Exception as error:
-                # The jobs of this batch must not wait forever, whatever the error is.
-                results = [error] * len(batch)
-            futures = [future for _, future in batch]
-            try:
-                self._loop.call_soon_threadsafe(_set_results, futures, results)
-            except RuntimeError:
-                return  # the loop is closed, so there are no clients
-            # An idle thread must not keep the request bodies of its last batch in memory.
-            del batch, futures, results
+    def _schedule(self) -> None:
+        """Run a batch in the next turn of the event loop, unless one runs or none is needed."""
+        if self._waiting and not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_next)
 
-    def _next_batch(self) -> list[tuple[Job, asyncio.Future[Result]]]:
-        """Wait for jobs; return an empty list after `stop`."""
-        first = self._jobs.get()
-        if first is None:
-            return []
-        batch = [first]
-        limit = self._max_batch_size
-        if not self._max_delay_s:
-            # Other threads may be idle: leave jobs for them.
-            limit = min(limit, math.ceil((1 + self._jobs.qsize()) / len(self._threads)))
-        deadline = time.monotonic() + self._max_delay_s
-        while len(batch) < limit:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    break
-                # Not get(timeout=left_s): CPython's SimpleQueue computes a negative rest of the
-                # timeout now and then, and waits until the next job.
-                time.sleep(min(left_s, _POLL_S))
-                continue
-            if job is None:
-                self._jobs.put(None)  # ends this thread after this batch
-                break
-            batch.append(job)
-        return batch
+    def _run_next(self) -> None:
+        jobs, futures = [], []
+        while self._waiting and len(jobs) < self._max_batch_size:
+            job, future = self._waiting.popleft()
+            if not future.done():  # otherwise the client disconnected
+                jobs.append(job)
+                futures.append(future)
+        if self._executor is None or not jobs:
+            self._finish(futures, self._run_safely(jobs))
+            return
+        running = asyncio.get_running_loop().run_in_executor(self._executor, self._run_safely, jobs)
+        running.add_done_callback(lambda done: self._finish(futures, done.result()))
 
+    def _run_safely(self, jobs: Sequence[Job]) -> Sequence[Result | Exception]:
+        try:
+            return self._run(jobs) if jobs else ()
+        except Exception as error:
+            # The jobs of this batch must not wait forever, whatever the error is.
+            return [error] * len(jobs)
 
-def _set_results(
-    futures: Sequence[asyncio.Future[Result]], results: Sequence[Result | Exception]
-) -> None:
-    for future, result in zip(futures, results, strict=True):
-        if future.done():
-            continue  # the client disconnected
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+    def _finish(
+        self, futures: Sequence[asyncio.Future[Result]], results: Sequence[Result | Exception]
+    ) -> None:
+        for future, result in zip(futures, results, strict=True):
+            if future.done():
+                continue  # the client disconnected
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        self._is_scheduled = False
+        self._schedule()

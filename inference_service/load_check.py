@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 from inference_service.engines import ENGINES
@@ -65,7 +64,7 @@ def main() -> None:
     """Load the version that the command line names."""
     engine, directory = sys.argv[1:]
     try:
-        load_version(Path(directory), partial(ENGINES[engine], threads=1))
+        load_version(Path(directory), ENGINES[engine])
     except (ArtifactError, ModelError) as error:
         sys.exit(str(error))
 

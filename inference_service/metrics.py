@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,9 +14,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inference_service.batching import Batcher
 from inference_service.model_store import ModelStore
 from inference_service.prediction import BatchTimes
+from inference_service.predictor import Predictor
 
 # Seconds, from less than one prediction to the longest upload.
 _BUCKETS = (
@@ -58,9 +57,9 @@ class Metrics:
         )
         ProcessCollector(registry=registry)
 
-    def watch_state(self, store: ModelStore, batcher: Batcher[Any, Any]) -> None:
-        """Add the metrics that are collected from the store and the batcher on demand."""
-        self._registry.register(_StateCollector(store, batcher))
+    def watch_state(self, store: ModelStore, predictor: Predictor) -> None:
+        """Add the metrics that are collected from the store and the predictor on demand."""
+        self._registry.register(_StateCollector(store, predictor))
 
     def record_response(self, route: str, status: int, seconds: float) -> None:
         """Count a response."""
@@ -68,7 +67,7 @@ class Metrics:
         self._request_seconds.labels(route).observe(seconds)
 
     def record_batch(self, times: BatchTimes) -> None:
-        """Count a batch; worker threads call this."""
+        """Count a batch; the worker thread calls this too."""
         self._stage_seconds.labels("decode").observe(times.decode_s)
         if times.images:
             self._stage_seconds.labels("model").observe(times.model_s)
@@ -82,9 +81,9 @@ class Metrics:
 class _StateCollector(Collector):
     """Metrics whose values are read when they are requested."""
 
-    def __init__(self, store: ModelStore, batcher: Batcher[Any, Any]) -> None:
+    def __init__(self, store: ModelStore, predictor: Predictor) -> None:
         self._store = store
-        self._batcher = batcher
+        self._predictor = predictor
 
     def collect(self) -> Iterator[Metric]:
         store = self._store
@@ -92,12 +91,12 @@ class _StateCollector(Collector):
         yield GaugeMetricFamily(
             "inference_queue_size",
             "Requests that wait for a prediction or are being predicted.",
-            self._batcher.queue_size,
+            self._predictor.queue_size,
         )
         yield CounterMetricFamily(
             "inference_queue_full",
             "Requests rejected because the queue was full.",
-            self._batcher.rejections,
+            self._predictor.rejections,
         )
         yield GaugeMetricFamily(
             "inference_model_version",

@@ -1,4 +1,4 @@
-"""Prediction of a batch: parse the bodies, decode the images, run the model, build responses."""
+"""Prediction of a batch: decode the images, run the model, describe the predictions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ import numpy as np
 
 from inference_service.errors import RequestError
 from inference_service.model_loading import LoadedModel, Prediction
-from inference_service.parsing import RequestBody, extract_image
 from shared.images import GreyImage, ImageError, decode_image
 from shared.restriction import Restriction
 from shared.schemas import CharacterConfidence, PredictBody, PredictDetails, RestrictionBody
 
 
 @dataclass(frozen=True)
-class PredictJob:
-    """One request for a prediction."""
+class PredictOptions:
+    """What a request asks for, apart from its images."""
 
-    body: RequestBody
     details: bool
     """Whether the response contains confidences, version and times."""
     model: LoadedModel
     """The version that was active when the request arrived."""
     restriction: Restriction
     """What the text can be."""
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """One image that waits for its prediction."""
+
+    image: bytes | RequestError
+    """The encoded image, or why the request contains none."""
+    options: PredictOptions
 
 
 @dataclass(frozen=True)
@@ -41,45 +48,47 @@ class BatchTimes:
 
 def predict_batch(
     model: LoadedModel, jobs: Sequence[PredictJob]
-) -> tuple[list[bytes | Exception], BatchTimes]:
-    """Predict the images of several requests in one call of the engine.
+) -> tuple[list[PredictBody | Exception], BatchTimes]:
+    """Predict several images in one call of the engine.
 
-    A request with an invalid image or a restriction does not affect the others.
+    An invalid image or a restriction does not affect the others.
 
     Args:
         model: the version that predicts the whole batch.
-        jobs: requests for this version.
+        jobs: images for this version.
 
     Returns:
-        For each job a JSON body or the exception that describes why there is none, and the times.
+        For each job the prediction or the exception that describes why there is none, and the
+        times.
     """
     started = time.perf_counter()
     images: list[GreyImage] = []
     restrictions: list[Restriction] = []
     failures: list[Exception | None] = []
     for job in jobs:
+        if isinstance(job.image, RequestError):
+            failures.append(job.image)
+            continue
         try:
-            images.append(decode_image(extract_image(job.body), model.spec))
-            restrictions.append(job.restriction)
+            images.append(decode_image(job.image, model.spec))
+            restrictions.append(job.options.restriction)
             failures.append(None)
         except Exception as error:
-            failures.append(_without_traceback(error))
+            failures.append(without_traceback(error))
     decoded = time.perf_counter()
     predictions = iter(model.predict(np.stack(images), restrictions) if images else ())
     done = time.perf_counter()
     times = BatchTimes(len(images), decoded - started, done - decoded)
-    responses = [
-        failure or _build_response(next(predictions), job, model, times)
+    results = [
+        failure or _describe(next(predictions), job.options, times)
         for job, failure in zip(jobs, failures, strict=True)
     ]
-    return responses, times
+    return results, times
 
 
-def _build_response(
-    prediction: Prediction, job: PredictJob, model: LoadedModel, times: BatchTimes
-) -> bytes:
+def _describe(prediction: Prediction, options: PredictOptions, times: BatchTimes) -> PredictBody:
     body = PredictBody(success=True, prediction=prediction.text, debug="predicted")
-    if job.details:
+    if options.details:
         body.details = PredictDetails(
             characters=[
                 CharacterConfidence(character=character, confidence=float(confidence))
@@ -88,18 +97,18 @@ def _build_response(
                 )
             ],
             confidence=prediction.confidence,
-            restriction=RestrictionBody(**asdict(job.restriction)),
-            version=model.version,
-            engine=model.engine.name,
+            restriction=RestrictionBody(**asdict(options.restriction)),
+            version=options.model.version,
+            engine=options.model.engine.name,
             decode_ms=times.decode_s * 1e3,
             model_ms=times.model_s * 1e3,
             batch_size=times.images,
         )
-    return body.model_dump_json(exclude_none=True).encode()
+    return body
 
 
-def _without_traceback(error: Exception) -> Exception:
-    """Return an expected error without its frames, which keep the bodies of the batch in memory."""
+def without_traceback(error: Exception) -> Exception:
+    """Return an expected error without its frames, which keep images and bodies in memory."""
     if isinstance(error, ImageError | RequestError):
         error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

@@ -12,7 +12,7 @@ from inference_service.engines import ENGINES, OpenVinoEngine
 from shared.artifacts import MODEL_NAME
 from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.middleware import LogRequests
-from shared.settings import EnvironmentSettings, count_cores
+from shared.settings import EnvironmentSettings
 
 _OFF = "off"
 
@@ -28,14 +28,11 @@ class Settings(EnvironmentSettings):
     """Directory that contains `captcha/<version>`."""
     bundled_model: Path | None = BUNDLED_MODEL
     """Directory that contains version 0, or None (`off`)."""
-    inference_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=count_cores)
-    """Batches that are predicted at the same time."""
     max_batch_size: Annotated[int, Field(ge=1, le=1024)] = OpenVinoEngine.preferred_batch_size
     """Maximum number of images per call of the engine; the default depends on the engine."""
-    batch_delay_ms: Annotated[float, Field(ge=0, le=1000)] = OpenVinoEngine.batch_delay_ms
-    """How long an incomplete batch waits for more images; the default depends on the engine."""
     max_queue_size: Annotated[int, Field(ge=1)] = 256
-    """Requests that can wait for a prediction; further ones get a 503."""
+    """Captchas that can wait for a prediction, and as many requests with large or several images;
+    further ones get a 503."""
     log_requests: LogRequests = "problems"
     model_poll_s: Annotated[float, Field(ge=0.05, le=3600)] = 1.0
     """Interval of the scans for new versions."""
@@ -55,15 +52,11 @@ class Settings(EnvironmentSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _use_defaults_of_engine(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _use_batch_size_of_engine(cls, values: dict[str, Any]) -> dict[str, Any]:
         engine = ENGINES.get(values.get("engine", OpenVinoEngine.name))
         if engine is None:
             return values  # the field reports it
-        defaults = {
-            "max_batch_size": engine.preferred_batch_size,
-            "batch_delay_ms": engine.batch_delay_ms,
-        }
-        return defaults | values
+        return {"max_batch_size": engine.preferred_batch_size} | values
 
     @field_validator("bundled_model", mode="before")
     @classmethod

@@ -29,8 +29,8 @@ class Engine(Protocol):
     """Value of the setting ENGINE."""
     preferred_batch_size: int
     """Larger batches hardly reduce the time per image."""
-    batch_delay_ms: float
-    """Default waiting time for more images, in milliseconds."""
+    on_event_loop: bool
+    """Whether a captcha is predicted so fast that the event loop can wait for it."""
     load_timeout_s: float
     """More than a usable version needs to load, including the import of the library."""
 

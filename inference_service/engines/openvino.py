@@ -28,12 +28,13 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    # Images run one after the other. A batch only passes fewer jobs between threads.
+    # Images run one after the other. A batch only shares the work around them, and the event loop
+    # waits for it.
     preferred_batch_size = 8
-    batch_delay_ms = 0.0
+    on_event_loop = True
     load_timeout_s = 20.0  # loading takes about 1 s
 
-    def __init__(self, saved_model: Path, spec: CaptchaSpec, threads: int) -> None:
+    def __init__(self, saved_model: Path, spec: CaptchaSpec) -> None:
         import openvino  # noqa: PLC0415 - only the CPU image contains it
 
         core = openvino.Core()
@@ -45,9 +46,10 @@ class OpenVinoEngine:
                 model,
                 "CPU",
                 {
-                    # One thread per request: small networks run faster with one image per core.
-                    "NUM_STREAMS": threads,
-                    "INFERENCE_NUM_THREADS": threads,
+                    # A small network runs no faster on several threads. More cores are used by
+                    # more replicas.
+                    "NUM_STREAMS": 1,
+                    "INFERENCE_NUM_THREADS": 1,
                     # Pinning a thread costs two system calls per image.
                     "ENABLE_CPU_PINNING": False,
                     # Newer CPUs would use bfloat16, with slightly different probabilities.

@@ -27,11 +27,11 @@ class TensorFlowEngine:
 
     name = "tensorflow"
     preferred_batch_size = 32
-    batch_delay_ms = 2.0
+    # The event loop receives the next captchas while the GPU works.
+    on_event_loop = False
     load_timeout_s = 120.0  # the import alone takes up to 20 s on two busy cores
 
-    def __init__(self, saved_model: Path, spec: CaptchaSpec, threads: int) -> None:
-        """Load the model; `threads` is unused, because TensorFlow manages its own threads."""
+    def __init__(self, saved_model: Path, spec: CaptchaSpec) -> None:
         import tensorflow as tf  # noqa: PLC0415 - only the GPU image contains it
 
         # Newer GPUs would round to 10 bits, with slightly different probabilities.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from inference_service.prediction import PredictJob
+from inference_service.prediction import PredictOptions
 from inference_service.request_restriction import RestrictionQuery
 from inference_service.routes.state import get_service, require_model
 from shared.schemas import PredictBody, PredictRequest
@@ -62,6 +62,6 @@ async def predict(
     restriction = query.restrict(active.model.spec, active.restriction)
     async with service.receiver.receive(request) as body:
         # Queued only now, so that a client that sends slowly does not occupy a queue slot.
-        job = PredictJob(body, details, active.model, restriction)
-        content = await service.batcher.submit(job)
+        options = PredictOptions(details, active.model, restriction)
+        content = await service.predictor.predict(body, options)
     return Response(content, media_type="application/json")

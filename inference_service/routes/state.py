@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from inference_service.batching import Batcher
 from inference_service.errors import NoModel
 from inference_service.metrics import Metrics
 from inference_service.model_store import ActiveModel, ModelStore
-from inference_service.prediction import PredictJob
+from inference_service.predictor import Predictor
 from inference_service.request_body import BodyReceiver
 
 
@@ -19,7 +18,7 @@ class ServiceState:
     """The parts of the service, created by `create_app`."""
 
     store: ModelStore
-    batcher: Batcher[PredictJob, bytes]
+    predictor: Predictor
     receiver: BodyReceiver
     metrics: Metrics
 

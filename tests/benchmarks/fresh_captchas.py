@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,7 @@ SEED = 4_000_003  # no training with TRAIN_SEED=1 uses it
 
 def load(version: Path) -> LoadedModel:
     """Load a version as the inference service does."""
-    return load_version(version.resolve(), partial(OpenVinoEngine, threads=1))
+    return load_version(version.resolve(), OpenVinoEngine)
 
 
 def render_split(spec: CaptchaSpec, seed: int, start: int, stop: int) -> Split:

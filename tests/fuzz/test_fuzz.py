@@ -7,7 +7,6 @@ import platform
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -72,9 +71,7 @@ def list_statuses(client: httpx.Client, route: str) -> set[str]:
 
 def create_inference_app(bundled_model: Path | None, directory: Path) -> object:
     settings = InferenceSettings.load(models_dir=directory)
-    store = ModelStore(
-        settings.versions_dir, partial(OpenVinoEngine, threads=1), bundled_model=bundled_model
-    )
+    store = ModelStore(settings.versions_dir, OpenVinoEngine, bundled_model=bundled_model)
     return create_inference(settings, store)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from inference_service.predictor import MAX_INLINE_BYTES
 from shared.images import GreyImage
 from shared.labels import encode
 from shared.spec import CaptchaSpec
@@ -35,6 +36,11 @@ class Captcha:
     def json(self) -> dict[str, str]:
         """The JSON body of `POST /predict`."""
         return {"image": base64.b64encode(self.png).decode()}
+
+    @property
+    def large_json(self) -> dict[str, str]:
+        """A body that is too large for the event loop, so that the worker thread predicts it."""
+        return {**self.json, "other": "x" * MAX_INLINE_BYTES}
 
 
 def draw(text: str, spec: CaptchaSpec) -> Captcha:

@@ -20,7 +20,7 @@ class BandEngine:
 
     name = "fake"
     preferred_batch_size = 8
-    batch_delay_ms = 0.0
+    on_event_loop = True
     load_timeout_s = 1.0
 
     def __init__(self, spec: CaptchaSpec) -> None:

@@ -126,14 +126,14 @@ def test_every_route_describes_the_bundled_model_until_a_version_is_published(
 def test_a_full_queue_is_a_503_at_once(models: Path, captchas: list[Captcha]) -> None:
     engine = GatedEngine(BandEngine(CaptchaSpec()))
     store = ModelStore(models, lambda *_: engine)
-    settings = Settings.load(max_queue_size=2, inference_threads=1)
+    settings = Settings.load(max_queue_size=2)
     with running(create_app(settings, store)) as client, ThreadPoolExecutor(2) as pool:
         wait_ready(client)
         engine.gate.clear()
-        accepted = [pool.submit(client.post, "/predict", json=c.json) for c in captchas[:2]]
+        accepted = [pool.submit(client.post, "/predict", json=c.large_json) for c in captchas[:2]]
         size = "inference_queue_size 2.0"
         eventually(lambda: size in client.get("/metrics").text, 30, "two requests are queued")
-        rejected = client.post("/predict", json=captchas[2].json)
+        rejected = client.post("/predict", json=captchas[2].large_json)
         assert rejected.status_code == 503
         assert rejected.headers["retry-after"] == "1"
         assert set(rejected.json()) == FIELDS
@@ -170,11 +170,12 @@ def test_a_swap_does_not_affect_requests_that_arrived_before_it(
         return engine if directory.name == "1" else BandEngine(spec)
 
     store = ModelStore(versions, load, find_generator=lambda: generator[0])
-    settings = Settings.load(inference_threads=1, model_poll_s=0.05)
+    settings = Settings.load(model_poll_s=0.05)
     with running(create_app(settings, store)) as client, ThreadPoolExecutor(8) as pool:
         wait_ready(client)
         engine.gate.clear()
-        old = [pool.submit(client.post, "/predict?details=1", json=c.json) for c in captchas[:4]]
+        path = "/predict?details=1"
+        old = [pool.submit(client.post, path, json=c.large_json) for c in captchas[:4]]
         size = "inference_queue_size 4.0"
         eventually(lambda: size in client.get("/metrics").text, 30, "four requests are queued")
         generator[0] = HEXADECIMAL
@@ -182,7 +183,7 @@ def test_a_swap_does_not_affect_requests_that_arrived_before_it(
         publish_fake(versions, HEXADECIMAL)
         wait_ready(client)
         new = [
-            pool.submit(client.post, "/predict?details=1", json=draw(text, HEXADECIMAL).json)
+            pool.submit(client.post, path, json=draw(text, HEXADECIMAL).large_json)
             for text in ("ABC", "FEDCBA")
         ]
         size = "inference_queue_size 6.0"

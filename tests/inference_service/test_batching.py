@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 
@@ -12,45 +12,95 @@ from inference_service.errors import QueueFull
 
 
 class Doubler:
-    """Doubles numbers, records the batches, and waits while `gate` is clear."""
+    """Doubles numbers, records batches and threads, and waits while `gate` is clear."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.threads: set[int] = set()
         self.started = threading.Semaphore(0)
         self.gate = threading.Event()
         self.gate.set()
 
     def __call__(self, jobs: Sequence[int]) -> list[int | Exception]:
         self.batches.append(list(jobs))
+        self.threads.add(threading.get_ident())
         self.started.release()
         assert self.gate.wait(10)
         return [ValueError(f"{job} is odd") if job % 2 else job * 2 for job in jobs]
 
 
-def new_batcher(run: object, **options: object) -> Batcher[int, int]:
-    defaults = {"threads": 1, "max_batch_size": 4, "max_delay_s": 0.0, "max_queue_size": 100}
-    return Batcher(run, **{**defaults, **options})  # type: ignore[arg-type]
+@pytest.fixture(params=["loop", "thread"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
+    """Yield None for the event loop, and an executor of one thread."""
+    if request.param == "loop":
+        yield None
+        return
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
 
 
-def test_every_job_gets_its_own_result_or_error() -> None:
+@pytest.fixture
+def thread() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def new_batcher(run: object, executor: Executor | None, **options: int) -> Batcher[int, int]:
+    sizes = {"max_batch_size": 4, "max_queue_size": 100} | options
+    return Batcher(run, executor=executor, **sizes)  # type: ignore[arg-type]
+
+
+def run_test(test: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        await asyncio.wait_for(test(), 20)
+
+    asyncio.run(limited())
+
+
+def test_every_job_gets_its_own_result_or_error(executor: Executor | None) -> None:
     async def main() -> None:
-        batcher = new_batcher(Doubler(), threads=3)
-        batcher.start()
+        batcher = new_batcher(Doubler(), executor)
         results = await asyncio.gather(*map(batcher.submit, range(50)), return_exceptions=True)
         for number, result in enumerate(results):
             assert str(result) == (f"{number} is odd" if number % 2 else str(number * 2))
         assert batcher.queue_size == 0
-        batcher.stop()
 
-    asyncio.run(main())
+    run_test(main)
 
 
-def test_queued_jobs_run_together_up_to_the_maximum_batch_size() -> None:
+def test_jobs_of_one_turn_run_on_the_event_loop_in_order_and_in_batches() -> None:
+    async def main() -> None:
+        run = Doubler()
+        batcher = new_batcher(run, None)
+        numbers = range(0, 20, 2)
+        assert await asyncio.gather(*map(batcher.submit, numbers)) == [2 * n for n in numbers]
+        assert run.batches == [[0, 2, 4, 6], [8, 10, 12, 14], [16, 18]]
+        assert run.threads == {threading.get_ident()}
+
+    run_test(main)
+
+
+def test_the_event_loop_does_other_work_between_two_batches() -> None:
+    async def main() -> None:
+        run = Doubler()
+        batcher = new_batcher(run, None, max_batch_size=1)
+        jobs = [asyncio.create_task(batcher.submit(n)) for n in (0, 2, 4, 6)]
+        seen = []
+        while not all(job.done() for job in jobs):
+            await asyncio.sleep(0)
+            seen.append(len(run.batches))
+        assert {1, 2, 3} <= set(seen)
+
+    run_test(main)
+
+
+def test_jobs_that_arrive_during_a_batch_on_the_thread_are_the_next_batches(
+    thread: Executor,
+) -> None:
     async def main() -> None:
         run = Doubler()
         run.gate.clear()
-        batcher = new_batcher(run)
-        batcher.start()
+        batcher = new_batcher(run, thread)
         first = asyncio.create_task(batcher.submit(0))
         await asyncio.to_thread(run.started.acquire, timeout=10)
         others = [asyncio.create_task(batcher.submit(n)) for n in (2, 4, 6, 8, 10, 12)]
@@ -58,136 +108,98 @@ def test_queued_jobs_run_together_up_to_the_maximum_batch_size() -> None:
         run.gate.set()
         assert await asyncio.gather(first, *others) == [0, 4, 8, 12, 16, 20, 24]
         assert run.batches == [[0], [2, 4, 6, 8], [10, 12]]
-        batcher.stop()
+        assert threading.get_ident() not in run.threads
 
-    asyncio.run(main())
+    run_test(main)
 
 
-def test_an_incomplete_batch_waits_for_more_jobs_until_the_delay_is_over() -> None:
+def test_a_full_queue_rejects_at_once_and_accepts_again_later(executor: Executor | None) -> None:
     async def main() -> None:
-        run = Doubler()
-        batcher = new_batcher(run, max_delay_s=1.0)
-        batcher.start()
-        started = time.monotonic()
-        first = asyncio.create_task(batcher.submit(0))
-        await asyncio.sleep(0.05)
-        assert await asyncio.gather(first, batcher.submit(2)) == [0, 4]
-        assert run.batches == [[0, 2]]
-        assert time.monotonic() - started >= 0.9
-        batcher.stop()
-
-    asyncio.run(main())
-
-
-def test_no_job_waits_for_the_next_one() -> None:
-    # Waiting with the timeout of SimpleQueue lost one in 1,500 to 10,000 jobs at this delay.
-    async def main() -> None:
-        batcher = new_batcher(list, threads=2, max_delay_s=3e-6)
-        batcher.start()
-        for number in range(10_000):
-            assert await asyncio.wait_for(batcher.submit(number), 20) == number
-        batcher.stop()
-
-    asyncio.run(main())
-
-
-def test_a_complete_batch_does_not_wait() -> None:
-    async def main() -> None:
-        batcher = new_batcher(Doubler(), max_delay_s=30.0)
-        batcher.start()
-        started = time.monotonic()
-        await asyncio.gather(*map(batcher.submit, (2, 4, 6, 8)))
-        assert time.monotonic() - started < 15
-        batcher.stop()
-
-    asyncio.run(main())
-
-
-def test_without_a_delay_a_thread_leaves_the_other_threads_their_share() -> None:
-    async def main() -> None:
-        run = Doubler()
-        run.gate.clear()
-        batcher = new_batcher(run, threads=2, max_batch_size=8)
-        batcher.start()
-        first = [asyncio.create_task(batcher.submit(0))]
-        await asyncio.to_thread(run.started.acquire, timeout=10)
-        first.append(asyncio.create_task(batcher.submit(2)))
-        await asyncio.to_thread(run.started.acquire, timeout=10)
-        more = [asyncio.create_task(batcher.submit(n)) for n in range(4, 20, 2)]
-        await asyncio.sleep(0.05)
-        run.gate.set()
-        assert await asyncio.gather(*first, *more) == [2 * n for n in range(0, 20, 2)]
-        assert 2 <= max(map(len, run.batches)) <= 4
-        batcher.stop()
-
-    asyncio.run(main())
-
-
-def test_a_full_queue_rejects_at_once_and_accepts_again_later() -> None:
-    async def main() -> None:
-        run = Doubler()
-        run.gate.clear()
-        batcher = new_batcher(run, max_queue_size=3)
-        batcher.start()
-        accepted = [asyncio.create_task(batcher.submit(n)) for n in (0, 2, 4)]
-        await asyncio.sleep(0.01)
+        batcher = new_batcher(Doubler(), executor, max_queue_size=3)
+        accepted = asyncio.gather(*map(batcher.submit, (0, 2, 4)))
+        rejected = asyncio.create_task(batcher.submit(6))
         with pytest.raises(QueueFull, match="the queue is full: 3 requests are waiting"):
-            await batcher.submit(6)
+            await rejected
+        assert not accepted.done()
         assert batcher.rejections == 1
-        run.gate.set()
-        assert await asyncio.gather(*accepted) == [0, 4, 8]
+        assert await accepted == [0, 4, 8]
         assert await batcher.submit(6) == 12
-        batcher.stop()
 
-    asyncio.run(main())
+    run_test(main)
 
 
-def test_an_exception_of_a_batch_reaches_all_its_jobs_and_the_next_batch_runs() -> None:
+def test_an_exception_of_a_batch_reaches_all_its_jobs_and_the_next_batch_runs(
+    executor: Executor | None,
+) -> None:
     def run(jobs: Sequence[int]) -> list[int | Exception]:
         if 13 in jobs:
             raise MemoryError("the engine is out of memory")
         return list(jobs)
 
     async def main() -> None:
-        batcher = new_batcher(run, max_batch_size=3, max_delay_s=5.0)
-        batcher.start()
-        results = await asyncio.gather(*map(batcher.submit, (1, 13, 2)), return_exceptions=True)
-        assert [type(result) for result in results] == [MemoryError] * 3
-        assert await asyncio.gather(*map(batcher.submit, (5, 6, 7))) == [5, 6, 7]
-        batcher.stop()
+        batcher = new_batcher(run, executor, max_batch_size=3)
+        numbers = (1, 13, 2, 5, 6, 7)
+        results = await asyncio.gather(*map(batcher.submit, numbers), return_exceptions=True)
+        assert [type(result) for result in results[:3]] == [MemoryError] * 3
+        assert results[3:] == [5, 6, 7]
 
-    asyncio.run(main())
+    run_test(main)
 
 
-def test_a_client_that_disconnects_does_not_affect_the_results_of_others() -> None:
+def test_a_client_that_disconnects_while_it_waits_costs_no_prediction(
+    executor: Executor | None,
+) -> None:
+    async def main() -> None:
+        run = Doubler()
+        batcher = new_batcher(run, executor)
+        cancelled, other = (asyncio.create_task(batcher.submit(n)) for n in (0, 2))
+        asyncio.get_running_loop().call_soon(cancelled.cancel)
+        assert await other == 4
+        assert cancelled.cancelled()
+        assert (run.batches, batcher.queue_size) == ([[2]], 0)
+
+    run_test(main)
+
+
+def test_if_all_clients_disconnect_nothing_runs_and_later_jobs_do(
+    executor: Executor | None,
+) -> None:
+    async def main() -> None:
+        run = Doubler()
+        batcher = new_batcher(run, executor)
+        cancelled = asyncio.create_task(batcher.submit(0))
+        asyncio.get_running_loop().call_soon(cancelled.cancel)
+        await asyncio.gather(cancelled, return_exceptions=True)
+        assert await batcher.submit(2) == 4
+        assert run.batches == [[2]]
+
+    run_test(main)
+
+
+def test_a_client_that_disconnects_during_its_prediction_does_not_affect_others(
+    thread: Executor,
+) -> None:
     async def main() -> None:
         run = Doubler()
         run.gate.clear()
-        batcher = new_batcher(run)
-        batcher.start()
-        cancelled = asyncio.create_task(batcher.submit(0))
-        other = asyncio.create_task(batcher.submit(2))
-        await asyncio.sleep(0.01)
+        batcher = new_batcher(run, thread)
+        cancelled, other = (asyncio.create_task(batcher.submit(n)) for n in (0, 2))
+        await asyncio.to_thread(run.started.acquire, timeout=10)
         cancelled.cancel()
         await asyncio.sleep(0)
         assert batcher.queue_size == 1
         run.gate.set()
         assert await other == 4
-        batcher.stop()
 
-    asyncio.run(main())
+    run_test(main)
 
 
-def test_queued_jobs_get_their_results_after_stop() -> None:
+def test_two_batchers_share_a_thread(thread: Executor) -> None:
     async def main() -> None:
         run = Doubler()
-        run.gate.clear()
-        batcher = new_batcher(run, threads=2)
-        batcher.start()
-        accepted = [asyncio.create_task(batcher.submit(n)) for n in range(0, 20, 2)]
-        await asyncio.sleep(0.01)
-        batcher.stop()
-        run.gate.set()
-        assert await asyncio.gather(*accepted) == [2 * n for n in range(0, 20, 2)]
+        batchers = [new_batcher(run, thread) for _ in range(2)]
+        jobs = [batcher.submit(n) for n in (2, 4, 6) for batcher in batchers]
+        assert await asyncio.gather(*jobs) == [4, 4, 8, 8, 12, 12]
+        assert len(run.threads) == 1
 
-    asyncio.run(main())
+    run_test(main)

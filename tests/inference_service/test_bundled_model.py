@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,7 @@ def manifest() -> Manifest:
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return load_version(BUNDLED_MODEL / "0", partial(OpenVinoEngine, threads=2), "bundled")
+    return load_version(BUNDLED_MODEL / "0", OpenVinoEngine, "bundled")
 
 
 def test_it_consists_of_the_files_in_its_manifest(manifest: Manifest) -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -42,7 +41,7 @@ both_engines = pytest.mark.parametrize("name", ENGINES)
 @pytest.fixture(scope="module")
 def engines() -> dict[str, Engine]:
     """Return both engines with the bundled model, whatever it predicts."""
-    return {name: ENGINES[name](BUNDLED, SPEC, threads=2) for name in ENGINES}
+    return {name: ENGINES[name](BUNDLED, SPEC) for name in ENGINES}
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +117,13 @@ def test_threads_get_their_own_predictions(
 def test_a_file_that_is_not_a_saved_model_is_an_engine_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"not a graph")
     with pytest.raises(EngineError):
-        ENGINES[name](tmp_path, SPEC, threads=1)
+        ENGINES[name](tmp_path, SPEC)
 
 
 @both_engines
 def test_a_model_of_another_image_size_is_an_engine_error(name: str) -> None:
     with pytest.raises(EngineError):
-        ENGINES[name](BUNDLED, replace(SPEC, width=128, height=64), threads=1)
+        ENGINES[name](BUNDLED, replace(SPEC, width=128, height=64))
 
 
 @both_engines
@@ -132,7 +131,7 @@ def test_a_model_of_another_output_shape_is_an_engine_error(name: str) -> None:
     spec = replace(SPEC, charset=SPEC.charset[:-2])
     message = f"output has shape {SHAPE}, its spec requires {(spec.length, spec.classes)}"
     with pytest.raises(EngineError, match=re.escape(message)):
-        ENGINES[name](BUNDLED, spec, threads=1)
+        ENGINES[name](BUNDLED, spec)
 
 
 @both_engines
@@ -221,7 +220,7 @@ def variable_length_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @both_engines
 def test_texts_of_variable_length_match_the_spec(variable_length_version: Path, name: str) -> None:
-    model = load_version(variable_length_version, partial(ENGINES[name], threads=1))
+    model = load_version(variable_length_version, ENGINES[name])
     rng = np.random.default_rng(1)
     shape = (200, VARIABLE_LENGTH.height, VARIABLE_LENGTH.width)
     images = rng.integers(0, 256, shape, dtype=np.uint8)

@@ -23,10 +23,10 @@ def use_failing_engine(monkeypatch: pytest.MonkeyPatch, directory: Path, stateme
         import os, signal, sys, time
         from inference_service import load_check
         class Failing(load_check.ENGINES["openvino"]):
-            def __init__(self, saved_model, spec, threads):
+            def __init__(self, saved_model, spec):
                 if saved_model.name == "2":
                     {statement}
-                super().__init__(saved_model, spec, threads)
+                super().__init__(saved_model, spec)
         load_check.ENGINES["openvino"] = Failing
         sys.argv = sys.argv[:1] + sys.argv[-2:]
         load_check.main()
@@ -80,7 +80,7 @@ def test_a_store_survives_a_version_that_crashes_the_loader(
     copy_version(real_versions, 2)
     store = ModelStore(
         real_versions,
-        partial(OpenVinoEngine, threads=1),
+        OpenVinoEngine,
         check_loading=partial(check_loading, "openvino"),
     )
     store.refresh()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from tests.inference_service.captchas import Captcha, draw, draw_captchas, stack
 from tests.inference_service.engines import BrokenEngine, NanEngine, load_band_engine
 from tests.inference_service.versions import publish_fake
 
-load_openvino = partial(OpenVinoEngine, threads=1)
 SPEC = CaptchaSpec()
 WHOLE = Restriction.from_spec(SPEC)
 VARIABLE = CaptchaSpec("0123456789ABCDEF", length=6, min_length=3)
@@ -69,15 +67,15 @@ def test_a_captcha_outside_the_restriction_gets_a_low_confidence(tmp_path: Path)
 def test_an_engine_that_cannot_run_a_version_is_an_error_with_the_reason(
     real_versions: Path,
 ) -> None:
-    spec = load_version(real_versions / "1", load_openvino).spec
+    spec = load_version(real_versions / "1", OpenVinoEngine).spec
     shapes = [(spec.length, spec.classes - missing) for missing in (0, 2)]
     damages.claim_a_smaller_charset(real_versions / "1")
     expected = "the model's output has shape {}, its spec requires {}".format(*shapes)
     with pytest.raises(EngineError, match=re.escape(expected)):
-        load_version(real_versions / "1", load_openvino)
+        load_version(real_versions / "1", OpenVinoEngine)
     damages.publish_an_invalid_graph(real_versions / "1")
     with pytest.raises(EngineError, match="RuntimeError"):
-        load_version(real_versions / "1", load_openvino)
+        load_version(real_versions / "1", OpenVinoEngine)
 
 
 @pytest.mark.parametrize(

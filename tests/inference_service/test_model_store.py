@@ -641,7 +641,6 @@ def test_fifty_swaps_do_not_grow_the_memory(real_versions: Path) -> None:
     # In a process of its own, because other tests would change the measured memory.
     program = """
 import base64, os, shutil, sys
-from functools import partial
 from pathlib import Path
 from inference_service.engines import OpenVinoEngine
 from inference_service.model_store import ModelStore
@@ -652,7 +651,7 @@ def resident_mb():
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 versions = Path(sys.argv[1])
-store = ModelStore(versions, partial(OpenVinoEngine, threads=2))
+store = ModelStore(versions, OpenVinoEngine)
 store.refresh()
 model, restriction = store.active.model, store.active.restriction
 golden = model.manifest.golden

@@ -69,13 +69,12 @@ def test_bodies_that_wait_for_a_prediction_count_against_the_memory_limit(
 ) -> None:
     engine = GatedEngine(BandEngine(CaptchaSpec()))
     store = ModelStore(models, lambda *_: engine)
-    settings = Settings.load(inference_threads=1)
-    app = create_app(settings, store, BodyReceiver(max_bytes_in_memory=1_500_000))
+    app = create_app(Settings.load(), store, BodyReceiver(max_bytes_in_memory=1_500_000))
     large = {"image": "A" * 900_000}
     with running(app) as client, ThreadPoolExecutor(2) as pool:
         wait_ready(client)
         engine.gate.clear()
-        running_request = pool.submit(client.post, "/predict", json=captchas[0].json)
+        running_request = pool.submit(client.post, "/predict", json=captchas[0].large_json)
         assert engine.is_waiting.wait(30)
         queued = pool.submit(client.post, "/predict", json=large)
         size = "inference_queue_size 2.0"

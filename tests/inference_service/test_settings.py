@@ -24,7 +24,6 @@ def test_the_defaults_serve_openvino_on_the_port_of_the_course(
     assert (settings.engine, settings.inference_port) == ("openvino", 5000)
     assert settings.versions_dir == Path("models/captcha")
     assert settings.log_requests == "problems"
-    assert settings.inference_threads >= 1
 
 
 def test_every_setting_is_read_from_the_variable_of_its_name(
@@ -34,9 +33,7 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
         "ENGINE": "tensorflow",
         "MODELS_DIR": "/m",
         "BUNDLED_MODEL": "off",
-        "INFERENCE_THREADS": "3",
         "MAX_BATCH_SIZE": "5",
-        "BATCH_DELAY_MS": "0.5",
         "MAX_QUEUE_SIZE": "7",
         "LOG_REQUESTS": "all",
         "MODEL_POLL_S": "0.25",
@@ -51,9 +48,7 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
         "engine": "tensorflow",
         "models_dir": Path("/m"),
         "bundled_model": None,
-        "inference_threads": 3,
         "max_batch_size": 5,
-        "batch_delay_ms": 0.5,
         "max_queue_size": 7,
         "log_requests": "all",
         "model_poll_s": 0.25,
@@ -65,13 +60,10 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
     }
 
 
-def test_the_default_batches_depend_on_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    openvino = load(monkeypatch)
-    assert (openvino.max_batch_size, openvino.batch_delay_ms) == (8, 0.0)
-    tensorflow = load(monkeypatch, ENGINE="tensorflow")
-    assert (tensorflow.max_batch_size, tensorflow.batch_delay_ms) == (32, 2.0)
-    empty = load(monkeypatch, ENGINE="tensorflow", MAX_BATCH_SIZE="", BATCH_DELAY_MS="")
-    assert (empty.max_batch_size, empty.batch_delay_ms) == (32, 2.0)
+def test_the_default_batch_size_depends_on_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).max_batch_size == 8
+    assert load(monkeypatch, ENGINE="tensorflow").max_batch_size == 32
+    assert load(monkeypatch, ENGINE="tensorflow", MAX_BATCH_SIZE="").max_batch_size == 32
 
 
 def test_the_bundled_model_can_be_replaced_or_disabled(
@@ -108,12 +100,8 @@ def test_an_invalid_address_of_the_generator_is_an_error(
     ("name", "value", "message"),
     [
         ("ENGINE", "onnx", "ENGINE: Input should be 'openvino' or 'tensorflow', not 'onnx'"),
-        ("INFERENCE_THREADS", "0", "INFERENCE_THREADS: Input should be greater than or equal to 1"),
-        ("INFERENCE_THREADS", "257", "INFERENCE_THREADS: Input should be less than or equal to 25"),
         ("MAX_BATCH_SIZE", "0", "MAX_BATCH_SIZE: Input should be greater than or equal to 1"),
         ("MAX_BATCH_SIZE", "1025", "MAX_BATCH_SIZE: Input should be less than or equal to 1024"),
-        ("BATCH_DELAY_MS", "-1", "BATCH_DELAY_MS: Input should be greater than or equal to 0"),
-        ("BATCH_DELAY_MS", "1001", "BATCH_DELAY_MS: Input should be less than or equal to 1000"),
         ("MAX_QUEUE_SIZE", "0", "MAX_QUEUE_SIZE: Input should be greater than or equal to 1"),
         ("LOG_REQUESTS", "some", "LOG_REQUESTS: Input should be 'all' or 'problems', not 'some'"),
         (

@@ -25,7 +25,7 @@ class VersionRecogniser:
     """A model version with OpenVINO on one thread, picture by picture."""
 
     def __init__(self, version: Path) -> None:
-        self._model = load_version(version.resolve(), partial(OpenVinoEngine, threads=1))
+        self._model = load_version(version.resolve(), OpenVinoEngine)
 
     @property
     def spec(self) -> CaptchaSpec:

@@ -33,7 +33,7 @@ def test_an_exported_model_predicts_alike_in_both_engines(tmp_path: Path, views:
     predict = load_exported(tmp_path)
     assert predict(IMAGES) == pytest.approx(expected, abs=1e-5)
     assert predict(IMAGES[:1]).shape == (1, 2, 3)
-    engine = OpenVinoEngine(tmp_path, SPEC, threads=1)
+    engine = OpenVinoEngine(tmp_path, SPEC)
     assert engine.predict(IMAGES) == pytest.approx(expected, abs=1e-4)
 
 

@@ -1,0 +1,167 @@
+"""The predictor: from request bodies to response bodies, on the event loop or a worker thread.
+
+An ordinary captcha is decoded and predicted in less than a millisecond. A thread would respond
+later, because it and the event loop compete for Python's lock, so the event loop itself predicts.
+Larger images and requests with several images would delay all other requests there. One worker
+thread predicts them: more threads would take the lock from the event loop more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from inference_service.batching import Batcher
+from inference_service.errors import RequestError
+from inference_service.parsing import RequestBody, extract_image, extract_images
+from inference_service.prediction import (
+    BatchTimes,
+    PredictJob,
+    PredictOptions,
+    predict_batch,
+    without_traceback,
+)
+from shared.images import ImageError
+from shared.schemas import PredictBatchBody, PredictBody
+
+# A captcha in base64 has about 12 kB.
+MAX_INLINE_BYTES = 64_000
+# Four times as many as the default captcha of 160x60 has.
+MAX_INLINE_PIXELS = 40_000
+_PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+_Respond = Callable[[], bytes | Exception]
+
+
+class Predictor:
+    """Predicts the images of requests: ordinary captchas in batches, others one by one."""
+
+    def __init__(
+        self,
+        record_batch: Callable[[BatchTimes], None],
+        *,
+        on_event_loop: bool,
+        max_batch_size: int,
+        max_queue_size: int,
+    ) -> None:
+        """Create a predictor, which is used on one event loop.
+
+        Args:
+            record_batch: called after each call of the engine, also on the worker thread.
+            on_event_loop: whether the engine is fast enough to predict captchas on the event loop;
+                otherwise the worker thread predicts them too.
+            max_batch_size: maximum number of images per call of the engine.
+            max_queue_size: maximum number of captchas that wait, and of other requests.
+        """
+        self._record_batch = record_batch
+        self._max_batch_size = max_batch_size
+        self._worker = ThreadPoolExecutor(1, "worker")
+        self._captchas: Batcher[PredictJob, bytes] = Batcher(
+            self._predict_captchas,
+            max_batch_size=max_batch_size,
+            max_queue_size=max_queue_size,
+            executor=None if on_event_loop else self._worker,
+        )
+        # The captchas do not wait behind these requests, and a full queue of them rejects none.
+        self._others: Batcher[_Respond, bytes] = Batcher(
+            lambda jobs: [respond() for respond in jobs],
+            max_batch_size=1,
+            max_queue_size=max_queue_size,
+            executor=self._worker,
+        )
+
+    @property
+    def queue_size(self) -> int:
+        """Requests that wait for a prediction or are being predicted."""
+        return self._captchas.queue_size + self._others.queue_size
+
+    @property
+    def rejections(self) -> int:
+        """Requests that were rejected because the queue was full."""
+        return self._captchas.rejections + self._others.rejections
+
+    def stop(self) -> None:
+        """Let the worker thread end. The server has completed all requests before."""
+        self._worker.shutdown(wait=False)
+
+    async def predict(self, body: RequestBody, options: PredictOptions) -> bytes:
+        """Return the JSON of a PredictBody for the image of a body.
+
+        Raises:
+            RequestError: if the body is invalid.
+            ImageError: if the image is rejected.
+            QueueFull: if too many requests wait.
+        """
+        if len(body.content) <= MAX_INLINE_BYTES:
+            image = extract_image(body)
+            if _is_captcha_sized(image):
+                return await self._captchas.submit(PredictJob(image, options))
+        return await self._others.submit(partial(self._predict_one, body, options))
+
+    async def predict_all(self, body: RequestBody, options: PredictOptions) -> bytes:
+        """Return the JSON of a PredictBatchBody for the images of a body.
+
+        Raises:
+            RequestError: if the body is invalid.
+            QueueFull: if too many requests wait.
+        """
+        return await self._others.submit(partial(self._predict_several, body, options))
+
+    def _predict_captchas(self, jobs: Sequence[PredictJob]) -> list[bytes | Exception]:
+        return [
+            result if isinstance(result, Exception) else _to_json(result)
+            for result in self._run(jobs)
+        ]
+
+    def _predict_one(self, body: RequestBody, options: PredictOptions) -> bytes | Exception:
+        try:
+            image = extract_image(body)
+        except RequestError as error:
+            return without_traceback(error)
+        return self._predict_captchas([PredictJob(image, options)])[0]
+
+    def _predict_several(self, body: RequestBody, options: PredictOptions) -> bytes | Exception:
+        try:
+            images = extract_images(body)
+        except RequestError as error:
+            return without_traceback(error)
+        results: list[PredictBody] = []
+        for start in range(0, len(images), self._max_batch_size):
+            part = images[start : start + self._max_batch_size]
+            for result in self._run([PredictJob(image, options) for image in part]):
+                if isinstance(result, PredictBody):
+                    results.append(result)
+                elif isinstance(result, ImageError | RequestError):
+                    results.append(PredictBody(success=False, prediction="", debug=str(result)))
+                else:
+                    return result  # a bug
+        return _to_json(PredictBatchBody(results=results))
+
+    def _run(self, jobs: Sequence[PredictJob]) -> list[PredictBody | Exception]:
+        """Predict images with the version that was active when their request arrived.
+
+        A batch has two versions only while another one becomes active.
+        """
+        results: dict[int, PredictBody | Exception] = {}
+        for model in {id(job.options.model): job.options.model for job in jobs}.values():
+            rows = [row for row, job in enumerate(jobs) if job.options.model is model]
+            bodies, times = predict_batch(model, [jobs[row] for row in rows])
+            self._record_batch(times)
+            results |= zip(rows, bodies, strict=True)
+        return [results[row] for row in range(len(jobs))]
+
+
+def _is_captcha_sized(image: bytes) -> bool:
+    """Whether decoding an image takes no longer than decoding a captcha.
+
+    Only a PNG has its size at a fixed position. EXIF data of 48 kB take 50 ms to parse.
+    """
+    if len(image) > MAX_INLINE_BYTES or not image.startswith(_PNG_HEADER) or b"eXIf" in image:
+        return False
+    width, height = int.from_bytes(image[16:20]), int.from_bytes(image[20:24])
+    return width * height <= MAX_INLINE_PIXELS
+
+
+def _to_json(body: PredictBody | PredictBatchBody) -> bytes:
+    return body.model_dump_json(exclude_none=True).encode()
