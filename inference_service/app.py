@@ -145,10 +145,10 @@ def _find_status(error: Exception) -> int:
 def _respond(
     request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an error response; those of `/predict` keep the three fields of a prediction."""
+    """Return an error response; those of predictions keep the three fields of a prediction."""
     body = (
         PredictBody(success=False, prediction="", debug=message)
-        if request.url.path == "/predict"
+        if request.url.path in predict.PATHS
         else ErrorBody(detail=message)
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, headers)

@@ -15,8 +15,11 @@ from inference_service.errors import (
     TooManyUploads,
 )
 from inference_service.parsing import RequestBody
+from shared.schemas import MAX_BATCH_IMAGES
 
 MAX_BODY_BYTES = 1_000_000
+# 64 kB for each image on average. A captcha in base64 has about 12 kB.
+MAX_BATCH_BODY_BYTES = MAX_BATCH_IMAGES * 64_000
 MAX_BYTES_IN_MEMORY = 64_000_000
 UPLOAD_TIMEOUT_S = 10.0
 
@@ -39,8 +42,8 @@ class BodyReceiver:
         self._bytes_in_memory = 0
 
     @asynccontextmanager
-    async def receive(self, request: Request) -> AsyncIterator[RequestBody]:
-        """Yield the complete body, which counts against the limit until the block ends.
+    async def receive(self, request: Request, max_bytes: int) -> AsyncIterator[RequestBody]:
+        """Yield the complete body, which counts against the limit of all until the block ends.
 
         Raises:
             RequestError: if the body is too large or too slow, or the client disconnected.
@@ -50,7 +53,7 @@ class BodyReceiver:
         size = 0
         try:
             try:
-                await self._receive_into(content, request)
+                await self._receive_into(content, request, max_bytes)
             finally:
                 size = len(content)
             body = RequestBody(request.headers.get("content-type", ""), bytes(content))
@@ -59,17 +62,17 @@ class BodyReceiver:
         finally:
             self._bytes_in_memory -= size
 
-    async def _receive_into(self, content: bytearray, request: Request) -> None:
-        too_large = RequestTooLarge(f"the request has more than {MAX_BODY_BYTES:,} bytes")
+    async def _receive_into(self, content: bytearray, request: Request, max_bytes: int) -> None:
+        too_large = RequestTooLarge(f"the request has more than {max_bytes:,} bytes")
         declared = request.headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        if declared.isdecimal() and int(declared) > max_bytes:
             raise too_large
         try:
             async with asyncio.timeout(self._timeout_s):
                 async for chunk in request.stream():
                     content += chunk
                     self._bytes_in_memory += len(chunk)
-                    if len(content) > MAX_BODY_BYTES:
+                    if len(content) > max_bytes:
                         raise too_large
                     if self._bytes_in_memory > self._max_bytes_in_memory:
                         raise TooManyUploads("too many uploads at once; retry later")

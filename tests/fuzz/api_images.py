@@ -18,18 +18,27 @@ from tests.fuzz.seed_images import encode_seed_images
 
 @schemathesis.hook
 def map_body(_: schemathesis.HookContext, body: Any) -> Any:
-    """Replace two thirds of the generated `image` fields by images, as bytes or in base64."""
-    if not isinstance(body, dict) or not isinstance(body.get("image"), str | bytes):
+    """Replace two thirds of the generated images by real ones, as bytes or in base64."""
+    if not isinstance(body, dict):
         return body
-    generated = body["image"]
+    return {
+        name: _replace(value) if name in ("image", "images") else value
+        for name, value in body.items()
+    }
+
+
+def _replace(generated: Any) -> Any:
+    if isinstance(generated, list):
+        return [_replace(each) for each in generated]
+    if not isinstance(generated, str | bytes):
+        return generated
     # The content decides, so that a run can be repeated with its seed.
     number = zlib.crc32(repr(generated).encode())
     if number % 3 == 0:
-        return body
+        return generated
     images = _seed_images()
     image = images[number // 3 % len(images)]
-    is_text = isinstance(generated, str)
-    return {**body, "image": base64.b64encode(image).decode() if is_text else image}
+    return base64.b64encode(image).decode() if isinstance(generated, str) else image
 
 
 @cache

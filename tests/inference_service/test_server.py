@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,20 @@ def test_after_sigterm_it_serves_requests_until_the_drain_time_is_over(tmp_path:
         assert client.post("/predict", files={"image": b"x"}).status_code == 422
         process.wait(drain_s + 30)
         assert time.monotonic() - signalled >= drain_s
+
+
+def test_requests_that_run_or_wait_when_it_stops_get_their_responses(tmp_path: Path) -> None:
+    image = encoded(Image.new("RGBA", (1000, 1000)))
+    files = [("image", image)] * 32
+    with service(tmp_path, DRAIN_S="0") as (process, client), ThreadPoolExecutor(3) as pool:
+        eventually(lambda: client.get("/ready").status_code == 200, 60, "it is ready")
+        posts = [pool.submit(client.post, "/predict/batch", files=files) for _ in range(3)]
+        queue = re.compile("inference_queue_size [23]")
+        eventually(lambda: queue.search(client.get("/metrics").text), 10, "requests wait")
+        process.send_signal(signal.SIGTERM)
+        for post in posts:
+            assert [r["success"] for r in post.result().json()["results"]] == [True] * 32
+        process.wait(30)
 
 
 def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
