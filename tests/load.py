@@ -9,6 +9,7 @@ each latency from the scheduled time, and checks every response.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter, deque
@@ -20,6 +21,7 @@ import numpy as np
 import uvloop
 
 BOUNDARY = "captcha-pipeline-load"
+BATCH_SEPARATOR = " "  # no captcha contains it
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,23 @@ class Report:
 
 def predict_shot(png: bytes, text: str, path: str = "/predict") -> Shot:
     """Return the request of the course's curl command: the image as multipart field `image`."""
-    body = (
+    return _form_shot([png], text, path)
+
+
+def batch_shot(captchas: Sequence[tuple[str, bytes]], path: str = "/predict/batch") -> Shot:
+    """Return a request with several images as multipart fields `image`."""
+    texts, pngs = zip(*captchas, strict=True)
+    return _form_shot(pngs, BATCH_SEPARATOR.join(texts), path)
+
+
+def _form_shot(pngs: Sequence[bytes], text: str, path: str) -> Shot:
+    part_head = (
         f"--{BOUNDARY}\r\n"
         'Content-Disposition: form-data; name="image"; filename="captcha.png"\r\n'
         "Content-Type: image/png\r\n\r\n"
-    ).encode() + png + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+    ).encode()
+    parts = [part_head + png + b"\r\n" for png in pngs]
+    body = b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
@@ -90,6 +104,15 @@ def check_prediction(shot: Shot, response: Response) -> str | None:
     # The course's service has a space after the colon.
     compact = response.body.replace(b'": ', b'":')
     return None if b'"prediction":"%s"' % shot.expected.encode() in compact else "wrong text"
+
+
+def check_batch(shot: Shot, response: Response) -> str | None:
+    """Require status 200 and the expected text of each image, in order."""
+    if response.status != 200:
+        return f"status {response.status}: {response.body[:120].decode('utf-8', 'replace')}"
+    results = json.loads(response.body)["results"]
+    texts = BATCH_SEPARATOR.join(result["prediction"] for result in results)
+    return None if texts == shot.expected else "wrong text"
 
 
 class _Connection(asyncio.Protocol):

@@ -11,7 +11,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.load import Load, Report, Response, Shot, check_prediction, predict_shot
+from inference_service.form import parse_form
+from tests.load import (
+    BOUNDARY,
+    Load,
+    Report,
+    Response,
+    Shot,
+    batch_shot,
+    check_batch,
+    check_prediction,
+    predict_shot,
+)
 from tests.serving import free_port
 
 Behave = Callable[[int], bytes | list[bytes] | None]
@@ -186,3 +197,18 @@ def test_a_prediction_is_correct_with_status_200_and_the_expected_text(
     body: bytes, status: int, problem: str | None
 ) -> None:
     assert check_prediction(Shot(b"", "2140"), Response(status, b"", body)) == problem
+
+
+def test_a_batch_contains_every_image_and_its_response_every_text_in_order() -> None:
+    shot = batch_shot([("2140", b"first"), ("77", b"second")])
+    head, _, body = shot.request.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /predict/batch HTTP/1.1\r\n")
+    assert parse_form(f"multipart/form-data; boundary={BOUNDARY}", body) == [b"first", b"second"]
+
+    def check(*texts: str, status: int = 200) -> str | None:
+        results = ", ".join(f'{{"prediction": "{text}"}}' for text in texts)
+        return check_batch(shot, Response(status, b"", f'{{"results": [{results}]}}'.encode()))
+
+    assert check("2140", "77") is None
+    assert check("77", "2140") == check("2140") == "wrong text"
+    assert str(check("2140", "77", status=502)).startswith("status 502")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tests.load import Check, Load, Report, Response, Shot, predict_shot
@@ -45,15 +45,8 @@ def shots_of(captchas: Sequence[tuple[str, bytes]]) -> list[Shot]:
 
 
 @contextmanager
-def under_load(load: Load, *, connections: int = 8, rate: float = 0.0) -> Iterator[Report]:
-    """Run a load from before to after the block, and require that every response is correct.
-
-    Args:
-        load: the load.
-        connections: connections of a load that is as fast as the responses.
-        rate: requests per second instead.
-    """
-    run = (lambda: load.open(rate, 600)) if rate else (lambda: load.closed(connections, 600))
+def in_background(run: Callable[[], Report], load: Load) -> Iterator[Report]:
+    """Run a load from before to after the block."""
     thread = threading.Thread(target=run)
     thread.start()
     try:
@@ -63,7 +56,20 @@ def under_load(load: Load, *, connections: int = 8, rate: float = 0.0) -> Iterat
     finally:
         load.stop()
         thread.join()
-    report = load.report
+
+
+@contextmanager
+def under_load(load: Load, *, connections: int = 8, rate: float = 0.0) -> Iterator[Report]:
+    """Run a load from before to after the block, and require that every response is correct.
+
+    Args:
+        load: the load.
+        connections: connections of a load that is as fast as the responses.
+        rate: requests per second instead.
+    """
+    run = (lambda: load.open(rate, 600)) if rate else (lambda: load.closed(connections, 600))
+    with in_background(run, load) as report:
+        yield report
     problems = report.problems.most_common(5)
     assert not problems, f"{sum(report.problems.values())} of {report.answers}: {problems}"
     assert report.answers > 100
