@@ -14,8 +14,8 @@ PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-training \
-	bench-releases bench-designs mutation-test audit lock clean
+.PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-batch \
+	bench-training bench-releases bench-designs mutation-test audit lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -99,6 +99,9 @@ $(BENCHMARKS): $(INSTALLED) tests/benchmarks/requirements.txt
 
 bench-serving: $(BENCHMARKS)  ## compare the inference service with others (Linux, 8 minutes)
 	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
+
+bench-batch: $(BENCHMARKS)  ## compare batches with single requests and ddddocr (Linux, 2 minutes)
+	$(BIN)/python -m tests.benchmarks.batches $(ARGS)
 
 bench-training: $(INSTALLED)  ## compare rendering and training with the library and the course (Linux, 12 minutes)
 	$(BIN)/python -m tests.benchmarks.training $(ARGS)

@@ -22,6 +22,7 @@ import uvloop
 
 BOUNDARY = "captcha-pipeline-load"
 BATCH_SEPARATOR = " "  # no captcha contains it
+WRONG_TEXTS = "wrong texts"
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,12 @@ def check_batch(shot: Shot, response: Response) -> str | None:
     """Require status 200 and the expected text of each image, in order."""
     if response.status != 200:
         return f"status {response.status}: {response.body[:120].decode('utf-8', 'replace')}"
-    results = json.loads(response.body)["results"]
-    texts = BATCH_SEPARATOR.join(result["prediction"] for result in results)
-    return None if texts == shot.expected else "wrong text"
+    texts = [result["prediction"] for result in json.loads(response.body)["results"]]
+    expected = shot.expected.split(BATCH_SEPARATOR)
+    if len(texts) != len(expected):
+        return f"{len(texts)} results instead of {len(expected)}"
+    wrong = sum(text != other for text, other in zip(texts, expected, strict=True))
+    return f"{wrong} {WRONG_TEXTS}" if wrong else None
 
 
 class _Connection(asyncio.Protocol):

@@ -210,5 +210,7 @@ def test_a_batch_contains_every_image_and_its_response_every_text_in_order() -> 
         return check_batch(shot, Response(status, b"", f'{{"results": [{results}]}}'.encode()))
 
     assert check("2140", "77") is None
-    assert check("77", "2140") == check("2140") == "wrong text"
+    assert check("77", "2140") == "2 wrong texts"
+    assert check("2140", "7") == "1 wrong texts"
+    assert check("2140") == "1 results instead of 2"
     assert str(check("2140", "77", status=502)).startswith("status 502")

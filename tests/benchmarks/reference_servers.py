@@ -49,8 +49,8 @@ def run_course(port: int) -> None:
     app.run(port=port)
 
 
-def create_ddddocr_app() -> FastAPI:
-    """Return ddddocr, a general captcha recogniser, on the web stack of the inference service."""
+def create_ddddocr() -> Any:
+    """Return ddddocr, a general captcha recogniser, on one thread."""
     import ddddocr
     import onnxruntime
 
@@ -60,8 +60,12 @@ def create_ddddocr_app() -> FastAPI:
     options.intra_op_num_threads = 1
     onnxruntime.InferenceSession = partial(onnxruntime.InferenceSession, sess_options=options)
     # With `set_ranges("0123456789")` it is as accurate as by default, on 100 captchas.
-    recogniser = ddddocr.DdddOcr(show_ad=False)
-    app = FastAPI()
+    return ddddocr.DdddOcr(show_ad=False)
+
+
+def create_ddddocr_app() -> FastAPI:
+    """Return ddddocr on the web stack of the inference service."""
+    recogniser, app = create_ddddocr(), FastAPI()
 
     # FastAPI runs a function without `async` in a thread, off the event loop.
     @app.post("/predict")

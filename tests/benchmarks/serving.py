@@ -45,9 +45,13 @@ class Result:
 
 def render_shots(server: str) -> list[Shot]:
     """Return the requests with the text that their response must contain."""
-    captchas = render_png_batch(CaptchaSpec(), RenderOptions(), SEED, 0, CAPTCHAS)
     constant = CONSTANT_TEXT if server == servers.CONSTANT else None
-    return [predict_shot(png, constant or text) for text, png in captchas]
+    return [predict_shot(png, constant or text) for text, png in render_captchas(CAPTCHAS)]
+
+
+def render_captchas(count: int) -> list[tuple[str, bytes]]:
+    """Return labelled captchas as PNG files; no training with default settings has seen them."""
+    return render_png_batch(CaptchaSpec(), RenderOptions(), SEED, 0, count)
 
 
 def measure(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shared.manifest import Accuracy, Metrics
-from tests.benchmarks import page, rendering, serving, training
+from tests.benchmarks import batches, page, rendering, serving, training
 from tests.benchmarks.servers import CONSTANT, COURSE, DDDDOCR, GATEWAY, REPLICA
 from tests.benchmarks.serving import Result
 from tests.benchmarks.training import TrainerRun
@@ -50,6 +50,20 @@ def test_the_replica_is_compared_with_the_other_servers() -> None:
     rates = {COURSE: 8, DDDDOCR: 80, CONSTANT: 8000, REPLICA: 800, GATEWAY: 720}
     results = {name: create_result(rate) for name, rate in rates.items()}
     assert [value for _, value in serving.compare(results)] == ["100", "10", "0.1", "10.0%"]
+
+
+def test_the_images_of_batches_are_counted_and_compared_at_their_best() -> None:
+    problems = Counter({"1 wrong texts": 5, "3 wrong texts": 1, "status 502": 10})
+    row = batches.to_row(Report(2.0, [0.01] * 60, Counter(), problems), 16)
+    assert row == batches.Row(400.0, 0.01, 10)
+    single = batches.to_row(Report(2.0, [0.01] * 60, Counter(), Counter({"wrong text": 3})), 1)
+    assert single == batches.Row(30.0, 0.05, 0)
+    rates = {("single requests", 1): 500.0, ("single requests", 8): 800.0}
+    rates |= {("batches of 64", 8): 1200.0, (batches.DDDDOCR_LOOP, 0): 100.0}
+    results = {key: [batches.Row(rate, 0.01, 0)] for key, rate in rates.items()}
+    assert [value for _, value in batches.compare(results)] == ["1.5", "12"]
+    *_, loop = batches.format_rows(results)
+    assert loop[1:] == ["-", "100", "1.0%", "0"]
 
 
 def test_rendering_is_compared_within_each_round() -> None:
