@@ -79,7 +79,8 @@ class Batcher(Generic[Job, Result]):
             asyncio.get_running_loop().call_soon(self._run_next)
 
     def _run_next(self) -> None:
-        jobs, futures = [], []
+        jobs: list[Job] = []
+        futures: list[asyncio.Future[Result]] = []
         while self._waiting and len(jobs) < self._max_batch_size:
             job, future = self._waiting.popleft()
             if not future.done():  # otherwise the client disconnected

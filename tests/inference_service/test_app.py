@@ -176,8 +176,10 @@ def test_a_swap_does_not_affect_requests_that_arrived_before_it(
         engine.gate.clear()
         path = "/predict?details=1"
         old = [pool.submit(client.post, path, json=c.large_json) for c in captchas[:4]]
-        size = "inference_queue_size 4.0"
-        eventually(lambda: size in client.get("/metrics").text, 30, "four requests are queued")
+        images = [c.json["image"] for c in captchas[:20]]
+        old_batch = pool.submit(client.post, "/predict/batch?details=1", json={"images": images})
+        size = "inference_queue_size 5.0"
+        eventually(lambda: size in client.get("/metrics").text, 30, "five requests are queued")
         generator[0] = HEXADECIMAL
         eventually(lambda: client.get("/ready").status_code == 503, 30, "no version is active")
         publish_fake(versions, HEXADECIMAL)
@@ -186,12 +188,15 @@ def test_a_swap_does_not_affect_requests_that_arrived_before_it(
             pool.submit(client.post, path, json=draw(text, HEXADECIMAL).large_json)
             for text in ("ABC", "FEDCBA")
         ]
-        size = "inference_queue_size 6.0"
-        eventually(lambda: size in client.get("/metrics").text, 30, "six requests are queued")
+        size = "inference_queue_size 7.0"
+        eventually(lambda: size in client.get("/metrics").text, 30, "seven requests are queued")
         engine.gate.set()
         for response, captcha in zip(old, captchas, strict=False):
             body = response.result().json()
             assert (body["prediction"], body["details"]["version"]) == (captcha.text, 1)
+        results = old_batch.result().json()["results"]
+        assert [result["prediction"] for result in results] == [c.text for c in captchas[:20]]
+        assert {result["details"]["version"] for result in results} == {1}
         for response, text in zip(new, ("ABC", "FEDCBA"), strict=True):
             body = response.result().json()
             assert (body["prediction"], body["details"]["version"]) == (text, 2)
