@@ -23,6 +23,7 @@ from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.replicas import scale
 from tests.e2e.stack import ROOT, Stack, find_engine_problem
 from tests.e2e.trainers import SMALL_PRESET
+from tests.e2e.training_view import FollowedTraining, follow_training
 from tests.e2e.under_load import shots_of
 from tests.e2e.volume import Volume
 from tests.load import Shot
@@ -94,7 +95,20 @@ def first_prediction(stack: Stack, client: httpx.Client) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(stack: Stack, client: httpx.Client, first_prediction: dict[str, Any]) -> float:
+def followed_training(
+    stack: Stack, client: httpx.Client, first_prediction: dict[str, Any]
+) -> FollowedTraining | None:
+    """Follow the default training on the page, with two inference replicas."""
+    scale(stack, client, 2)
+    followed = follow_training(stack.url, 60 * MAX_MINUTES)
+    scale(stack, client, 1)
+    return followed
+
+
+@pytest.fixture(scope="session")
+def trained(
+    stack: Stack, client: httpx.Client, followed_training: FollowedTraining | None
+) -> float:
     """Wait until the default training has published version 1, and return the minutes since `up`.
 
     The result of `first_prediction` is needed before, while the bundled model is active.

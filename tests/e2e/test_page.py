@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browser import Pages, check_accessibility
 from tests.e2e.captchas import fetch_captchas
 from tests.e2e.stack import Stack
+from tests.e2e.training_view import FollowedTraining
 
 VIEWS = ("try", "human", "training", "models", "audits", "api")
 WIDTHS = (360, 1440)
@@ -162,6 +163,20 @@ def test_the_model_answers_after_the_human(trained: float, pages: Pages) -> None
     expect(page.get_by_test_id("human-score")).to_contain_text("1 (50%)")
     page.reload()
     expect(page.get_by_test_id("human-score")).to_contain_text("1 (50%)")
+
+
+def test_the_training_is_followed_from_an_empty_volume_to_the_published_version(
+    trained: float, followed_training: FollowedTraining | None
+) -> None:
+    if followed_training is None:
+        pytest.skip("needs a browser")
+    states = followed_training.states
+    # The stages in between can be shorter than the time between two looks.
+    assert "Training" in states
+    assert states[-1] == "Published as version 1"
+    assert len(followed_training.loss_points) > 10
+    assert followed_training.loss_points == sorted(followed_training.loss_points)
+    assert max(followed_training.correct_samples) >= 6
 
 
 def test_the_published_training_is_shown(trained: float, pages: Pages) -> None:
