@@ -22,7 +22,7 @@ from inference_service.metrics import Metrics
 from inference_service.model_store import ModelStore
 from inference_service.predictor import Predictor
 from inference_service.request_body import BodyReceiver
-from inference_service.routes import health, model_files, models, predict
+from inference_service.routes import health, model_files, models, predict, training
 from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
 from shared.api_docs import build_api_docs
@@ -97,7 +97,7 @@ def create_app(
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
     )
-    for routes in (predict, models, model_files, health):
+    for routes in (predict, models, model_files, training, health):
         app.include_router(routes.router)
     for path, file in build_api_docs(app.title, _SWAGGER_UI).items():
         app.router.routes.append(Route(f"/{path}", file, methods=["GET"]))

@@ -1,0 +1,72 @@
+"""Status of the training that runs on the models volume."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from inference_service.routes.state import get_service
+from shared.schemas import ErrorBody
+from shared.static_files import SECURITY_HEADERS
+from shared.training_status import (
+    TRAINING_STATUS,
+    TrainingStatus,
+    TrainingStatusError,
+    read_training_status,
+)
+
+router = APIRouter()
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No training has run on this models volume yet."},
+    503: {"model": ErrorBody, "description": "The status cannot be read."},
+}
+
+
+class TrainingBody(TrainingStatus):
+    """Response of `GET /training`."""
+
+    stale: bool
+    """Whether a trainer that should run has written nothing for 60 s: it was killed, or its machine
+    is overloaded."""
+
+
+# Not `async`: FastAPI runs it on a thread, because it reads the disk.
+@router.get("/training", response_model=TrainingBody, responses=_RESPONSES)
+def training(request: Request) -> Response:
+    """Return the status of the training that runs, or of the last one."""
+    directory = get_service(request).store.versions_dir.parent
+    status = _find(directory)
+    if status is None:
+        raise HTTPException(404, "no training has run on this models volume yet")
+    if isinstance(status, TrainingStatusError):
+        raise HTTPException(503, str(status))
+    body = TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
+    headers = {"Cache-Control": "no-store", **SECURITY_HEADERS}
+    # Serialised here, and so not on the event loop.
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _find(directory: Path) -> TrainingStatus | TrainingStatusError | None:
+    try:
+        found = (directory / TRAINING_STATUS).lstat()
+    except OSError:
+        return None
+    return _read(directory, (found.st_mtime_ns, found.st_ino, found.st_size))
+
+
+@lru_cache(maxsize=1)
+def _read(
+    directory: Path, _file: tuple[int, int, int]
+) -> TrainingStatus | TrainingStatusError | None:
+    """Read the status once per version of the file."""
+    try:
+        return read_training_status(directory)
+    except TrainingStatusError as error:
+        return error
