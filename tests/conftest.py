@@ -83,9 +83,11 @@ def splits(
     from trainer.data.dataset_requests import list_requests
     from trainer.data.generator_client import GeneratorClient
     from trainer.pipeline import fetch_splits
+    from trainer.status_writer import StatusWriter
 
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))
-    return fetch_splits(SMALL, client, list(list_requests(SMALL, source)), SPEC, None)
+    status = StatusWriter(tmp_path_factory.mktemp("status"), SMALL)
+    return fetch_splits(SMALL, client, list(list_requests(SMALL, source)), SPEC, None, status)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +109,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -> None:
     from trainer.pipeline import train_and_publish
+    from trainer.status_writer import StatusWriter
     from trainer.training_fingerprints import compute_fingerprints
 
     source: CaptchaSource = request.getfixturevalue("source")
@@ -119,4 +122,5 @@ def train_version(root: Path, directory: Path, request: pytest.FixtureRequest) -
         "bundled": "",
     }
     fingerprints = compute_fingerprints(SMALL, data)
-    train_and_publish(SMALL, source, fingerprints, splits, directory, root, None)
+    status = StatusWriter(directory, SMALL)
+    train_and_publish(SMALL, source, fingerprints, splits, directory, root, None, status)

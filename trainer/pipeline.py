@@ -29,6 +29,7 @@ from trainer.progress import Progress
 from trainer.publishing.pruning import prune
 from trainer.publishing.reference import Reference, find_reference
 from trainer.publishing.rejection import Rejection, read_rejection, write_rejection
+from trainer.status_writer import StatusWriter
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 log = logging.getLogger(__name__)
@@ -57,12 +58,31 @@ def run(
     """Train and publish, unless the same training was published or rejected before.
 
     A model that is less accurate than the best version for the same captchas is not published.
+    The status of the training is written beside the published versions.
+
+    Raises:
+        TrainerError: if the training fails or its model is below the required accuracy.
+    """
+    with StatusWriter(workspace.models.parent, config) as status:
+        train_if_new(config, image_folder, workspace, client, timeout_s, status)
+
+
+def train_if_new(
+    config: TrainingConfig,
+    image_folder: Path | None,
+    workspace: Workspace,
+    client: GeneratorClient,
+    timeout_s: float,
+    status: StatusWriter,
+) -> None:
+    """Train and publish, unless the same training was published or rejected before.
 
     Raises:
         TrainerError: if the training fails or its model is below the required accuracy.
     """
     started = time.monotonic()
     source, folder = find_data(config, image_folder, client, timeout_s)
+    status.update(spec=source.spec.to_dict())
     bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)) if config.init == "bundled" else None
     fingerprints = compute_fingerprints(
         config,
@@ -82,18 +102,20 @@ def run(
         version = find_published(workspace.models, fingerprints.training, config.min_accuracy)
         if version is not None:
             log.info("version %d was trained with these settings: nothing to do", version)
+            status.end("unchanged", f"version {version} was trained with these settings")
             return
         reference = find_reference(workspace.models, source.spec, is_image_folder(source))
         if reason := find_rejection(directory, fingerprints.training, reference):
             log.info("nothing to do: this training was rejected before: %s", reason)
+            status.end("unchanged", f"this training was rejected before: {reason}")
             return
         requests = list(list_requests(config, source))
         missing_bytes = sum(map(client.count_missing_bytes, requests))
         require_disk_space(directory, _SPARE_BYTES + missing_bytes)
-        splits = fetch_splits(config, client, requests, source.spec, folder)
+        splits = fetch_splits(config, client, requests, source.spec, folder, status)
         log.info("data ready after %.0f s", time.monotonic() - started)
         manifest, version = train_and_publish(
-            config, source, fingerprints, splits, directory, workspace.models, reference
+            config, source, fingerprints, splits, directory, workspace.models, reference, status
         )
     seconds = time.monotonic() - started
     accuracy = describe_accuracy(manifest.metrics)
@@ -199,25 +221,32 @@ def fetch_splits(
     requests: list[DatasetRequest],
     spec: CaptchaSpec,
     folder: ImageFolder | None,
+    status: StatusWriter,
 ) -> Splits:
     """Fetch the datasets of all splits and add the images of the folder."""
     folder_rows = folder.split() if folder else {}
+    status.update(state="fetching", captchas_wanted=sum(request.count for request in requests))
 
     def build(split: SplitName) -> Split:
         wanted = [request for request in requests if request.split == split]
         total = sum(request.count for request in wanted)
         progress = Progress(sys.stderr, f"{split} captchas", total)
+        earlier = status.current.captchas_fetched
 
         def fetch() -> Iterator[tuple[str, Dataset]]:
             for request in wanted:
                 for part in client.fetch(request):
                     yield request.subset, part
 
+        def report(done: int) -> None:
+            progress.update(done)
+            status.update(captchas_fetched=earlier + done)
+
         needs_non_captchas = split == "train" and config.non_captcha_fraction
         return build_split(
             fetch(),
             spec,
-            progress.update,
+            report,
             folder,
             folder_rows.get(split),
             config.seed if needs_non_captchas else None,
@@ -246,6 +275,7 @@ def train_and_publish(
     directory: Path,
     models: Path,
     reference: Reference | None,
+    status: StatusWriter,
 ) -> tuple[ManifestDraft, int | None]:
     """Train, evaluate the exported model on the test split, and publish it unless it is worse.
 
@@ -271,7 +301,8 @@ def train_and_publish(
     keras.utils.set_random_seed(config.seed)
     recogniser = build_initialised(config, source.spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
-    result = fit(recogniser, config, splits, directory, sys.stderr)
+    result = fit(recogniser, config, splits, directory, sys.stderr, status)
+    status.update(state="evaluating", seconds_left=None)
     version = None
     with tempfile.TemporaryDirectory(prefix="version-") as temporary:
         version_dir = Path(temporary)
@@ -295,8 +326,10 @@ def train_and_publish(
                     reason=reason,
                 ),
             )
+            status.end("rejected", reason)
         else:
             version = publish(version_dir, models, draft)
+            status.update(state="published", version=version)
     if is_image_folder(source) and config.init == "bundled":
         curve = measure_learning_curve(config, splits, draft.metrics.accuracy, sys.stderr)
         log.info("learning curve: %s", describe_learning_curve(curve))

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from shared.artifacts import list_versions, verify
+from shared.training_status import TrainingStatus, read_training_status
 
 ROOT = Path(__file__).parents[2]
 # A training of seconds.
@@ -58,6 +59,12 @@ def train(
     )  # fmt: skip
 
 
+def read_status(tmp_path: Path) -> TrainingStatus:
+    status = read_training_status(tmp_path / "models")
+    assert status is not None
+    return status
+
+
 def last_line(result: subprocess.CompletedProcess[str]) -> str:
     """Return the last line of the log; an error must be one line without a traceback."""
     assert "Traceback" not in result.stderr
@@ -72,6 +79,7 @@ def test_a_training_is_published_once_and_again_if_the_version_is_damaged(
     assert first.returncode == 0, first.stderr
     assert "epoch 1 of 1" in first.stderr
     assert "version 1 published" in last_line(first)
+    assert (read_status(tmp_path).state, read_status(tmp_path).version) == ("published", 1)
     versions = tmp_path / "models" / "captcha"
     assert verify(versions / "1").config["captchas"] == 400
 
@@ -114,7 +122,11 @@ def test_a_stopped_training_keeps_its_epochs_and_publishes_nothing(
     assert "Traceback" not in log
     assert list((tmp_path / "data" / "runs").rglob("epoch-*.npz"))
     assert list((tmp_path / "data").rglob("0-400.npz"))
-    assert not list((tmp_path / "models").rglob("*.json"))
+    assert list_versions(tmp_path / "models" / "captcha") == []
+    status = read_status(tmp_path)
+    assert (status.state, status.reason) == ("stopped", None)
+    assert (status.epochs, status.captchas_fetched, len(status.samples)) == (1000, 600, 8)
+    assert len(status.epochs_done) >= 1  # the second may not be reported yet
 
 
 def test_an_invalid_option_ends_with_status_2_and_its_name(tmp_path: Path) -> None:
@@ -145,6 +157,10 @@ def test_an_unreachable_generator_ends_with_status_1_and_its_address(tmp_path: P
     assert result.returncode == 1
     expected = "the generator at http://127.0.0.1:9 was not ready within 0.5 s: "
     assert expected in last_line(result)
+    status = read_status(tmp_path)
+    assert status.state == "failed"
+    assert status.reason is not None
+    assert status.reason.startswith("the generator at … was not ready within 0.5 s: ")
     assert last_line(result).endswith("nothing was published, existing versions are unchanged")
 
 

@@ -21,6 +21,7 @@ from shared.artifacts import list_versions, publish, verify
 from shared.labels import decode
 from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
+from shared.training_status import TrainingStatus, read_training_status
 from tests.conftest import SPEC, TINY
 from tests.shared.sample_manifest import sample_draft, sample_metrics
 from tests.trainer.conftest import change
@@ -28,7 +29,7 @@ from trainer import pipeline
 from trainer.config import TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient
-from trainer.data.image_folder import read_image_folder
+from trainer.data.image_folder import ImageFolder, read_image_folder
 from trainer.data.splits import IMAGE_FOLDER, Split, Splits
 from trainer.errors import (
     DiskSpaceError,
@@ -46,6 +47,7 @@ from trainer.pipeline import (
     lock_run,
     run,
 )
+from trainer.status_writer import StatusWriter
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 FOLDER_SPEC = CaptchaSpec("abc", 3, 80, 40, min_length=2)
@@ -75,7 +77,13 @@ class Trainer:
 
     @property
     def workspace(self) -> Workspace:
-        return Workspace(self.directory / "models", self.directory / "runs")
+        return Workspace(self.directory / "models" / "captcha", self.directory / "runs")
+
+    @property
+    def status(self) -> TrainingStatus:
+        status = read_training_status(self.directory / "models")
+        assert status is not None
+        return status
 
     @property
     def versions(self) -> list[int]:
@@ -130,8 +138,15 @@ def fingerprints_of(config: TrainingConfig, image_folder: Path) -> Fingerprints:
     return compute_fingerprints(config, data)
 
 
-def fetch(config: TrainingConfig, client: GeneratorClient, source: CaptchaSource) -> Splits:
-    return fetch_splits(config, client, list(list_requests(config, source)), source.spec, None)
+def fetch(
+    config: TrainingConfig,
+    client: GeneratorClient,
+    source: CaptchaSource,
+    status: StatusWriter,
+    folder: ImageFolder | None = None,
+) -> Splits:
+    requests = list(list_requests(config, source))
+    return fetch_splits(config, client, requests, source.spec, folder, status)
 
 
 # Data
@@ -143,7 +158,8 @@ def test_every_split_has_the_requested_subsets_and_no_captcha_is_in_two(
     source: CaptchaSource,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    splits = fetch(TINY, GeneratorClient(generator, tmp_path), source)
+    status = StatusWriter(tmp_path, TINY)
+    splits = fetch(TINY, GeneratorClient(generator, tmp_path), source, status)
     assert splits.train.subsets == (("current", 151), ("classic", 150))
     assert splits.validation.subsets == (("current", 50), ("classic", 50))
     assert splits.test.subsets == (("current", 51), ("classic", 50))
@@ -154,13 +170,17 @@ def test_every_split_has_the_requested_subsets_and_no_captcha_is_in_two(
     assert "train captchas: 301 of 301 (" in shown
     assert "validation captchas: 100 of 100 (" in shown
     assert "test captchas: 101 of 101 (" in shown
+    current = status.current
+    assert current.state == "fetching"
+    assert (current.captchas_fetched, current.captchas_wanted) == (502, 502)
 
 
 def test_confusable_captchas_are_labelled_as_characters_of_the_whole_charset(
     tmp_path: Path, generator: httpx.Client, source: CaptchaSource
 ) -> None:
     config = change(TINY, confusable_sets=("17",), confusable_captchas=40)
-    train = fetch(config, GeneratorClient(generator, tmp_path), source).train
+    status = StatusWriter(tmp_path, config)
+    train = fetch(config, GeneratorClient(generator, tmp_path), source, status).train
     assert train.subsets == (("current", 151), ("classic", 150), ("confusable", 40))
     assert set(train.labels[-40:].ravel().tolist()) == {1, 7}
     assert set(train.labels[:-40].ravel().tolist()) == set(range(10))
@@ -191,7 +211,7 @@ def test_an_image_folder_is_a_subset_of_every_split(
     found, folder = find_data(TINY, images, client, 10)
     assert found == source
     assert folder is not None
-    splits = fetch_splits(TINY, client, list(list_requests(TINY, source)), source.spec, folder)
+    splits = fetch(TINY, client, source, StatusWriter(tmp_path, TINY), folder)
     assert [name for name, _ in splits.train.subsets] == ["current", "classic", IMAGE_FOLDER]
     counts = {}
     for name, rows in folder.split().items():
@@ -220,7 +240,11 @@ def test_a_training_without_captchas_and_without_images_is_an_error(trainer: Tra
     message = r"^captchas is 0 and there is no image folder: nothing to train on$"
     with pytest.raises(TrainingError, match=message):
         trainer.run(ALONE, None)
-    assert list(trainer.directory.iterdir()) == []
+    assert [path.name for path in trainer.directory.iterdir()] == ["models"]
+    assert trainer.status.state == "failed"
+    assert (
+        trainer.status.reason == "captchas is 0 and there is no image folder: nothing to train on"
+    )
 
 
 @pytest.mark.parametrize("is_small", [True, False])
@@ -262,7 +286,8 @@ def test_the_size_of_an_image_folder_is_checked_before_the_training(
 ) -> None:
     with pytest.raises(TrainingError, match="target_accuracy needs 5000 validation images"):
         trainer.run(change(ALONE, target_accuracy=0.9), image_folder)
-    assert list(trainer.directory.iterdir()) == []
+    assert [path.name for path in trainer.directory.iterdir()] == ["models"]
+    assert trainer.versions == []
 
 
 # Locks, space and published versions
@@ -381,6 +406,10 @@ def test_a_published_training_is_not_repeated(
         trainer.run(config, moved)
     assert "version 1 was trained with these settings: nothing to do" in caplog.messages
     assert trainer.versions == [1]
+    status = trainer.status
+    assert status.state == "unchanged"
+    assert status.reason == "version 1 was trained with these settings"
+    assert status.spec == FOLDER_SPEC.to_dict()
     (directory,) = trainer.workspace.runs.iterdir()
     assert directory.name == f"2to3of3-80x40-compact-{fingerprints.run}"
 
@@ -417,6 +446,14 @@ def test_a_model_that_fails_the_quality_gate_is_not_published_and_keeps_its_chec
     trainer = Trainer(rejected)
     assert trainer.versions == []
     assert trainer.checkpoints == ["epoch-00001.npz"]
+    status = trainer.status
+    assert status.state == "rejected"
+    assert status.reason is not None
+    assert status.reason.endswith("captchas below the required 100.00%")
+    assert (status.epoch, status.epochs, status.version) == (1, 1, None)
+    assert len(status.samples) == 8
+    assert len(status.epochs_done) == 1
+    assert str(rejected) not in status.model_dump_json()
 
 
 @pytest.mark.slow
@@ -433,6 +470,9 @@ def test_a_resumed_training_is_published_and_its_checkpoints_are_deleted(
     assert "s: exact-match accuracy " in caplog.messages[-1]
     assert resuming.versions == [1]
     assert resuming.checkpoints == []
+    status = resuming.status
+    assert (status.state, status.version, status.reason) == ("published", 1, None)
+    assert [epoch.epoch for epoch in status.epochs_done] == [1]
     check_manifest(verify(resuming.workspace.models / "1"), config, image_folder)
 
 
@@ -486,10 +526,17 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
     assert "version 1 stays active: the new model is worse" in messages
     assert trainer.versions == [1]
     assert trainer.checkpoints == []
+    assert trainer.status.state == "rejected"
+    sentence = trainer.status.reason
+    assert sentence is not None
+    assert "percentage points compared with version 1" in sentence
+    assert trainer.status.captchas_fetched == trainer.status.captchas_wanted == 502
 
     messages = train(TINY)
     assert "nothing to do: this training was rejected before: -" in messages
     assert "data ready" not in messages
+    assert trainer.status.state == "unchanged"
+    assert trainer.status.reason == f"this training was rejected before: {sentence}"
 
     messages = train(change(TINY, publish_worse=True, seed=2))
     assert "version 2 published" in messages

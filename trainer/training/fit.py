@@ -20,6 +20,7 @@ from trainer.data.splits import Splits
 from trainer.disk_space import require_disk_space
 from trainer.errors import TrainingError
 from trainer.networks.tta import add_test_time_augmentation
+from trainer.status_writer import StatusWriter
 from trainer.training.adaptive_schedule import AdaptiveSchedule
 from trainer.training.backup import Backup, ResumableCallback
 from trainer.training.batch_norm import BatchNormRecalibration
@@ -27,6 +28,7 @@ from trainer.training.checkpoints import CheckpointStore
 from trainer.training.epoch_sampling import EpochSampling
 from trainer.training.metrics import CharacterAccuracy, ExactMatch
 from trainer.training.schedules import build_learning_rate
+from trainer.training.status_report import StatusReport
 from trainer.training.stopping import Stopping
 from trainer.training.time_limit import TimeLimit
 from trainer.training.training_log import TrainingHistory, TrainingLog
@@ -56,6 +58,7 @@ def fit(
     splits: Splits,
     directory: Path,
     stream: TextIO,
+    status: StatusWriter | None = None,
 ) -> FitResult:
     """Train a network. A training that was stopped resumes from its last complete epoch.
 
@@ -65,6 +68,7 @@ def fit(
         splits: training and validation captchas.
         directory: an existing directory for checkpoints and TensorBoard's event files.
         stream: where the progress is shown.
+        status: where the training is reported, if it is.
 
     Raises:
         TrainingError: if the loss is not finite or the memory does not suffice.
@@ -105,6 +109,10 @@ def fit(
     if initial_epoch:
         # The stop criteria may have changed: another target, patience or time limit.
         stopping.update_stop_reason(initial_epoch)
+    if status:
+        report = StatusReport(status, training_log, splits.validation)
+        report.start(model)
+        callbacks.append(report)
     if not training_log.history.stop_reason:
         require_disk_space(directory, backup.missing_bytes)
         with _training_errors(config, training_log):
