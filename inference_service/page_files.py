@@ -25,7 +25,7 @@ _POLICY = (
 
 
 def read_page(directory: Path = PAGE_DIR) -> dict[str, StaticFile]:
-    """Return the files of the page by route: `/` and, for example, `/page/views/try.js`.
+    """Return the files of the page by path: "", and for example "page/views/try.js".
 
     Raises:
         KeyError: if a file has an unknown suffix.
@@ -34,7 +34,7 @@ def read_page(directory: Path = PAGE_DIR) -> dict[str, StaticFile]:
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         name = path.relative_to(directory).as_posix()
         media_type = _MEDIA_TYPES[path.suffix]
-        route = "/" if name == _INDEX else f"/page/{name}"
+        route = "" if name == _INDEX else f"page/{name}"
         files[route] = StaticFile(
             path.read_bytes(), media_type, {"Content-Security-Policy": _POLICY}
         )
