@@ -172,7 +172,7 @@ def test_the_training_is_followed_from_an_empty_volume_to_the_published_version(
         pytest.skip("needs a browser")
     states = followed_training.states
     # The stages in between can be shorter than the time between two looks.
-    assert "Training" in states
+    assert "Training in progress" in states
     assert states[-1] == "Published as version 1"
     assert len(followed_training.loss_points) > 10
     assert followed_training.loss_points == sorted(followed_training.loss_points)

@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browser import launch_chromium, watch_pages
 
-_RUNNING = ("Waiting for the generator", "Fetching captchas", "Training", "Evaluating")
+_RUNNING = ("Waiting for the generator", "Fetching captchas", "Training in progress", "Evaluating")
 _POLL_MS = 500
 # The loss is the first of the two curves.
 _COUNT_POINTS = "document.querySelector('svg.chart polyline')?.points.length ?? 0"

@@ -22,12 +22,12 @@ export function showApi({ root, text, signal }) {
       ),
     );
     getJson(service.schema, text, { signal }).then(
-      (schema) => body.replaceChildren(table(schema)),
+      (schema) => body.replaceChildren(table(schema, text(service.name))),
       (error) => signal.aborted || body.replaceChildren(h("p", { class: "notice bad" }, error.message)),
     );
   }
 
-  function table({ paths }) {
+  function table({ paths }, name) {
     const rows = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { summary, description, parameters = [] }]) =>
         h(
@@ -35,16 +35,20 @@ export function showApi({ root, text, signal }) {
           {},
           h("td", { class: "method" }, method.toUpperCase()),
           h("td", {}, h("code", {}, path)),
-          h("td", {}, description || summary, names(parameters)),
+          h("td", {}, withCode(description || summary), names(parameters)),
         ),
       ),
     );
     const heads = ["api.method", "api.path", "api.description"].map((key) => h("th", { scope: "col" }, text(key)));
     return h(
       "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": text("api.routes") },
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": text("api.routes", { name }) },
       h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)),
     );
+  }
+
+  function withCode(markdown) {
+    return markdown.split(/`([^`]+)`/).map((part, i) => (i % 2 ? h("code", {}, part) : part));
   }
 
   function names(parameters) {

@@ -7,7 +7,7 @@ import { getJson } from "../http.js";
 const POLL_MS = 2000;
 
 export function showTraining({ root, text, signal }) {
-  const box = h("div", { "data-testid": "training" });
+  const box = h("div", { class: "grid", "data-testid": "training" });
   root.append(box);
   let shown = "";
   load();
@@ -40,7 +40,7 @@ export function showTraining({ root, text, signal }) {
     return [
       h(
         "section",
-        { class: "card version" },
+        { class: "card" },
         h("h2", { "data-testid": "training-state" }, text(`training.state.${status.state}`, { version: status.version })),
         status.reason ? h("p", { class: "notice" }, status.reason) : null,
         status.stale && isRunning ? h("p", { class: "notice bad" }, text("training.stale", { date: text.date(status.updated) })) : null,
@@ -63,7 +63,7 @@ export function showTraining({ root, text, signal }) {
   function progress({ state, captchas_fetched: fetched, captchas_wanted: wanted, step, steps, epoch, epochs }) {
     const value = state === "fetching" ? fetched / wanted : state === "training" ? (epoch - 1 + step / steps) / epochs : null;
     const known = Number.isFinite(value) ? { value: Math.min(Math.max(value, 0), 1) } : {};
-    return h("p", {}, h("progress", { max: 1, "aria-label": text("training.title"), ...known }));
+    return h("div", { class: "progress" }, h("progress", { max: 1, "aria-label": text("training.title"), ...known }));
   }
 
   function fetched({ captchas_fetched: done, captchas_wanted: total }) {
