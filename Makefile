@@ -39,7 +39,8 @@ $(BROWSER): $(INSTALLED) tests/e2e/requirements.txt
 	touch $@
 
 e2e: $(BROWSER)  ## test the containers and the page (needs Docker with Compose, and chromium)
-	$(PYTEST) -rs tests/e2e $(ARGS)
+	# In the order of the files: the fixtures of the session start with empty volumes.
+	$(PYTEST) -rs -p no:randomly tests/e2e $(ARGS)
 
 $(MUTATION): $(INSTALLED) tests/requirements-mutation.txt
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements-mutation.txt

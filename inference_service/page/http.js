@@ -1,55 +1,86 @@
 // Requests to the service that this page came from, and to no other.
 
+const RETRY_MS = 2000;
+
 /** A failed request; `message` is what the service said, `status` 0 if it did not respond. */
 export class RequestError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status;
   }
+
+  /** Whether the same request can succeed later. */
+  get isTemporary() {
+    return this.status === 0 || this.status >= 500;
+  }
 }
 
-async function request(path, options, text) {
-  let response;
+async function request(path, text, options, read) {
   try {
-    response = await fetch(path, { cache: "no-store", ...options });
+    const response = await fetch(path, { cache: "no-store", ...options });
+    if (response.ok) return { body: await read(response), headers: response.headers };
+    const body = await response.json().catch(() => null);
+    const reason = body?.debug || body?.detail;
+    const said = typeof reason === "string" ? reason : text("error.status", { status: response.status });
+    throw new RequestError(said, response.status);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error instanceof RequestError || error.name === "AbortError") throw error;
+    // No response, or a replica that died during its response.
     throw new RequestError(text("error.connection"), 0);
   }
-  return response;
 }
 
 /** Return the JSON body of a response. */
 export async function getJson(path, text, options = {}) {
-  const response = await request(path, options, text);
-  const body = await response.json().catch(() => null);
-  if (!response.ok || body === null) {
-    const reason = body?.debug || body?.detail;
-    const said = typeof reason === "string" ? reason : text("error.status", { status: response.status });
-    throw new RequestError(said, response.status);
-  }
-  return body;
+  return (await request(path, text, options, (response) => response.json())).body;
 }
 
-/** Return a binary response with its headers. */
-export async function getBinary(path, text) {
-  const response = await request(path, {}, text);
-  if (!response.ok) {
-    const body = await response.json().catch(() => null);
-    throw new RequestError(body?.detail || text("error.status", { status: response.status }), response.status);
-  }
-  return { bytes: await response.arrayBuffer(), headers: response.headers };
+/** Return the bytes of a response. */
+export async function getBytes(path, text, options = {}) {
+  return (await request(path, text, options, (response) => response.arrayBuffer())).body;
 }
 
 /** Return a prediction with details for an image in base64, and the time it took in ms. */
-export async function predict(image, text) {
+export async function predict(image, text, signal) {
   const started = performance.now();
   const body = await getJson("predict?details=1", text, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ image }),
+    signal,
   });
   return { ...body, ms: performance.now() - started };
+}
+
+/** Wait, unless the signal is aborted before. */
+export function wait(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => (clearTimeout(timer), reject(new DOMException("stopped", "AbortError")));
+    const timer = setTimeout(() => (signal.removeEventListener("abort", stop), resolve()), ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Return the result of an action, which is repeated while the service is not available. */
+export async function untilAvailable(action, signal, onError) {
+  for (;;) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!error.isTemporary) throw error;
+      onError(error);
+      await wait(RETRY_MS, signal);
+    }
+  }
+}
+
+/** Call an action again and again, while the page is visible, until the signal is aborted. */
+export async function repeat(action, ms, signal) {
+  while (!signal.aborted) {
+    if (!document.hidden) await action();
+    await wait(ms, signal).catch(() => {});
+  }
 }
 
 /** Path with a query of the values that are not empty. */

@@ -1,14 +1,15 @@
 // The frame of the page: navigation, language and the state of the service.
 
 import { h } from "./dom.js";
-import { getJson } from "./http.js";
-import { LANGUAGES, findLanguage, loadTexts, storeLanguage } from "./texts.js";
-import { showTry } from "./views/try.js";
-import { showHuman } from "./views/human.js";
-import { showTraining } from "./views/training.js";
-import { showModels } from "./views/models.js";
-import { showAudits } from "./views/audits.js";
+import { getJson, repeat } from "./http.js";
+import { store } from "./storage.js";
+import { LANGUAGES, findLanguage, loadTexts } from "./texts.js";
 import { showApi } from "./views/api.js";
+import { showAudits } from "./views/audits.js";
+import { showHuman } from "./views/human.js";
+import { showModels } from "./views/models.js";
+import { showTraining } from "./views/training.js";
+import { showTry } from "./views/try.js";
 
 const VIEWS = {
   try: showTry,
@@ -19,6 +20,7 @@ const VIEWS = {
   api: showApi,
 };
 const STATE_POLL_MS = 5000;
+const START_RETRY_MS = 2000;
 
 const content = document.getElementById("content");
 const nav = document.getElementById("nav");
@@ -26,32 +28,29 @@ const languageButton = document.getElementById("language");
 const state = document.getElementById("state");
 
 let text;
-let stopView = () => {};
+let view = new AbortController();
 
 /** The view and its options in the address: #try?style=classic&seed=7. */
 function readAddress() {
   const [name, query = ""] = location.hash.slice(1).split("?");
-  return { name: name in VIEWS ? name : "try", options: new URLSearchParams(query) };
+  return { name: Object.hasOwn(VIEWS, name) ? name : "try", options: new URLSearchParams(query) };
 }
 
 function showView() {
-  stopView();
+  view.abort();
+  view = new AbortController();
   const { name, options } = readAddress();
   for (const link of nav.children) {
-    if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.getAttribute("href") === `#${name}`) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ inline: "nearest", block: "nearest" });
+    } else {
+      link.removeAttribute("aria-current");
+    }
   }
   document.title = `${text(`nav.${name}`)} · captcha-pipeline`;
-  content.replaceChildren(
-    h("h1", {}, text(`${name}.title`)),
-    h("p", { class: "lead" }, text(`${name}.lead`)),
-  );
-  const controller = new AbortController();
-  const stops = VIEWS[name]({ root: content, text, options, signal: controller.signal });
-  stopView = () => {
-    controller.abort();
-    stops?.();
-  };
+  content.replaceChildren(h("h1", {}, text(`${name}.title`)), h("p", { class: "lead" }, text(`${name}.lead`)));
+  VIEWS[name]({ root: content, text, options, signal: view.signal });
 }
 
 async function useLanguage(language) {
@@ -59,36 +58,49 @@ async function useLanguage(language) {
   document.documentElement.lang = text.locale;
   document.getElementById("skip").textContent = text("skip");
   nav.setAttribute("aria-label", text("nav.label"));
-  nav.replaceChildren(
-    ...Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, text(`nav.${name}`))),
-  );
+  nav.replaceChildren(...Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, text(`nav.${name}`))));
   languageButton.textContent = text("language.other");
   languageButton.lang = language === "zh" ? "en" : "zh-CN";
   showView();
-  await updateState();
 }
 
 async function updateState() {
   try {
-    const model = await getJson("model", text);
-    const accuracy = text.percent(model.metrics.accuracy, 2);
-    state.className = "state good";
-    setState(text(model.source === "bundled" ? "state.bundled" : "state.version", { version: model.version, accuracy }));
+    const { version } = await getJson("ready", text);
+    setState("good", text(version === 0 ? "state.bundled" : "state.version", { version }));
   } catch (error) {
-    state.className = "state bad";
-    setState(error.status ? error.message : text("state.down"));
+    setState("bad", error.status ? error.message : text("state.down"));
   }
 }
 
-function setState(message) {
+function setState(kind, message) {
+  state.className = `state ${kind}`;
   // Screen readers announce each change of a status.
   if (state.textContent !== message) state.textContent = message;
 }
 
+async function start() {
+  for (;;) {
+    try {
+      return await useLanguage(findLanguage());
+    } catch {
+      // The message of index.html stays until the texts are there.
+      await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
+    }
+  }
+}
+
+await start();
 languageButton.addEventListener("click", async () => {
   const next = LANGUAGES.find((language) => language !== text.language);
-  storeLanguage(next);
-  await useLanguage(next);
+  try {
+    await useLanguage(next);
+  } catch {
+    setState("bad", text("state.down"));
+    return;
+  }
+  store("language", next);
+  await updateState();
 });
 window.addEventListener("hashchange", () => {
   showView();
@@ -98,6 +110,4 @@ document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the hash is the view
   content.focus();
 });
-setInterval(() => document.hidden || updateState(), STATE_POLL_MS);
-
-await useLanguage(findLanguage());
+repeat(updateState, STATE_POLL_MS, new AbortController().signal);

@@ -1,25 +1,21 @@
 // Texts in the language of the browser. `texts/<language>.json` has them all.
 
-export const LANGUAGES = ["en", "zh"];
+import { load } from "./storage.js";
 
-const KEY = "captcha-pipeline.language";
+export const LANGUAGES = ["en", "zh"];
 
 /** The language that was chosen here before, else the browser's, else English. */
 export function findLanguage() {
-  const chosen = localStorage.getItem(KEY);
+  const chosen = load("language");
   if (LANGUAGES.includes(chosen)) return chosen;
   const wanted = navigator.languages.map((language) => language.slice(0, 2).toLowerCase());
   return wanted.find((language) => LANGUAGES.includes(language)) ?? "en";
 }
 
-/** Keep a choice for later visits. */
-export function storeLanguage(language) {
-  localStorage.setItem(KEY, language);
-}
-
 /** Load a language; return a function from a key and its values to the text. */
 export async function loadTexts(language) {
   const response = await fetch(`page/texts/${language}.json`);
+  if (!response.ok) throw new Error(`no texts: ${response.status}`);
   const texts = await response.json();
   const text = (key, values = {}) => {
     const found = texts[key] ?? key;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +13,10 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Pages, check_accessibility
 from tests.e2e.captchas import fetch_captchas
+from tests.e2e.replicas import scale
 from tests.e2e.stack import Stack
 from tests.e2e.training_view import FollowedTraining
+from tests.serving import eventually
 
 VIEWS = ("try", "human", "training", "models", "audits", "api")
 WIDTHS = (360, 1440)
@@ -75,7 +78,7 @@ def test_a_captcha_is_predicted_and_the_address_shows_it_again(
     page.get_by_label("Text").fill("2718")
     page.get_by_role("button", name="New captcha").click()
     expect(page.get_by_test_id("answer")).to_have_text("2718")
-    expect(page.get_by_test_id("verdict")).to_have_text("Correct")
+    expect(page.get_by_test_id("verdict")).to_have_text("2718 is correct")
     expect(page.locator(".bars li")).to_have_count(5)  # four characters and the whole text
     image = page.get_by_alt_text("A captcha").get_attribute("src")
     address = page.url
@@ -149,7 +152,7 @@ def test_the_model_answers_after_the_human(trained: float, pages: Pages) -> None
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     with page.expect_response(re.compile("/captcha$")) as response:
-        page.get_by_role("link", name="Human or model").click()
+        page.get_by_role("link", name="Human against model").click()
     label = response.value.json()["text"]
     page.get_by_label("What do you read?").fill(label)
     assert not [url for url in requests if "/predict" in url]
@@ -190,7 +193,7 @@ def test_versions_are_shown_with_their_pictures(trained: float, pages: Pages) ->
     page = pages.open("/#models")
     first = page.locator(".version").first
     expect(first.locator("h2")).to_contain_text("Version 1")
-    expect(first.locator("h2")).to_contain_text("predicts now")
+    expect(first.locator("h2")).to_contain_text("active")
     expect(page.locator(".version").last.locator("h2")).to_contain_text("bundled")
     first.locator("summary").click()
     images = first.locator("figure img")
@@ -204,6 +207,7 @@ def test_versions_are_shown_with_their_pictures(trained: float, pages: Pages) ->
 def test_audit_reports_appear_and_open_in_place(stack: Stack, trained: float, pages: Pages) -> None:
     page = pages.open("/#audits")
     expect(page.get_by_test_id("audits")).to_contain_text("There is no report")
+    # The view looks for new reports itself.
     program = (
         "mkdir -p /models/audits/example &&"
         " echo '<h1>Example report</h1>' > /models/audits/example/report.html"
@@ -211,7 +215,6 @@ def test_audit_reports_appear_and_open_in_place(stack: Stack, trained: float, pa
     shell = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "sh", "trainer", "-c")
     stack.compose(*shell, program)
     try:
-        page.reload()
         page.get_by_role("button", name="Open").click()
         expect(page.frame_locator("iframe").locator("h1")).to_have_text("Example report")
     finally:
@@ -239,8 +242,8 @@ def test_the_page_can_be_used_with_the_keyboard(trained: float, pages: Pages) ->
     page.wait_for_url(lambda url: url != before)
 
 
-def test_the_page_says_that_the_generator_is_down_and_recovers(
-    stack: Stack, client: httpx.Client, trained: float, pages: Pages
+def test_the_page_says_that_the_generator_is_down_and_recovers_by_itself(
+    stack: Stack, trained: float, pages: Pages
 ) -> None:
     pages.expect_error("status of 50[234]|ERR_")
     page = pages.open("/")
@@ -251,11 +254,46 @@ def test_the_page_says_that_the_generator_is_down_and_recovers(
         expect(page.get_by_test_id("verdict")).to_contain_text("generator", timeout=15_000)
     finally:
         stack.compose("start", "generator")
-    retry = page.get_by_role("button", name="New captcha")
-    for _ in range(60):
-        retry.click()
-        wait_for_prediction(page)
-        if "generator" not in page.get_by_test_id("verdict").inner_text():
-            break
-        page.wait_for_timeout(500)
-    expect(page.get_by_test_id("answer")).to_have_text(re.compile(r"^\d{4}$"))
+    expect(page.get_by_test_id("answer")).to_have_text(re.compile(r"^\d{4}$"), timeout=30_000)
+
+
+def test_the_page_works_while_a_replica_is_killed(
+    stack: Stack, client: httpx.Client, three_replicas: list[str], pages: Pages
+) -> None:
+    page = pages.open("/")
+    page.get_by_role("button", name="Run 100").click()
+    result = page.get_by_test_id("series").get_by_role("status")
+    page.wait_for_timeout(300)
+    subprocess.run(["docker", "kill", three_replicas[0]], check=True, capture_output=True)
+    try:
+        expect(result).to_contain_text("of 100 correct", timeout=60_000)
+    finally:
+        scale(stack, client, 1)
+
+
+def test_the_page_says_that_there_is_no_model(
+    stack: Stack, client: httpx.Client, trained: float, pages: Pages
+) -> None:
+    pages.expect_error("status of 503")
+
+    def is_ready() -> bool:
+        try:
+            return client.get("/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    # No version can predict this character.
+    stack.compose("up", "-d", "--no-deps", "generator", CAPTCHA_CHARSET="+-=")
+    try:
+        eventually(lambda: not is_ready(), 60, "no model predicts these captchas")
+        page = pages.open("/")
+        expect(page.locator("#state")).to_contain_text("no ", timeout=15_000)
+        expect(page.get_by_test_id("verdict")).to_contain_text("no ", timeout=15_000)
+        page.locator("nav a[href='#models']").click()
+        expect(page.locator(".version").first).to_contain_text("for other captchas")
+    finally:
+        stack.compose("up", "-d", "--no-deps", "generator")
+        eventually(is_ready, 60, "version 1 is active again")
+    page.locator("nav a[href='#try']").click()
+    wait_for_prediction(page)
+    expect(page.locator("#state")).to_have_text("Version 1 is active", timeout=15_000)

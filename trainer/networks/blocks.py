@@ -15,6 +15,7 @@ SCORES = "scores"
 CLASSIFIER = "characters"
 """Layer with the classes, shared by all positions."""
 _INITIAL_CHARACTERS = 5.5
+_INITIAL_SHARPNESS = 4.0  # the score falls by 1 at half a character from the middle
 
 
 class CountingScores(layers.Layer):  # type: ignore[misc] # keras has no types
@@ -42,7 +43,7 @@ class CountingScores(layers.Layer):  # type: ignore[misc] # keras has no types
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the one weight: how fast the score falls with the distance."""
         del input_shape
-        initial = keras.initializers.Constant(4.0)
+        initial = keras.initializers.Constant(_INITIAL_SHARPNESS)
         self.sharpness = self.add_weight(name="sharpness", shape=(), initializer=initial)
 
     def call(self, density: keras.KerasTensor) -> keras.KerasTensor:
@@ -113,13 +114,18 @@ def attention_head(
             weights.
         mix_neighbours: whether to mix the features of adjacent columns.
         count_characters: whether to add a term that depends on the number of characters to the
-            left of a column. It needs `maps_per_position` 1.
+            left of a column.
+
+    Raises:
+        ValueError: if characters are counted and there are several maps per position.
     """
     rows, columns, channels = x.shape[1:]
     x = layers.Permute((2, 1, 3), name="columns_first")(x)
     x = layers.Reshape((columns, rows * channels), name="columns")(x)
     x = layers.Dense(width, use_bias=False, name="features")(x)
     features = batch_norm_relu(x, "features")
+    if count_characters and maps_per_position > 1:
+        raise ValueError("count_characters needs one attention map per position")
     if mix_neighbours:
         x = layers.Conv1D(width, 3, padding="same", use_bias=False, name="neighbours_conv")(
             features
@@ -136,7 +142,8 @@ def attention_head(
         y = layers.Conv1D(32, 5, padding="same", use_bias=False, name="density_conv")(features)
         y = batch_norm_relu(y, "density")
         # The initial densities add up to a text of medium length.
-        bias = keras.initializers.Constant(math.log(_INITIAL_CHARACTERS / columns))
+        density = min(_INITIAL_CHARACTERS / columns, 0.5)
+        bias = keras.initializers.Constant(math.log(density / (1 - density)))
         y = layers.Dense(1, activation="sigmoid", bias_initializer=bias, name="density")(y)
         x = layers.Add(name="counted")([x, CountingScores(spec.length, name="counting")(y)])
     attention = layers.Softmax(axis=-1, name="attention")(x)

@@ -1,7 +1,7 @@
 // The routes, as OpenAPI describes them.
 
 import { h } from "../dom.js";
-import { getJson } from "../http.js";
+import { getJson, untilAvailable } from "../http.js";
 
 const SERVICES = [
   { name: "api.inference", schema: "openapi.json", docs: "docs" },
@@ -21,9 +21,10 @@ export function showApi({ root, text, signal }) {
         h("a", { href: service.docs }, text("api.docs")),
       ),
     );
-    getJson(service.schema, text, { signal }).then(
+    const say = (error) => body.replaceChildren(h("p", { class: "notice bad" }, error.message));
+    untilAvailable(() => getJson(service.schema, text, { signal }), signal, say).then(
       (schema) => body.replaceChildren(table(schema, text(service.name))),
-      (error) => signal.aborted || body.replaceChildren(h("p", { class: "notice bad" }, error.message)),
+      (error) => signal.aborted || say(error),
     );
   }
 

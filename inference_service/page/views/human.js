@@ -1,14 +1,14 @@
 // Human against model: the model's answer is shown after the visitor's.
 
 import { facts, h } from "../dom.js";
-import { getJson, predict } from "../http.js";
+import { getJson, predict, untilAvailable } from "../http.js";
+import { load, store } from "../storage.js";
 
-const KEY = "captcha-pipeline.human";
 const NOTHING = { rounds: 0, human: 0, model: 0 };
 
 function readScore() {
   try {
-    return { ...NOTHING, ...JSON.parse(localStorage.getItem(KEY)) };
+    return { ...NOTHING, ...JSON.parse(load("human")) };
   } catch {
     return { ...NOTHING };
   }
@@ -16,7 +16,8 @@ function readScore() {
 
 export function showHuman({ root, text, signal }) {
   let score = readScore();
-  let captcha = null;
+  let captcha = null; // null while there is nothing to answer
+  let turn = new AbortController();
   const image = h("img", { alt: text("human.image"), width: 320, height: 120 });
   const input = h("input", {
     class: "mono",
@@ -27,10 +28,16 @@ export function showHuman({ root, text, signal }) {
     required: true,
   });
   const check = h("button", { type: "submit", class: "primary" }, text("human.check"));
-  const next = h("button", { type: "button", onclick: load }, text("human.next"));
+  const next = h("button", { type: "button", onclick: () => show(true) }, text("human.next"));
   const result = h("div", { role: "status", "data-testid": "human-result" });
   const scoreBox = h("div", { "data-testid": "human-score" });
-  const form = h("form", { onsubmit: answer }, h("label", {}, text("human.label"), input), h("p"), h("div", { class: "row" }, check, next));
+  const form = h(
+    "form",
+    { onsubmit: (event) => (event.preventDefault(), compare()) },
+    h("label", {}, text("human.label"), input),
+    h("p"),
+    h("div", { class: "row" }, check, next),
+  );
 
   root.append(
     h(
@@ -49,49 +56,67 @@ export function showHuman({ root, text, signal }) {
     ),
   );
   showScore();
-  load();
+  show(false);
 
-  async function load() {
+  async function show(isFocused) {
+    turn.abort();
+    turn = new AbortController();
+    const both = AbortSignal.any([signal, turn.signal]);
     result.replaceChildren();
     input.value = "";
-    check.disabled = true;
+    setCaptcha(null);
+    if (isFocused) input.focus({ preventScroll: true });
     try {
-      captcha = await getJson("captcha", text, { signal });
-      image.src = `data:image/png;base64,${captcha.image}`;
-      check.disabled = false;
-      input.focus({ preventScroll: true });
+      const found = await untilAvailable(() => getJson("captcha", text, { signal: both }), both, showProblem);
+      image.src = `data:image/png;base64,${found.image}`;
+      result.replaceChildren();
+      setCaptcha(found);
     } catch (error) {
-      if (!signal.aborted) result.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      if (!both.aborted) showProblem(error);
     }
   }
 
-  async function answer(event) {
-    event.preventDefault();
-    if (check.disabled) return;
-    check.disabled = true; // one answer per captcha
+  async function compare() {
+    const asked = captcha;
+    if (!asked) return;
+    setCaptcha(null); // one answer per captcha
     const typed = input.value.trim();
     try {
-      const { prediction } = await predict(captcha.image, text);
-      const human = typed === captcha.text;
-      const model = prediction === captcha.text;
-      score = { rounds: score.rounds + 1, human: score.human + human, model: score.model + model };
-      localStorage.setItem(KEY, JSON.stringify(score));
-      showScore();
+      const { prediction } = await predict(asked.image, text, AbortSignal.any([signal, turn.signal]));
+      const human = typed === asked.text;
+      const model = prediction === asked.text;
+      setScore({ rounds: score.rounds + 1, human: score.human + human, model: score.model + model });
       result.replaceChildren(
-        h("p", {}, text("human.truth"), " ", h("strong", { class: "mono" }, captcha.text)),
+        h("p", {}, text("human.truth"), " ", h("strong", { class: "mono" }, asked.text)),
         said(text("human.you"), typed, human),
         said(text("human.model"), prediction, model),
       );
       next.focus({ preventScroll: true });
     } catch (error) {
-      check.disabled = false;
-      if (!signal.aborted) result.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      if (error.name === "AbortError") return;
+      setCaptcha(asked);
+      showProblem(error);
     }
   }
 
+  function setCaptcha(found) {
+    captcha = found;
+    check.setAttribute("aria-disabled", String(!found));
+  }
+
+  function showProblem(error) {
+    result.replaceChildren(h("p", { class: "notice bad" }, error.message));
+  }
+
   function said(who, what, isRight) {
-    const verdict = text(isRight ? "human.right" : "human.wrong");
-    return h("p", {}, `${who} `, h("strong", { class: "mono" }, what), " ", h("span", { class: isRight ? "right" : "wrong" }, verdict));
+    const verdict = h("span", { class: isRight ? "right" : "wrong" }, text(isRight ? "human.right" : "human.wrong"));
+    return h("p", {}, `${who} `, h("strong", { class: "mono" }, what), " ", verdict);
+  }
+
+  function setScore(value) {
+    score = value;
+    store("human", JSON.stringify(score));
+    showScore();
   }
 
   function showScore() {
@@ -106,9 +131,7 @@ export function showHuman({ root, text, signal }) {
   }
 
   function reset() {
-    score = { ...NOTHING };
-    localStorage.removeItem(KEY);
-    showScore();
-    load();
+    setScore({ ...NOTHING });
+    show(true);
   }
 }

@@ -1,34 +1,28 @@
-// All versions with their accuracy and pictures.
+// All versions with their accuracy and figures.
 
 import { empty, facts, h } from "../dom.js";
-import { getJson } from "../http.js";
+import { getJson, repeat } from "../http.js";
 
 const POLL_MS = 10000;
 
 export function showModels({ root, text, signal }) {
-  const box = h("div", { "data-testid": "models" });
-  root.append(box);
+  const problem = h("div", { role: "status" });
+  const list = h("div", { "data-testid": "models" });
+  root.append(problem, list);
   let shown = "";
-  load();
-  const timer = setInterval(() => document.hidden || load(), POLL_MS);
-  return () => clearInterval(timer);
+  repeat(load, POLL_MS, signal);
 
   async function load() {
     try {
-      const models = await getJson("models", text, { signal });
-      const current = JSON.stringify(models);
+      const { versions } = await getJson("models", text, { signal });
+      problem.replaceChildren();
+      const current = JSON.stringify(versions);
       if (current === shown) return; // keep what is opened
       shown = current;
-      box.replaceChildren(...list(models));
+      list.replaceChildren(...(versions.length ? versions.map(card) : [empty(h("p", {}, text("models.none")))]));
     } catch (error) {
-      shown = "";
-      if (!signal.aborted) box.replaceChildren(h("p", { class: "notice bad", role: "status" }, error.message));
+      if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
     }
-  }
-
-  function list({ versions }) {
-    if (!versions.length) return [empty(h("p", {}, text("models.none")))];
-    return versions.map(card);
   }
 
   function card(found) {
@@ -46,9 +40,9 @@ export function showModels({ root, text, signal }) {
         found.matches || found.rejected ? null : tag("models.mismatch"),
         found.rejected ? tag("models.rejected") : null,
       ),
-      found.rejected ? h("p", { class: "notice bad" }, found.rejected) : null,
+      found.rejected ? h("p", { class: "notice bad", lang: "en" }, found.rejected) : null,
       facts("facts", [
-        [text("models.accuracy"), accuracy(found)],
+        [text("models.accuracy"), found.accuracy === null ? null : accuracy(found)],
         [text("models.count"), found.test_captchas ? text.number(found.test_captchas) : null],
         [text("models.created"), found.created ? text.date(found.created) : null],
         [text("models.captchas"), spec ? describe(spec) : null],
@@ -56,19 +50,15 @@ export function showModels({ root, text, signal }) {
         [text("models.size"), found.size_bytes ? text("models.megabytes", { mb: text.number(found.size_bytes / 1e6, 1) }) : null],
         [text("models.engine"), found.engine],
       ]),
-      pictures(found),
+      figures(found),
     );
   }
 
-  function accuracy(found) {
-    if (found.accuracy === null) return null;
-    const [low, high] = found.accuracy_interval_95 ?? [];
-    return [
-      h("strong", {}, text.percent(found.accuracy, 2)),
-      low === undefined
-        ? ""
-        : h("span", { class: "muted small" }, ` (${text("models.interval", { low: text.percent(low, 2), high: text.percent(high, 2) })})`),
-    ];
+  function accuracy({ accuracy: value, accuracy_interval_95: interval }) {
+    const number = h("strong", {}, text.percent(value, 2));
+    if (!interval) return number;
+    const [low, high] = interval.map((bound) => text.percent(bound, 2));
+    return h("span", {}, number, h("span", { class: "muted small" }, ` (${text("models.interval", { low, high })})`));
   }
 
   function describe(spec) {
@@ -77,27 +67,21 @@ export function showModels({ root, text, signal }) {
     return text("models.spec", { length, count: spec.charset.length, width: spec.width, height: spec.height });
   }
 
-  function pictures(found) {
-    const images = (found.files ?? []).filter((file) => file.media_type.startsWith("image/"));
+  function figures(found) {
+    const images = found.files.filter((file) => file.media_type.startsWith("image/"));
     if (!images.length) return null;
-    const list = h("div", { class: "pictures" });
+    const box = h("div", { class: "pictures" });
     const fill = () => {
-      if (list.childElementCount) return;
-      list.append(
-        ...images.map((file) => {
-          const path = `models/${found.version}/files/${encodeURIComponent(file.name)}`;
-          const caption = describeFile(file.name);
-          const image = h("img", { src: path, alt: caption, loading: "lazy" });
-          return h("figure", {}, h("a", { href: path }, image), h("figcaption", {}, caption));
-        }),
-      );
+      if (!box.childElementCount) box.append(...images.map((file) => figure(found.version, file.name)));
     };
-    return h("details", { ontoggle: fill }, h("summary", {}, `${text("models.pictures")} (${images.length})`), list);
+    return h("details", { ontoggle: fill }, h("summary", {}, `${text("models.figures")} (${images.length})`), box);
   }
 
-  function describeFile(name) {
+  function figure(version, name) {
+    const path = `models/${version}/files/${encodeURIComponent(name)}`;
     const key = `models.file.${name.replace(/\.png$/, "")}`;
-    const known = text(key);
-    return known === key ? name : known;
+    const caption = text(key) === key ? name : text(key);
+    const image = h("img", { src: path, alt: caption, loading: "lazy" });
+    return h("figure", {}, h("a", { href: path }, image), h("figcaption", {}, caption));
   }
 }

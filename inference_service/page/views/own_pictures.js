@@ -3,74 +3,85 @@
 import { h } from "../dom.js";
 import { getJson } from "../http.js";
 
-// The limit of POST /predict/batch.
-const BATCH = 64;
+// The limits of POST /predict/batch, with room for the form around the pictures.
+const MAX_FILES = 64;
+const MAX_BYTES = 3_900_000;
 
 export function ownPictures({ text, signal }) {
+  let run = new AbortController();
   const results = h("ul", { class: "gallery", "aria-live": "polite", "data-testid": "own-results" });
   const notice = h("p", { role: "status" });
-  const input = h("input", { type: "file", accept: "image/*", multiple: true, onchange: () => readFiles(input.files) });
+  const input = h("input", { type: "file", accept: "image/*", multiple: true, onchange: () => predictAll(input.files) });
   const area = h(
     "div",
     { class: "drop" },
     h("p", {}, text("own.lead")),
     h("label", { class: "button" }, input, text("own.choose")),
   );
-  let urls = [];
-  const release = () => urls.forEach((url) => URL.revokeObjectURL(url));
+  const listen = (name, handler) => document.addEventListener(name, handler, { signal });
 
-  area.addEventListener("dragover", (event) => {
+  // On the whole document: a file that is dropped beside the area would replace the page.
+  listen("dragover", (event) => {
     event.preventDefault();
-    area.classList.add("over");
+    area.classList.toggle("over", area.contains(event.target));
   });
-  area.addEventListener("dragleave", () => area.classList.remove("over"));
-  area.addEventListener("drop", (event) => {
+  listen("drop", (event) => {
     event.preventDefault();
     area.classList.remove("over");
-    readFiles(event.dataTransfer.files);
+    predictAll(event.dataTransfer.files);
   });
-  document.addEventListener(
-    "paste",
-    (event) => {
-      if (event.clipboardData.files.length) readFiles(event.clipboardData.files);
-    },
-    { signal },
-  );
-  signal.addEventListener("abort", release);
+  listen("paste", (event) => predictAll(event.clipboardData.files));
 
-  async function readFiles(list) {
+  return h("section", { class: "card" }, h("h2", {}, text("own.title")), area, notice, results);
+
+  async function predictAll(list) {
     const files = [...list];
+    input.value = "";
     if (!files.length) return;
-    release();
-    urls = files.map((file) => URL.createObjectURL(file));
+    run.abort();
+    run = new AbortController();
+    const both = AbortSignal.any([signal, run.signal]);
+    const pictures = files.map((file) => ({ file, url: URL.createObjectURL(file) }));
+    both.addEventListener("abort", () => pictures.forEach(({ url }) => URL.revokeObjectURL(url)));
     results.replaceChildren();
     notice.textContent = text("wait");
     try {
-      for (let start = 0; start < files.length; start += BATCH) {
-        const part = files.slice(start, start + BATCH);
+      for (const part of split(pictures)) {
         const form = new FormData();
-        for (const file of part) form.append("image", file);
-        const body = await getJson("predict/batch?details=1", text, { method: "POST", body: form, signal });
-        body.results.forEach((result, i) => showResult(part[i], urls[start + i], result));
+        for (const { file } of part) form.append("image", file);
+        const found = part[0].file.size > MAX_BYTES ? null : await send(form, both);
+        part.forEach((picture, i) => show(picture, found?.results[i] ?? { success: false, debug: text("own.large") }));
       }
       notice.textContent = text("own.done", { count: files.length });
     } catch (error) {
-      if (!signal.aborted) notice.textContent = error.message;
+      if (!both.aborted) notice.textContent = error.message;
     }
-    input.value = "";
   }
 
-  function showResult(file, url, { success, prediction, debug, details }) {
+  function send(form, both) {
+    return getJson("predict/batch?details=1", text, { method: "POST", body: form, signal: both });
+  }
+
+  /** Split into requests; a file that is too large for any is a part of its own. */
+  function split(pictures) {
+    const parts = [];
+    let bytes = Infinity;
+    for (const picture of pictures) {
+      bytes += picture.file.size;
+      if (bytes > MAX_BYTES || parts.at(-1).length === MAX_FILES) {
+        parts.push([]);
+        bytes = picture.file.size;
+      }
+      parts.at(-1).push(picture);
+    }
+    return parts;
+  }
+
+  function show({ file, url }, { success, prediction, debug, details }) {
+    const said = success ? h("strong", { class: "mono" }, prediction) : h("strong", { class: "wrong", lang: "en" }, debug);
+    const confidence = success ? ` · ${text.percent(details.confidence)}` : null;
     results.append(
-      h(
-        "li",
-        {},
-        h("img", { src: url, alt: file.name }),
-        h("strong", { class: success ? "mono" : "wrong" }, success ? prediction : debug),
-        h("div", { class: "muted" }, file.name, success ? ` · ${text.percent(details.confidence)}` : null),
-      ),
+      h("li", {}, h("img", { src: url, alt: file.name }), said, h("div", { class: "muted" }, file.name, confidence)),
     );
   }
-
-  return h("section", { class: "card" }, h("h2", {}, text("own.title")), area, notice, results);
 }

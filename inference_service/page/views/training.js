@@ -2,72 +2,93 @@
 
 import { lineChart } from "../chart.js";
 import { empty, facts, gallery, h } from "../dom.js";
-import { getJson } from "../http.js";
+import { getJson, repeat } from "../http.js";
 
 const POLL_MS = 2000;
+const RUNNING = ["waiting", "fetching", "training", "evaluating"];
 
 export function showTraining({ root, text, signal }) {
-  const box = h("div", { class: "grid", "data-testid": "training" });
-  root.append(box);
-  let shown = "";
-  load();
-  const timer = setInterval(() => document.hidden || load(), POLL_MS);
-  return () => clearInterval(timer);
+  const problem = h("div", { role: "status" });
+  const state = h("h2", { role: "status", "data-testid": "training-state" });
+  const details = h("div");
+  const loss = h("section", { class: "card" });
+  const accuracy = h("section", { class: "card" });
+  const samples = h("section", { class: "card" });
+  const content = h(
+    "div",
+    { class: "grid", hidden: true },
+    h("section", { class: "card" }, state, details),
+    h("div", { class: "grid two" }, loss, accuracy),
+    samples,
+  );
+  const nothing = empty(h("p", {}, text("training.none")), h("pre", {}, "docker compose run --rm trainer"));
+  nothing.hidden = true;
+  root.append(problem, nothing, content);
+
+  const shown = new Map();
+  let updated = "";
+  repeat(load, POLL_MS, signal);
 
   async function load() {
-    let status;
     try {
-      status = await getJson("training", text, { signal });
+      const status = await getJson("training", text, { signal });
+      problem.replaceChildren();
+      nothing.hidden = true;
+      content.hidden = false;
+      // Another replica can have an older one.
+      if (status.updated >= updated) show(status);
     } catch (error) {
       if (signal.aborted) return;
-      shown = "";
       const isMissing = error.status === 404;
-      box.replaceChildren(
-        isMissing
-          ? empty(h("p", {}, text("training.none")), h("pre", {}, "docker compose run --rm trainer"))
-          : h("p", { class: "notice bad", role: "status" }, error.message),
-      );
-      return;
+      nothing.hidden = !isMissing;
+      content.hidden = isMissing || !updated;
+      problem.replaceChildren(isMissing ? "" : h("p", { class: "notice bad" }, error.message));
     }
-    const current = JSON.stringify(status);
-    if (current === shown) return;
-    shown = current;
-    box.replaceChildren(...show(status));
   }
 
   function show(status) {
-    const isRunning = ["waiting", "fetching", "training", "evaluating"].includes(status.state);
+    updated = status.updated;
+    const title = text(`training.state.${status.state}`, { version: status.version });
+    if (state.textContent !== title) state.textContent = title;
+    replace(details, [status.state, status.reason, status.stale, status.progress, status.seconds_left, status.captchas_fetched], () => describe(status));
+    replace(loss, status.loss, () => curve("training.loss", lossPoints(status), { format: (y) => text.number(y, 2), minimum: 0 }));
+    replace(accuracy, status.epochs_done, () =>
+      curve("training.accuracy", accuracyPoints(status), { format: (y) => text.percent(y, 1), maximum: 1 }),
+    );
+    samples.hidden = !status.samples.length;
+    replace(samples, status.samples, () => [h("h2", {}, text("training.samples")), gallery(status.samples.map(sample))]);
+  }
+
+  /** Replace what an element contains if its data has changed, so that a selection stays. */
+  function replace(element, data, create) {
+    const key = JSON.stringify(data);
+    if (shown.get(element) === key) return;
+    shown.set(element, key);
+    element.replaceChildren(...create().filter(Boolean));
+  }
+
+  function describe(status) {
+    const isRunning = RUNNING.includes(status.state) && !status.stale;
+    const { captchas_fetched: fetched, captchas_wanted: wanted, seconds_left: seconds, spec } = status;
     return [
-      h(
-        "section",
-        { class: "card" },
-        h("h2", { "data-testid": "training-state" }, text(`training.state.${status.state}`, { version: status.version })),
-        status.reason ? h("p", { class: "notice" }, status.reason) : null,
-        status.stale && isRunning ? h("p", { class: "notice bad" }, text("training.stale", { date: text.date(status.updated) })) : null,
-        isRunning && !status.stale ? progress(status) : null,
-        facts("facts", [
-          [text("training.captchas"), fetched(status)],
-          [text("training.epoch"), status.epochs ? text("training.of", { done: status.epoch, total: status.epochs }) : null],
-          [text("training.left"), isRunning && status.seconds_left !== null ? duration(status.seconds_left) : null],
-          [text("training.network"), status.network],
-          [text("training.length"), status.spec ? lengths(status.spec) : null],
-          [text("training.captchas.label"), status.spec ? h("span", { class: "mono small" }, status.spec.charset) : null],
-          [text("training.started"), text.date(status.started)],
-        ]),
-      ),
-      h("div", { class: "grid two" }, curve(status, "loss"), curve(status, "accuracy")),
-      samples(status),
+      status.reason ? h("p", { class: "notice", lang: "en" }, status.reason) : null,
+      status.stale ? h("p", { class: "notice bad" }, text("training.stale", { date: text.date(status.updated) })) : null,
+      isRunning ? progress(status) : null,
+      facts("facts", [
+        [text("training.captchas"), wanted ? text("training.of", { done: text.number(fetched), total: text.number(wanted) }) : null],
+        [text("training.epoch"), text("training.of", { done: status.epoch, total: status.epochs })],
+        [text("training.left"), isRunning && seconds !== null ? duration(seconds) : null],
+        [text("training.network"), status.network],
+        [text("training.length"), spec ? lengths(spec) : null],
+        [text("training.charset"), spec ? h("span", { class: "mono small" }, spec.charset) : null],
+        [text("training.started"), text.date(status.started)],
+      ]),
     ];
   }
 
-  function progress({ state, captchas_fetched: fetched, captchas_wanted: wanted, step, steps, epoch, epochs }) {
-    const value = state === "fetching" ? fetched / wanted : state === "training" ? (epoch - 1 + step / steps) / epochs : null;
-    const known = Number.isFinite(value) ? { value: Math.min(Math.max(value, 0), 1) } : {};
+  function progress({ progress: value }) {
+    const known = typeof value === "number" ? { value } : {};
     return h("div", { class: "progress" }, h("progress", { max: 1, "aria-label": text("training.title"), ...known }));
-  }
-
-  function fetched({ captchas_fetched: done, captchas_wanted: total }) {
-    return total ? text("training.of", { done: text.number(done), total: text.number(total) }) : null;
   }
 
   function lengths({ min_length: shortest, length }) {
@@ -80,34 +101,27 @@ export function showTraining({ root, text, signal }) {
       : text("training.minutes", { minutes: text.number(seconds / 60) });
   }
 
-  function curve({ loss, epochs_done: epochs }, which) {
-    const points = which === "loss" ? loss.map(({ epoch, loss: value }) => [epoch, value]) : epochs.map(({ epoch, validation_accuracy: value }) => [epoch, value]);
-    const title = text(`training.${which}`);
-    const format = which === "loss" ? (y) => text.number(y, 2) : (y) => text.percent(y, 1);
-    return h(
-      "section",
-      { class: "card" },
-      h("h2", {}, title),
-      points.length
-        ? lineChart({ points, label: `${title}: ${format(points.at(-1)[1])}`, format, minimum: which === "loss" ? 0 : undefined, maximum: which === "loss" ? undefined : 1 })
-        : h("p", { class: "muted" }, text(`training.${which}.empty`)),
-    );
+  function lossPoints(status) {
+    return status.loss.map(({ epoch, loss: value }) => [epoch, value]);
   }
 
-  function samples({ samples: found }) {
-    if (!found.length) return null;
-    return h(
-      "section",
-      { class: "card" },
-      h("h2", {}, text("training.samples")),
-      gallery(
-        found.map(({ image, label, prediction }) => {
-          const isRight = prediction === label;
-          const said = prediction === null ? text("training.no_prediction", { label }) : text("try.read_as", { label, prediction });
-          const verdict = h("span", { class: isRight ? "mono right" : "mono wrong" }, prediction ?? "–");
-          return { image: `data:image/png;base64,${image}`, alt: said, caption: [h("span", { class: "mono" }, `${label} → `), verdict] };
-        }),
-      ),
-    );
+  function accuracyPoints(status) {
+    return status.epochs_done.map(({ epoch, validation_accuracy: value }) => [epoch, value]);
+  }
+
+  function curve(key, points, options) {
+    const title = text(key);
+    if (!points.length) return [h("h2", {}, title), h("p", { class: "muted" }, text(`${key}.empty`))];
+    const label = `${title}: ${options.format(points.at(-1)[1])}`;
+    return [h("h2", {}, title), lineChart({ points, label, ...options })];
+  }
+
+  function sample({ image, label, prediction }) {
+    const verdict = h("span", { class: `mono ${prediction === label ? "right" : "wrong"}` }, prediction);
+    return {
+      image: `data:image/png;base64,${image}`,
+      alt: text("series.miss", { label, prediction }),
+      caption: [h("span", { class: "mono" }, `${label} → `), verdict],
+    };
   }
 }

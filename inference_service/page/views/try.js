@@ -1,17 +1,18 @@
 // Try it: a captcha and its prediction, many of them, and pictures of one's own.
 
-import { waveform } from "../chart.js";
-import { bar, facts, gallery, h } from "../dom.js";
-import { getBinary, getJson, predict, withQuery } from "../http.js";
+import { bar, facts, h } from "../dom.js";
+import { getJson, predict, untilAvailable, withQuery } from "../http.js";
 import { ownPictures } from "./own_pictures.js";
+import { series } from "./series.js";
+import { spokenCaptcha } from "./spoken_captcha.js";
 
 const STYLES = ["current", "classic", "vintage", "synthetic"];
-const SERIES = 100;
-const PARALLEL = 4;
+// It counts until the page is closed.
+const score = { correct: 0, total: 0 };
 
 export function showTry({ root, text, options, signal }) {
-  const score = { correct: 0, total: 0 };
   let captcha = null;
+  let turn = new AbortController();
 
   const image = h("img", { alt: text("try.image"), width: 320, height: 120 });
   const answer = h("p", { class: "answer", "data-testid": "answer" });
@@ -19,14 +20,7 @@ export function showTry({ root, text, options, signal }) {
   const bars = h("ul", { class: "bars", "aria-label": text("try.confidence") });
   const scoreBox = h("div", { "data-testid": "score" });
   const curl = h("pre", { tabindex: 0 });
-  const audioBox = h("div");
-  const commandLine = h(
-    "div",
-    { class: "after" },
-    h("p", { class: "small muted" }, text("try.curl")),
-    curl,
-    h("button", { type: "button", class: "quiet small", onclick: copyCurl }, text("try.copy")),
-  );
+  const audio = spokenCaptcha({ text, signal, find: () => captcha });
 
   const style = h(
     "select",
@@ -34,20 +28,16 @@ export function showTry({ root, text, options, signal }) {
     h("option", { value: "" }, text("try.default")),
     STYLES.map((name) => h("option", { value: name }, name)),
   );
-  const label = h("input", { name: "text", maxlength: 16, autocomplete: "off", placeholder: text("try.random") });
-  const seed = h("input", { name: "seed", inputmode: "numeric", autocomplete: "off", placeholder: text("try.random") });
+  const random = text("try.random");
+  const label = h("input", { name: "text", maxlength: 32, autocomplete: "off", placeholder: random });
+  const seed = h("input", { name: "seed", inputmode: "numeric", autocomplete: "off", placeholder: random });
   style.value = STYLES.includes(options.get("style")) ? options.get("style") : "";
   label.value = options.get("text") ?? "";
   seed.value = options.get("seed") ?? "";
 
   const form = h(
     "form",
-    {
-      onsubmit: (event) => {
-        event.preventDefault();
-        load();
-      },
-    },
+    { onsubmit: (event) => (event.preventDefault(), show()) },
     h(
       "div",
       { class: "fields" },
@@ -58,81 +48,81 @@ export function showTry({ root, text, options, signal }) {
     h(
       "div",
       { class: "row" },
-      h("button", { type: "button", class: "primary", onclick: () => ((seed.value = ""), load()) }, text("try.new")),
+      h("button", { type: "button", class: "primary", onclick: () => ((seed.value = ""), show()) }, text("try.new")),
       h("button", { type: "submit" }, text("try.show")),
-      h("button", { type: "button", onclick: playAudio }, text("try.listen")),
+      audio.button,
     ),
   );
-
-  const seriesBox = h("div", { "data-testid": "series" });
-  const seriesButton = h("button", { type: "button", onclick: runSeries }, text("try.run", { count: SERIES }));
+  const commandLine = h(
+    "div",
+    { class: "after" },
+    h("p", { class: "small muted" }, text("try.curl")),
+    curl,
+    h("button", { type: "button", class: "quiet small", onclick: copyCurl }, text("try.copy")),
+  );
 
   root.append(
     h(
       "div",
       { class: "grid two" },
-      h("section", { class: "card" }, h("div", { class: "captcha" }, image), form, audioBox, commandLine),
-      h(
-        "section",
-        { class: "card" },
-        h("h2", {}, text("try.prediction")),
-        answer,
-        verdict,
-        bars,
-        scoreBox,
-      ),
-      h(
-        "section",
-        { class: "card" },
-        h("h2", {}, text("try.series")),
-        h("p", { class: "muted" }, text("try.series.lead", { count: SERIES })),
-        seriesButton,
-        seriesBox,
-      ),
+      h("section", { class: "card" }, h("div", { class: "captcha" }, image), form, audio.player, commandLine),
+      h("section", { class: "card" }, h("h2", {}, text("try.prediction")), answer, verdict, bars, scoreBox),
+      series({ text, signal, findStyle: () => style.value }),
       ownPictures({ text, signal }),
     ),
   );
   showScore();
-  load();
+  show();
 
-  function query() {
-    return { style: style.value, text: label.value.trim(), seed: seed.value.trim() };
-  }
-
-  async function load() {
-    verdict.className = "verdict";
-    verdict.textContent = text("wait");
+  /** Request a captcha and its prediction; a later call replaces an earlier one. */
+  async function show() {
+    turn.abort();
+    turn = new AbortController();
+    const both = AbortSignal.any([signal, turn.signal]);
+    const query = { style: style.value, text: label.value.trim(), seed: seed.value.trim() };
+    answer.textContent = "";
+    bars.replaceChildren();
+    audio.clear();
+    say("", text("wait"));
     try {
-      captcha = await getJson(withQuery("captcha", query()), text, { signal });
-      image.src = `data:image/png;base64,${captcha.image}`;
-      const shared = { ...query(), seed: captcha.seed };
-      seed.placeholder = captcha.seed;
-      history.replaceState(null, "", `#${withQuery("try", shared)}`);
-      curl.textContent =
-        `curl -s '${new URL(withQuery("captcha", shared), location)}' |\n` +
-        `  curl -s -H 'Content-Type: application/json' -d @- '${new URL("predict?details=1", location)}'`;
-      audioBox.replaceChildren();
-      showPrediction(await predict(captcha.image, text));
+      await untilAvailable(
+        async () => {
+          const found = await getJson(withQuery("captcha", query), text, { signal: both });
+          captcha = found;
+          image.src = `data:image/png;base64,${found.image}`;
+          showAddress({ ...query, seed: found.seed });
+          showPrediction(found, await predict(found.image, text, both));
+        },
+        both,
+        (error) => say("wrong", error.message),
+      );
     } catch (error) {
-      showError(error);
+      if (!both.aborted) say("wrong", error.message);
     }
   }
 
-  function showError(error) {
-    if (signal.aborted) return;
-    answer.textContent = "–";
-    bars.replaceChildren();
-    verdict.className = "verdict wrong";
-    verdict.textContent = error.message;
+  function say(kind, message) {
+    verdict.className = `verdict ${kind}`;
+    verdict.textContent = message;
   }
 
-  function showPrediction({ prediction, details, ms }) {
-    const isRight = prediction === captcha.text;
+  function showAddress(query) {
+    seed.placeholder = query.seed;
+    history.replaceState(null, "", `#${withQuery("try", query)}`);
+    curl.textContent =
+      `curl -s '${new URL(withQuery("captcha", query), location)}' |\n` +
+      `  curl -s -H 'Content-Type: application/json' -d @- '${new URL("predict?details=1", location)}'`;
+  }
+
+  function showPrediction(found, { prediction, details, ms }) {
+    const isRight = prediction === found.text;
     score.total += 1;
     score.correct += isRight;
     answer.textContent = prediction;
-    verdict.className = `verdict ${isRight ? "right" : "wrong"}`;
-    verdict.textContent = isRight ? text("try.right") : text("try.wrong", { label: captcha.text });
+    say(
+      isRight ? "right" : "wrong",
+      isRight ? text("try.right", { prediction }) : text("try.wrong", { prediction, label: found.text }),
+    );
     bars.replaceChildren(
       ...details.characters.map(({ character, confidence }) =>
         h("li", {}, h("span", {}, character), bar(confidence), h("span", { class: "value" }, text.percent(confidence))),
@@ -169,66 +159,5 @@ export function showTry({ root, text, options, signal }) {
       getSelection().selectAllChildren(curl);
       button.textContent = text("try.selected");
     }
-  }
-
-  async function playAudio() {
-    if (!captcha) return;
-    audioBox.replaceChildren(h("p", { class: "muted", role: "status" }, text("wait")));
-    try {
-      const path = withQuery("captcha.wav", { text: captcha.text, seed: captcha.seed });
-      const { bytes } = await getBinary(path, text);
-      const url = URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
-      const context = new AudioContext();
-      const audio = await context.decodeAudioData(bytes);
-      context.close();
-      const player = h("audio", { src: url, controls: true });
-      signal.addEventListener("abort", () => (player.pause(), URL.revokeObjectURL(url)));
-      audioBox.replaceChildren(
-        h("p"),
-        waveform(audio, text("try.waveform", { seconds: text.number(audio.duration, 1) })),
-        player,
-      );
-      await player.play();
-    } catch (error) {
-      // NotAllowedError: the browser wants the user to press play.
-      if (error.name === "NotAllowedError") return;
-      audioBox.replaceChildren(h("p", { class: "notice bad", role: "status" }, error.message));
-    }
-  }
-
-  async function runSeries() {
-    seriesButton.disabled = true;
-    const done = h("progress", { max: SERIES, value: 0, "aria-label": text("try.series") });
-    const said = h("p", { role: "status" });
-    const wrong = h("div");
-    seriesBox.replaceChildren(h("p"), done, said, wrong);
-    const misses = [];
-    let started = 0;
-    let total = 0;
-    let failure = null;
-    const one = async () => {
-      while (started < SERIES && !failure && !signal.aborted) {
-        started += 1;
-        try {
-          const found = await getJson(withQuery("captcha", { style: style.value }), text, { signal });
-          const { prediction } = await predict(found.image, text);
-          total += 1;
-          if (prediction !== found.text) {
-            const caption = text("try.read_as", { label: found.text, prediction });
-            misses.push({ image: `data:image/png;base64,${found.image}`, alt: caption, caption });
-          }
-        } catch (error) {
-          failure = error;
-        }
-        done.value = total;
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, one));
-    seriesButton.disabled = false;
-    if (signal.aborted) return;
-    const correct = total - misses.length;
-    const result = text("try.series.result", { correct, total, rate: total ? text.percent(correct / total) : "–" });
-    said.textContent = failure ? `${failure.message} ${result}` : result;
-    wrong.replaceChildren(misses.length ? gallery(misses) : "");
   }
 }
