@@ -29,6 +29,8 @@ from shared.schemas import PredictBatchBody, PredictBody
 MAX_INLINE_BYTES = 64_000
 # Four times as many as the default captcha of 160x60 has.
 MAX_INLINE_PIXELS = 40_000
+# Pillow writes one per 64 kB.
+MAX_INLINE_PIXEL_CHUNKS = 8
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 _Respond = Callable[[], bytes | Exception]
@@ -155,9 +157,12 @@ class Predictor:
 def _is_captcha_sized(image: bytes) -> bool:
     """Whether an image of up to MAX_INLINE_BYTES is decoded about as fast as a captcha.
 
-    Only a PNG has its size at a fixed position. EXIF data of 48 kB take 50 ms to parse.
+    Only a PNG has its size at a fixed position. EXIF data of 48 kB take 50 ms to parse, and thousands
+    of chunks or an animation also take longer. In compressed pixels, these names are rare.
     """
-    if not image.startswith(_PNG_HEADER) or b"eXIf" in image:
+    if not image.startswith(_PNG_HEADER) or b"eXIf" in image or b"acTL" in image:
+        return False
+    if image.count(b"IDAT") > MAX_INLINE_PIXEL_CHUNKS:
         return False
     width, height = int.from_bytes(image[16:20]), int.from_bytes(image[20:24])
     return width * height <= MAX_INLINE_PIXELS

@@ -137,6 +137,9 @@ def _check_png(data: bytes) -> bytes:
             crc = int.from_bytes(data[end - 4 : end])
             if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
                 raise UnreadableImage(f"the image is damaged in its {kind.decode()} chunk")
+            if kind == b"IHDR" and len(kept) > 1:
+                # Pillow would use the size in the last one.
+                raise UnreadableImage("the image is damaged: an IHDR chunk follows other chunks")
             kept.append(data[position:end])
         if kind == b"IEND":
             return b"".join(kept)

@@ -24,7 +24,13 @@ from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha
 from tests.inference_service.engines import BandEngine, GatedEngine, Images, Probabilities
-from tests.shared.encoded_images import encoded, gradient, with_chunk
+from tests.shared.encoded_images import (
+    PNG_HEADER_BYTES,
+    encoded,
+    gradient,
+    png_chunk,
+    with_chunk,
+)
 
 
 class WatchedEngine(BandEngine):
@@ -123,6 +129,12 @@ LARGE = {
     "an image of more than four captchas": body_of(encoded(Image.new("L", (201, 200)))),
     "a megapixel in 3 kB": body_of(encoded(Image.new("L", (1000, 1000)))),
     "a PNG with EXIF data": body_of(with_chunk(PNG, b"eXIf", b"II*\0\x08\0\0\0\0\0\0\0\0\0")),
+    "a PNG of many chunks": body_of(
+        PNG[:PNG_HEADER_BYTES] + 8 * png_chunk(b"IDAT", b"") + PNG[PNG_HEADER_BYTES:]
+    ),
+    "a PNG with an animation of one frame": body_of(
+        with_chunk(PNG, b"acTL", bytes((0, 0, 0, 1, 0, 0, 0, 0)))
+    ),
     "a JPEG": body_of(encoded(gradient(), "jpeg")),
 }
 

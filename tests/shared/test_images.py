@@ -26,6 +26,7 @@ from shared.images import (
 )
 from shared.spec import CaptchaSpec
 from tests.shared.encoded_images import (
+    PNG_HEADER_BYTES,
     PNG_SIGNATURE,
     animated,
     encoded,
@@ -372,6 +373,12 @@ def test_chunks_that_do_not_affect_the_image_may_be_damaged() -> None:
 def test_a_chunk_without_data_before_the_end_is_no_problem() -> None:
     png = encoded(gradient())
     assert np.array_equal(decode_image(with_chunk(png, b"tEXt", b""), SPEC), to_grey(gradient()))
+
+
+def test_a_png_with_a_second_header_is_rejected() -> None:
+    small, large = (encoded(Image.new("L", size)) for size in ((160, 60), (1000, 1000)))
+    message = fails_with(small[:PNG_HEADER_BYTES] + large[len(PNG_SIGNATURE) :], UnreadableImage)
+    assert message == "the image is damaged: an IHDR chunk follows other chunks"
 
 
 def test_a_png_with_too_few_pixels_is_rejected() -> None:

@@ -8,7 +8,13 @@ import pytest
 from keras import layers
 
 from shared.spec import CaptchaSpec
-from trainer.networks.blocks import attention_head, batch_norm_relu, convolution, space_to_depth
+from trainer.networks.blocks import (
+    CountingScores,
+    attention_head,
+    batch_norm_relu,
+    convolution,
+    space_to_depth,
+)
 
 SPEC = CaptchaSpec("abc", length=2)
 
@@ -84,3 +90,27 @@ def test_the_attention_weighs_the_features_of_the_columns() -> None:
     attention, features, attended = parts(np.random.default_rng(1).random((1, 2, 6, 3), np.float32))
     assert attention.numpy().sum(axis=-1) == pytest.approx(1)
     assert attended.numpy() == pytest.approx(attention.numpy() @ features.numpy(), rel=1e-4)
+
+
+def test_the_counting_score_of_a_position_is_highest_in_the_middle_of_its_character() -> None:
+    # A character every four columns, after two empty columns.
+    density = np.array([0, 0, *[0.25] * 12], np.float32).reshape(1, 14, 1)
+    scores = np.asarray(CountingScores(3)(density))
+    assert scores.shape == (1, 3, 14)
+    # The middle of character i is between two columns, which have the same score.
+    for position, columns in enumerate(((3, 4), (7, 8), (11, 12))):
+        assert set(np.argsort(scores[0, position])[-2:]) == set(columns)
+        np.testing.assert_allclose(scores[0, position, list(columns)], -4 * 0.125**2, atol=1e-6)
+
+
+def test_the_initial_densities_add_up_to_a_text_of_medium_length() -> None:
+    inputs = keras.Input((2, 40, 8))
+    head = keras.Model(inputs, attention_head(inputs, SPEC, 4, count_characters=True))
+    density = head.get_layer("density")
+    assert 40 / (1 + np.exp(-density.bias.numpy()[0])) == pytest.approx(5.5, rel=1e-4)
+
+
+def test_characters_are_counted_with_one_map_per_position_only() -> None:
+    inputs = keras.Input((2, 40, 8))
+    with pytest.raises(ValueError, match="one attention map"):
+        attention_head(inputs, SPEC, 4, maps_per_position=2, count_characters=True)
