@@ -157,8 +157,8 @@ class Predictor:
 def _is_captcha_sized(image: bytes) -> bool:
     """Whether an image of up to MAX_INLINE_BYTES is decoded about as fast as a captcha.
 
-    Only a PNG has its size at a fixed position. EXIF data of 48 kB take 50 ms to parse, and thousands
-    of chunks or an animation also take longer. In compressed pixels, these names are rare.
+    Only a PNG has its size at a fixed position. EXIF data of 48 kB take 50 ms to parse. Thousands
+    of chunks and animations also take longer. Compressed pixels rarely contain these names.
     """
     if not image.startswith(_PNG_HEADER) or b"eXIf" in image or b"acTL" in image:
         return False

@@ -19,13 +19,14 @@ from inference_service.model_loading import LoadedModel, load_version
 from inference_service.parsing import RequestBody
 from inference_service.prediction import BatchTimes, PredictOptions
 from inference_service.predictor import Predictor
-from shared.images import ImageError
+from shared.images import AnimatedImage, ImageError
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha
 from tests.inference_service.engines import BandEngine, GatedEngine, Images, Probabilities
 from tests.shared.encoded_images import (
     PNG_HEADER_BYTES,
+    animated,
     encoded,
     gradient,
     png_chunk,
@@ -132,9 +133,6 @@ LARGE = {
     "a PNG of many chunks": body_of(
         PNG[:PNG_HEADER_BYTES] + 8 * png_chunk(b"IDAT", b"") + PNG[PNG_HEADER_BYTES:]
     ),
-    "a PNG with an animation of one frame": body_of(
-        with_chunk(PNG, b"acTL", bytes((0, 0, 0, 1, 0, 0, 0, 0)))
-    ),
     "a JPEG": body_of(encoded(gradient(), "jpeg")),
 }
 
@@ -149,6 +147,24 @@ def test_an_image_that_may_take_long_is_predicted_on_the_thread(
     with_predictor(test)
     ((thread, _),) = engine.calls
     assert thread != threading.get_ident()
+
+
+def test_an_animation_is_rejected_on_the_thread(options: PredictOptions) -> None:
+    held = GatedEngine(BandEngine(CaptchaSpec()))
+    held.gate.clear()
+
+    async def test(predictor: Predictor) -> None:
+        large = asyncio.create_task(predictor.predict(LARGE["a JPEG"], use_engine(options, held)))
+        await asyncio.to_thread(held.is_waiting.wait, 10)
+        request = asyncio.create_task(predictor.predict(body_of(animated("png")), options))
+        await asyncio.sleep(0.05)
+        assert not request.done()
+        held.gate.set()
+        await large
+        with pytest.raises(AnimatedImage):
+            await request
+
+    with_predictor(test)
 
 
 def test_images_of_ordinary_size_are_predicted_on_the_event_loop(
