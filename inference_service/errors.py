@@ -4,8 +4,8 @@ InferenceError
 ├── RequestError                 the client has to change the request
 │   ├── InvalidRequest           no image, or an invalid form, JSON or base64
 │   ├── InvalidRestriction       characters or lengths that the model does not predict
-│   ├── RequestTimeout           the body did not arrive in time
-│   ├── RequestTooLarge          the body has too many bytes
+│   ├── RequestTimeout           the body did not arrive in time, or its images take too long
+│   ├── RequestTooLarge          the body, or an image of a batch, has too many bytes
 │   └── UnsupportedContentType   neither multipart nor JSON
 ├── Unavailable                  the client can retry later
 │   ├── NoModel                  no version is active
@@ -43,11 +43,11 @@ class InvalidRestriction(RequestError):
 
 
 class RequestTimeout(RequestError):
-    """The body did not arrive in time."""
+    """The body did not arrive in time, or its images take too long."""
 
 
 class RequestTooLarge(RequestError):
-    """The body has too many bytes."""
+    """The body, or an image of a batch, has too many bytes."""
 
 
 class UnsupportedContentType(RequestError):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from inference_service.deadline import Deadline
 from inference_service.errors import RequestError
 from inference_service.model_loading import LoadedModel, Prediction
 from shared.images import GreyImage, ImageError, decode_image
@@ -34,6 +35,8 @@ class PredictJob:
     image: bytes | RequestError
     """The encoded image, or why the request contains none."""
     options: PredictOptions
+    deadline: Deadline | None = None
+    """When the image is no longer predicted."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def predict_batch(
             failures.append(job.image)
             continue
         try:
+            if job.deadline:
+                job.deadline.check()
             images.append(decode_image(job.image, model.spec))
             restrictions.append(job.options.restriction)
             failures.append(None)

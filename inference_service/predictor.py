@@ -8,12 +8,14 @@ thread predicts them: more threads would take the lock from the event loop more 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from inference_service.batching import Batcher
-from inference_service.errors import RequestError
+from inference_service.deadline import Deadline
+from inference_service.errors import RequestError, RequestTooLarge
 from inference_service.parsing import RequestBody, extract_image, extract_images
 from inference_service.prediction import (
     BatchTimes,
@@ -22,6 +24,7 @@ from inference_service.prediction import (
     predict_batch,
     without_traceback,
 )
+from inference_service.request_body import MAX_BODY_BYTES
 from shared.images import ImageError
 from shared.schemas import PredictBatchBody, PredictBody
 
@@ -31,6 +34,8 @@ MAX_INLINE_BYTES = 64_000
 MAX_INLINE_PIXELS = 40_000
 # Pillow writes one per 64 kB.
 MAX_INLINE_PIXEL_CHUNKS = 8
+# Half the time that the gateway waits for a response. It is checked before each image.
+BATCH_TIMEOUT_S = 5.0
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 _Respond = Callable[[], bytes | Exception]
@@ -46,6 +51,7 @@ class Predictor:
         on_event_loop: bool,
         max_batch_size: int,
         max_queue_size: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a predictor, which is used on one event loop.
 
@@ -55,9 +61,11 @@ class Predictor:
                 otherwise the worker thread predicts them too.
             max_batch_size: maximum number of images per call of the engine.
             max_queue_size: maximum number of captchas that wait, and of other requests.
+            clock: seconds, for the time limit of requests with several images.
         """
         self._record_batch = record_batch
         self._max_batch_size = max_batch_size
+        self._clock = clock
         self._worker = ThreadPoolExecutor(1, "worker")
         self._captchas: Batcher[PredictJob, bytes] = Batcher(
             self._predict_captchas,
@@ -104,11 +112,14 @@ class Predictor:
     async def predict_all(self, body: RequestBody, options: PredictOptions) -> bytes:
         """Return the JSON of a PredictBatchBody for the images of a body.
 
+        Images that are not reached within BATCH_TIMEOUT_S after the call fail alone.
+
         Raises:
             RequestError: if the body is invalid.
             QueueFull: if too many requests wait.
         """
-        return await self._others.submit(partial(self._predict_several, body, options))
+        deadline = Deadline(BATCH_TIMEOUT_S, self._clock)
+        return await self._others.submit(partial(self._predict_several, body, options, deadline))
 
     def _predict_captchas(self, jobs: Sequence[PredictJob]) -> list[bytes | Exception]:
         return [
@@ -123,15 +134,17 @@ class Predictor:
             return without_traceback(error)
         return self._predict_captchas([PredictJob(image, options)])[0]
 
-    def _predict_several(self, body: RequestBody, options: PredictOptions) -> bytes | Exception:
+    def _predict_several(
+        self, body: RequestBody, options: PredictOptions, deadline: Deadline
+    ) -> bytes | Exception:
         try:
             images = extract_images(body)
         except RequestError as error:
             return without_traceback(error)
+        jobs = [PredictJob(_reject_large(image), options, deadline) for image in images]
         results: list[PredictBody] = []
-        for start in range(0, len(images), self._max_batch_size):
-            part = images[start : start + self._max_batch_size]
-            for result in self._run([PredictJob(image, options) for image in part]):
+        for start in range(0, len(jobs), self._max_batch_size):
+            for result in self._run(jobs[start : start + self._max_batch_size]):
                 if isinstance(result, PredictBody):
                     results.append(result)
                 elif isinstance(result, ImageError | RequestError):
@@ -166,6 +179,15 @@ def _is_captcha_sized(image: bytes) -> bool:
         return False
     width, height = int.from_bytes(image[16:20]), int.from_bytes(image[20:24])
     return width * height <= MAX_INLINE_PIXELS
+
+
+def _reject_large(image: bytes | RequestError) -> bytes | RequestError:
+    """Return the error for an image that is too large to be predicted alone."""
+    if isinstance(image, RequestError) or len(image) <= MAX_BODY_BYTES:
+        return image
+    return RequestTooLarge(
+        f"the image has {len(image):,} bytes, more than the {MAX_BODY_BYTES:,} accepted"
+    )
 
 
 def _to_json(body: PredictBody | PredictBatchBody) -> bytes:

@@ -50,6 +50,12 @@ def test_base64_may_be_wrapped_or_a_data_url() -> None:
         assert extract_image(json(b'{"image": "' + value + b'"}')) == IMAGE * 20
 
 
+def test_every_ascii_whitespace_in_base64_is_ignored() -> None:
+    assert extract_image(json(b'{"image": " e\\tA\\r\\n=\\f=\\u000b"}')) == b"x"
+    with pytest.raises(InvalidRequest, match="the image is empty"):
+        extract_image(json(b'{"image": "   "}'))
+
+
 @pytest.mark.parametrize("length", range(1, 9))
 def test_base64_of_both_alphabets_is_read_with_and_without_padding(length: int) -> None:
     image = bytes(range(248, 256))[-length:]
@@ -67,6 +73,8 @@ def test_base64_of_both_alphabets_is_read_with_and_without_padding(length: int) 
         ("ab%d", "it contains '%'"),
         ("abä", "it contains 'ä'"),
         ("_b.d", "it contains '[.]'"),
+        ("ab😀äc", "it contains '😀'"),
+        ("ab\N{NO-BREAK SPACE}cd", r"it contains '\\xa0'"),
         ("abcde", "1 more than a multiple of 4"),
         ("=abc", "padding"),
         ("ab=cdefg", "."),

@@ -5,6 +5,7 @@ import base64
 import gc
 import json
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from inference_service.model_loading import LoadedModel, load_version
 from inference_service.parsing import RequestBody
 from inference_service.prediction import BatchTimes, PredictOptions
 from inference_service.predictor import Predictor
+from inference_service.request_body import MAX_BODY_BYTES
 from shared.images import AnimatedImage, ImageError
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
@@ -78,6 +80,7 @@ def with_predictor(
     *,
     on_event_loop: bool = True,
     max_queue_size: int = 9,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[BatchTimes]:
     """Run a test on an event loop and return the recorded batches."""
     recorded: list[BatchTimes] = []
@@ -88,6 +91,7 @@ def with_predictor(
             on_event_loop=on_event_loop,
             max_batch_size=4,
             max_queue_size=max_queue_size,
+            clock=clock,
         )
         try:
             await asyncio.wait_for(test(predictor), 20)
@@ -239,6 +243,71 @@ def test_a_batch_is_predicted_on_the_thread_in_parts_and_in_order(
     assert [count for _, count in engine.calls] == [4, 4, 1]
     assert [times.images for times in recorded] == [4, 4, 1]
     assert threading.get_ident() not in {thread for thread, _ in engine.calls}
+
+
+def test_the_images_of_a_batch_that_are_not_reached_in_time_fail_alone(
+    options: PredictOptions, captchas: list[Captcha]
+) -> None:
+    now = 0.0
+
+    class SlowEngine(BandEngine):
+        def predict(self, images: Images) -> Probabilities:
+            nonlocal now
+            now += 3
+            return super().predict(images)
+
+    async def test(predictor: Predictor) -> None:
+        slow = use_engine(options, SlowEngine(CaptchaSpec()))
+        pngs = [captcha.png for captcha in captchas[:10]]
+        results = json.loads(await predictor.predict_all(batch_of(*pngs), slow))["results"]
+        assert [result["prediction"] for result in results[:8]] == [
+            captcha.text for captcha in captchas[:8]
+        ]
+        late = {
+            "success": False,
+            "prediction": "",
+            "debug": (
+                "the image was not reached within 5 s; send fewer or smaller images in one request"
+            ),
+        }
+        assert results[8:] == [late, late]
+
+    with_predictor(test, clock=lambda: now)
+
+
+def test_the_time_a_batch_waits_for_the_thread_counts(options: PredictOptions) -> None:
+    now = 0.0
+    held = GatedEngine(BandEngine(CaptchaSpec()))
+    held.gate.clear()
+
+    async def test(predictor: Predictor) -> None:
+        nonlocal now
+        first = asyncio.create_task(predictor.predict(LARGE["a JPEG"], use_engine(options, held)))
+        await asyncio.to_thread(held.is_waiting.wait, 10)
+        second = asyncio.create_task(predictor.predict_all(batch_of(PNG), options))
+        await asyncio.sleep(0)
+        now = 6.0
+        held.gate.set()
+        await first
+        (result,) = json.loads(await second)["results"]
+        assert "the image was not reached within 5 s" in result["debug"]
+
+    with_predictor(test, clock=lambda: now)
+
+
+def test_an_image_of_a_batch_may_be_as_large_as_a_single_one(
+    options: PredictOptions, captchas: list[Captcha]
+) -> None:
+    png = captchas[0].png
+    largest = png + bytes(MAX_BODY_BYTES - len(png))
+
+    async def test(predictor: Predictor) -> None:
+        body = batch_of(largest + b"\0", largest)
+        first, second = json.loads(await predictor.predict_all(body, options))["results"]
+        assert first["debug"] == "the image has 1,000,001 bytes, more than the 1,000,000 accepted"
+        assert second["prediction"] == captchas[0].text
+
+    with_predictor(test)
 
 
 def test_requests_are_predicted_by_the_version_that_was_active_when_they_arrived(
