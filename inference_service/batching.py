@@ -83,7 +83,7 @@ class Batcher(Generic[Job, Result]):
         futures: list[asyncio.Future[Result]] = []
         while self._waiting and len(jobs) < self._max_batch_size:
             job, future = self._waiting.popleft()
-            if not future.done():  # otherwise the client disconnected
+            if not future.done():  # otherwise the request was cancelled
                 jobs.append(job)
                 futures.append(future)
         if self._executor is None or not jobs:
@@ -104,7 +104,7 @@ class Batcher(Generic[Job, Result]):
     ) -> None:
         for future, result in zip(futures, results, strict=True):
             if future.done():
-                continue  # the client disconnected
+                continue  # the request was cancelled
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
