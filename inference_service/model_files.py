@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
 from shared.artifacts import ArtifactError
 from shared.manifest import FileRecord, Manifest
+from shared.regular_files import read_regular
 
 _MEDIA_TYPES = {
     "png": "image/png",
@@ -17,8 +17,8 @@ _MEDIA_TYPES = {
 }
 # No directory, and no link to one such as `..`.
 _NAME = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._-]*\.({'|'.join(_MEDIA_TYPES)})")
-# A file is read as a whole. Figures and histories have less than a hundredth of this.
-_MAX_BYTES = 50_000_000
+# A file is read as a whole. Figures and histories have less than a tenth of this.
+_MAX_BYTES = 5_000_000
 
 
 def list_shown_files(manifest: Manifest) -> dict[str, FileRecord]:
@@ -47,15 +47,9 @@ def read_verified(directory: Path, name: str, record: FileRecord) -> bytes:
         ArtifactError: if the file is missing, a link, or not the one in the manifest.
     """
     try:
-        with open(directory / name, "rb", opener=_open_without_links) as file:
-            content = file.read(record.size_bytes + 1)
+        content = read_regular(directory, name, _MAX_BYTES)
     except OSError as error:
         raise ArtifactError(f"{name} cannot be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != record.sha256:
         raise ArtifactError(f"{name} was changed: its SHA-256 differs from the manifest")
     return content
-
-
-def _open_without_links(path: str, flags: int) -> int:
-    """Open a file, but follow no link and wait for no pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -7,7 +7,6 @@ volume can show it.
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from shared.regular_files import read_regular
 from shared.schemas import describe_validation_errors
 
 TRAINING_STATUS = "training.json"
@@ -180,7 +180,8 @@ def read_training_status(directory: Path) -> TrainingStatus | None:
         TrainingStatusError: if it is damaged, too large or of another release.
     """
     try:
-        return TrainingStatus.model_validate_json(_read_regular(directory / TRAINING_STATUS))
+        content = read_regular(directory, TRAINING_STATUS, _MAX_BYTES)
+        return TrainingStatus.model_validate_json(content)
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -188,15 +189,3 @@ def read_training_status(directory: Path) -> TrainingStatus | None:
         raise TrainingStatusError(f"{TRAINING_STATUS} is invalid: {reason}") from error
     except OSError as error:
         raise TrainingStatusError(f"{TRAINING_STATUS} cannot be read: {error.strerror}") from error
-
-
-def _read_regular(path: Path) -> bytes:
-    """Return the content of a file that is neither a link nor a pipe, which would block."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise TrainingStatusError(f"{TRAINING_STATUS} is not a regular file")
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise TrainingStatusError(f"{TRAINING_STATUS} has more than {_MAX_BYTES:,} bytes")
-    return content

@@ -118,7 +118,7 @@ VALID = STATUS.model_dump_json()
         (VALID.replace("training", "napping"), r"^training\.json is invalid: state: Input should"),
         (VALID.replace("12:00:30Z", "12:00:30"), r"started: Input should have timezone info"),
         (VALID.replace('"epoch":0', '"epoch":0,"secret":1'), r"secret: Extra inputs are not"),
-        (VALID + " " * 2_000_000, r"^training\.json has more than 2,000,000 bytes$"),
+        (VALID + " " * 2_000_000, r"^training\.json cannot be read: more than 2,000,000 bytes$"),
     ],
 )
 def test_a_file_that_is_no_status_is_an_error(tmp_path: Path, content: str, message: str) -> None:
@@ -135,11 +135,15 @@ def test_a_link_a_pipe_and_a_directory_are_errors(tmp_path: Path) -> None:
         read_training_status(tmp_path)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(TrainingStatusError, match=r"^training\.json is not a regular file$"):
+    with pytest.raises(
+        TrainingStatusError, match=r"^training\.json cannot be read: not a regular file$"
+    ):
         read_training_status(tmp_path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(TrainingStatusError, match=r"^training\.json (is not|cannot)"):
+    with pytest.raises(
+        TrainingStatusError, match=r"^training\.json cannot be read: Is a directory$"
+    ):
         read_training_status(tmp_path)
 
 
