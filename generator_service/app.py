@@ -21,7 +21,7 @@ from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
 from shared.api_docs import build_api_docs
 from shared.logs import request_id
-from shared.middleware import RequestMiddleware
+from shared.middleware import SECURITY_HEADERS, RequestMiddleware
 from shared.schemas import ErrorBody, describe_validation_errors
 from shared.spec import SpecError
 
@@ -90,5 +90,5 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def report_failure(_: Request, error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
         # This response does not pass through the middleware, which sets the id of all others.
-        headers = {"X-Request-ID": request_id.get()}
+        headers = {"X-Request-ID": request_id.get(), **SECURITY_HEADERS}
         return JSONResponse({"detail": "internal error; see the log of the service"}, 500, headers)

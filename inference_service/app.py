@@ -29,7 +29,7 @@ from inference_service.settings import Settings
 from shared.api_docs import build_api_docs
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
-from shared.middleware import RequestMiddleware
+from shared.middleware import SECURITY_HEADERS, RequestMiddleware
 from shared.schemas import ErrorBody, PredictBody, describe_validation_errors
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         log.error("a request failed with an unexpected error", exc_info=error)
         message = "internal error; the service's log has the details under X-Request-ID"
         # This response does not pass RequestMiddleware.
-        return _respond(request, 500, message, {"X-Request-ID": request_id.get()})
+        headers = {"X-Request-ID": request_id.get(), **SECURITY_HEADERS}
+        return _respond(request, 500, message, headers)
 
 
 def _find_status(error: Exception) -> int:

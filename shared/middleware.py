@@ -1,4 +1,4 @@
-"""ASGI middleware that assigns request ids, and measures and logs responses."""
+"""ASGI middleware that assigns request ids, adds headers, and measures and logs responses."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ Writing one log line takes about 5 % of the time of a prediction.
 
 log = logging.getLogger(__name__)
 
+SECURITY_HEADERS = {
+    # Browsers must not guess another type than the declared one.
+    "X-Content-Type-Options": "nosniff",
+    # An address can contain the text of a captcha.
+    "Referrer-Policy": "no-referrer",
+}
+"""Headers of every response."""
+_ENCODED_HEADERS = tuple(
+    (name.lower().encode("ascii"), value.encode("ascii"))
+    for name, value in SECURITY_HEADERS.items()
+)
 SLOW_S = 1.0
 # The gateway requests it twice a second, and a 503 there is a normal response.
 _READINESS_ROUTE = "/ready"
@@ -37,7 +48,7 @@ class RequestMiddleware:
 
     The route is the declared path ("/predict"), never the requested one, so clients cannot create
     new metric labels. Unknown paths are counted as "other". The response carries the request's id
-    in `X-Request-ID`: the client's, or a new one.
+    in `X-Request-ID`: the client's, or a new one. It also has the SECURITY_HEADERS.
     """
 
     def __init__(self, app: App, record: RecordResponse, log_requests: LogRequests) -> None:
@@ -55,15 +66,19 @@ class RequestMiddleware:
         current_id = _find_request_id(scope["headers"])
         request_id.set(current_id.decode("ascii"))
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", current_id)]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *_ENCODED_HEADERS,
+                    (b"x-request-id", current_id),
+                ]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_headers)
         finally:
             route = _find_route(scope)
             seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Files that a service keeps in memory and sends with an ETag and security headers."""
+"""Files that a service keeps in memory and sends with an ETag."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from collections.abc import Mapping
 
 from shared.middleware import Receive, Scope, Send
 
-SECURITY_HEADERS = {
-    # Browsers must not guess another type than the declared one.
-    "X-Content-Type-Options": "nosniff",
-    # An address can contain the text of a captcha.
-    "Referrer-Policy": "no-referrer",
-}
 # A cached copy is used only after the service has confirmed its ETag, so an update is seen at once.
 REVALIDATE = "no-cache"
 
@@ -35,7 +29,7 @@ class StaticFile:
         """
         self._content = content
         self._etag = format_etag(hashlib.sha256(content).hexdigest())
-        always = {"ETag": self._etag, "Cache-Control": REVALIDATE, **SECURITY_HEADERS}
+        always = {"ETag": self._etag, "Cache-Control": REVALIDATE}
         described = {"Content-Type": media_type, "Content-Length": str(len(content))}
         self._not_modified = _encode(always | dict(headers or {}))
         self._headers = _encode(described) + self._not_modified

@@ -12,7 +12,7 @@ from inference_service.model_files import get_media_type, list_shown_files, read
 from inference_service.routes.state import get_service
 from shared.artifacts import ArtifactError
 from shared.schemas import ErrorBody
-from shared.static_files import REVALIDATE, SECURITY_HEADERS, format_etag, is_current
+from shared.static_files import REVALIDATE, format_etag, is_current
 
 router = APIRouter()
 
@@ -43,11 +43,7 @@ def model_file(
     if record is None:
         raise HTTPException(404, "the version has no such file; GET /models lists its files")
     # Not `immutable`: after a rollback, the next version has the number of the removed one.
-    headers = {
-        "ETag": format_etag(record.sha256),
-        "Cache-Control": REVALIDATE,
-        **SECURITY_HEADERS,
-    }
+    headers = {"ETag": format_etag(record.sha256), "Cache-Control": REVALIDATE}
     if is_current(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     try:

@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from inference_service.routes.state import get_service
 from shared.schemas import ErrorBody
-from shared.static_files import SECURITY_HEADERS
 from shared.training_status import (
     TRAINING_STATUS,
     TrainingStatus,
@@ -48,7 +47,7 @@ def training(request: Request) -> Response:
     if isinstance(status, TrainingStatusError):
         raise HTTPException(503, str(status))
     body = TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
-    headers = {"Cache-Control": "no-store", **SECURITY_HEADERS}
+    headers = {"Cache-Control": "no-store"}
     # Serialised here, and so not on the event loop.
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)
 

@@ -82,6 +82,7 @@ def test_a_failure_gets_a_500_with_json_and_a_request_id() -> None:
     with running(create_app(Settings.load(), FailingPool(SPEC, OPTIONS, 1))) as client:
         response = client.get("/captcha", headers={"X-Request-ID": "abc"})
         assert response.status_code == 500
+        assert response.headers["x-content-type-options"] == "nosniff"
         assert response.json() == {"detail": "internal error; see the log of the service"}
         assert response.headers["x-request-id"] == "abc"
 

@@ -153,6 +153,7 @@ def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
         headers = {"X-Request-ID": "bug-1"}
         response = client.post("/predict", json=captchas[0].json, headers=headers)
     assert response.status_code == 500
+    assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"] == "bug-1"
     assert set(response.json()) == FIELDS
     assert "the engine is out of memory" in caplog.text

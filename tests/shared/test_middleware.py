@@ -1,4 +1,4 @@
-"""Responses are recorded, carry their request's id, and problems are logged without labels."""
+"""Responses are recorded, get an id and security headers; problems are logged without labels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 from shared import middleware
 from shared.logs import request_id
 from shared.middleware import SLOW_S, LogRequests, RequestMiddleware
+
+SECURITY = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
 
 class Route:
@@ -104,7 +106,7 @@ def test_other_connections_than_http_are_only_passed_on() -> None:
 @pytest.mark.parametrize("good", [b"client.7:a_b-c", b"x", b"x" * 64, b"AZaz09"])
 def test_the_id_of_a_request_is_returned_with_the_response(good: bytes) -> None:
     seen = request(200, [(b"accept", b"id"), (b"x-request-id", good)])
-    assert seen.headers == {b"a": b"b", b"x-request-id": good}
+    assert seen.headers == {b"a": b"b", b"x-request-id": good} | SECURITY
     assert seen.request_id == good.decode()
     assert seen.sent[1] == {"type": "http.response.body", "body": b"x"}
 
@@ -123,9 +125,15 @@ def test_each_request_without_an_id_gets_a_new_one() -> None:
     assert b"abc" not in ids
 
 
+@pytest.mark.parametrize("status", [200, 304, 404])
+def test_every_response_has_the_security_headers_once(status: int) -> None:
+    names = [name for name, _ in request(status).sent[0]["headers"]]
+    assert sorted(names) == sorted([b"a", b"x-request-id", *SECURITY])
+
+
 def test_a_response_without_headers_gets_the_id() -> None:
     seen = request(200, [(b"x-request-id", b"abc")], with_headers=False)
-    assert seen.headers == {b"x-request-id": b"abc"}
+    assert seen.headers == {b"x-request-id": b"abc"} | SECURITY
 
 
 # Log lines
