@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from inference_service.routes.state import get_service
+from shared.regular_files import read_regular
 from shared.schemas import ErrorBody
+from shared.static_files import REVALIDATE, format_etag, is_current
 
 router = APIRouter()
 
 AUDITS_DIR = "audits"
 """Directory of the reports on the models volume."""
 REPORT = "report.html"
+_MAX_BYTES = 10_000_000
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
-_HEADERS = {
-    # A report is one file without scripts; whatever it contains cannot act as this origin.
-    "Content-Security-Policy": (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
-        " frame-ancestors 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+# A report is one file without scripts; whatever it contains cannot act as this origin.
+_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client has the report."},
+    404: {"model": ErrorBody, "description": "No such report, or it cannot be read."},
 }
 
 
@@ -51,35 +55,59 @@ class AuditsBody(BaseModel):
 @router.get("/audits")
 def audits(request: Request) -> AuditsBody:
     """Return the audit reports on the models volume."""
-    found = [
-        (path.stat().st_mtime, path.parent.name)
-        for path in _directory(request).glob(f"*/{REPORT}")
-        if _is_report(path)
-    ]
     return AuditsBody(
         audits=[
             AuditBody(name=name, created=datetime.fromtimestamp(time, UTC).isoformat())
-            for time, name in sorted(found, reverse=True)
+            for time, name in sorted(_list_reports(_get_volume(request)), reverse=True)
         ]
     )
 
 
-@router.get(
-    "/audits/{name}/report.html", response_class=FileResponse, responses={404: {"model": ErrorBody}}
-)
-def report(request: Request, name: str) -> FileResponse:
+@router.get("/audits/{name}/report.html", response_class=HTMLResponse, responses=_RESPONSES)
+def report(
+    request: Request,
+    name: str,
+    if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
     """Return one report as HTML."""
-    path = _directory(request) / name / REPORT
-    if not _NAME.fullmatch(name) or not _is_report(path):
+    if not _NAME.fullmatch(name):
         raise HTTPException(404, "there is no such audit report")
-    return FileResponse(path, media_type="text/html", headers=_HEADERS)
+    try:
+        content = read_regular(_get_volume(request), f"{AUDITS_DIR}/{name}/{REPORT}", _MAX_BYTES)
+    except FileNotFoundError as error:
+        raise HTTPException(404, "there is no such audit report") from error
+    except OSError as error:
+        raise HTTPException(404, f"the audit report cannot be read: {error.strerror}") from error
+    headers = {
+        "ETag": format_etag(hashlib.sha256(content).hexdigest()),
+        "Cache-Control": REVALIDATE,
+        "Content-Security-Policy": _POLICY,
+    }
+    if is_current(headers["ETag"], if_none_match):
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(content, headers=headers)
 
 
-def _directory(request: Request) -> Path:
-    return get_service(request).store.versions_dir.parent / AUDITS_DIR
+def _get_volume(request: Request) -> Path:
+    return get_service(request).store.versions_dir.parent
 
 
-def _is_report(path: Path) -> bool:
-    # A link could point to any file that the service can read.
-    is_link = path.is_symlink() or path.parent.is_symlink()
-    return bool(_NAME.fullmatch(path.parent.name)) and path.is_file() and not is_link
+def _list_reports(volume: Path) -> list[tuple[float, str]]:
+    """Return the time of the last change and the name of each report."""
+    directory = volume / AUDITS_DIR
+    try:
+        names = [path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:
+        return []  # there are none
+    found = ((_find_time(directory / name), name) for name in names)
+    return [(time, name) for time, name in found if time is not None]
+
+
+def _find_time(directory: Path) -> float | None:
+    """Return when the report in a directory was changed; None if it would not be sent."""
+    try:
+        found = (directory / REPORT).lstat()
+        is_sent = stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES
+        return found.st_mtime if is_sent and not directory.is_symlink() else None
+    except OSError:
+        return None  # there is none, or it was removed meanwhile

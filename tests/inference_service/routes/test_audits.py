@@ -55,7 +55,9 @@ def test_reports_are_listed_latest_first_and_opened(client: httpx.Client, volume
 
 def test_a_report_cannot_act_as_the_page(client: httpx.Client, volume: Path) -> None:
     write_report(volume, "first")
-    policy = client.get("/audits/first/report.html").headers["content-security-policy"]
+    headers = client.get("/audits/first/report.html").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    policy = headers["content-security-policy"]
     assert policy.startswith("sandbox; default-src 'none'")
     assert "script" not in policy
 
@@ -65,6 +67,42 @@ def test_other_names_are_not_found(client: httpx.Client, volume: Path, name: str
     write_report(volume, ".hidden")
     (volume / "report.html").write_text("secret")
     assert client.get(f"/audits/{name}/report.html").status_code == 404
+
+
+def test_a_client_that_has_the_report_gets_no_body(client: httpx.Client, volume: Path) -> None:
+    path = write_report(volume, "first")
+    etag = client.get("/audits/first/report.html").headers["etag"]
+    condition = {"If-None-Match": etag}
+    response = client.get("/audits/first/report.html", headers=condition)
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["cache-control"] == "no-cache"
+    path.write_text("another report")
+    response = client.get("/audits/first/report.html", headers=condition)
+    assert (response.status_code, response.text) == (200, "another report")
+
+
+def test_a_report_of_more_than_10_mb_is_neither_listed_nor_sent(
+    client: httpx.Client, volume: Path
+) -> None:
+    path = write_report(volume, "first")
+    os.truncate(path, 10_000_001)
+    assert client.get("/audits").json() == {"audits": []}
+    response = client.get("/audits/first/report.html")
+    assert response.status_code == 404
+    assert response.json() == {
+        "detail": "the audit report cannot be read: more than 10,000,000 bytes"
+    }
+    os.truncate(path, 10_000_000)
+    assert len(client.get("/audits").json()["audits"]) == 1
+    assert len(client.get("/audits/first/report.html").content) == 10_000_000
+
+
+def test_a_pipe_is_no_report(client: httpx.Client, volume: Path) -> None:
+    path = write_report(volume, "first")
+    path.unlink()
+    os.mkfifo(path)
+    assert client.get("/audits").json() == {"audits": []}
+    assert client.get("/audits/first/report.html").status_code == 404
 
 
 def test_links_are_not_followed(client: httpx.Client, volume: Path) -> None:
