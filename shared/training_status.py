@@ -86,10 +86,11 @@ class TrainingStatus(_Frozen):
     format: int = FORMAT
     state: TrainingState
     """`waiting`: for the generator. `rejected`: not published, because the model is worse than the
-    active version or below the required accuracy. `unchanged`: nothing to do. The others are what
-    they say."""
+    active version or below the required accuracy. `unchanged`: nothing to do, and the training
+    before is not known. The others are what they say."""
     reason: str | None = None
-    """Why the training ended without publishing a version."""
+    """Why the training ended without publishing a version, or why a later trainer had nothing to
+    do."""
     version: int | None = None
     """The published version."""
     started: AwareDatetime
@@ -113,6 +114,9 @@ class TrainingStatus(_Frozen):
     """Steps completed in the current epoch."""
     steps: int = 0
     """Steps per epoch; 0 until they are known."""
+    progress: float | None = Field(default=None, ge=0, le=1)
+    """How much of the state is done: by captchas while fetching; by steps or by the time limit,
+    whichever is further, while training. Null in other states. The page shows it."""
     seconds_left: float | None = None
     """Estimated seconds until the last epoch is done; null if unknown."""
     loss: tuple[LossPoint, ...] = Field(default=(), max_length=MAX_LOSS_POINTS)

@@ -102,12 +102,12 @@ def train_if_new(
         version = find_published(workspace.models, fingerprints.training, config.min_accuracy)
         if version is not None:
             log.info("version %d was trained with these settings: nothing to do", version)
-            status.end("unchanged", f"version {version} was trained with these settings")
+            status.end_unchanged(f"version {version} was trained with these settings")
             return
         reference = find_reference(workspace.models, source.spec, is_image_folder(source))
         if reason := find_rejection(directory, fingerprints.training, reference):
             log.info("nothing to do: this training was rejected before: %s", reason)
-            status.end("unchanged", f"this training was rejected before: {reason}")
+            status.end_unchanged(f"this training was rejected before: {reason}")
             return
         requests = list(list_requests(config, source))
         missing_bytes = sum(map(client.count_missing_bytes, requests))
@@ -225,7 +225,8 @@ def fetch_splits(
 ) -> Splits:
     """Fetch the datasets of all splits and add the images of the folder."""
     folder_rows = folder.split() if folder else {}
-    status.update(state="fetching", captchas_wanted=sum(request.count for request in requests))
+    all_wanted = sum(request.count for request in requests)
+    status.update(state="fetching", captchas_wanted=all_wanted)
 
     def build(split: SplitName) -> Split:
         wanted = [request for request in requests if request.split == split]
@@ -240,7 +241,8 @@ def fetch_splits(
 
         def report(done: int) -> None:
             progress.update(done)
-            status.update(captchas_fetched=earlier + done)
+            fetched = earlier + done
+            status.update(captchas_fetched=fetched, progress=round(fetched / all_wanted, 4))
 
         needs_non_captchas = split == "train" and config.non_captcha_fraction
         return build_split(
@@ -302,7 +304,7 @@ def train_and_publish(
     recogniser = build_initialised(config, source.spec)
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
     result = fit(recogniser, config, splits, directory, sys.stderr, status)
-    status.update(state="evaluating", seconds_left=None)
+    status.update(state="evaluating", progress=None, seconds_left=None)
     version = None
     with tempfile.TemporaryDirectory(prefix="version-") as temporary:
         version_dir = Path(temporary)

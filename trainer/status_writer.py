@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from shared.training_status import (
     TrainingState,
     TrainingStatus,
+    TrainingStatusError,
+    read_training_status,
     remove_partial_statuses,
     write_training_status,
 )
@@ -64,6 +66,7 @@ class StatusWriter:
             init=config.init,
             epochs=config.epochs,
         )
+        self._previous: TrainingStatus | None = None
         self._directory, self._clock, self._heartbeat_s = directory, clock, heartbeat_s
         self._written = self._clock()
         self._has_warned = False
@@ -91,13 +94,26 @@ class StatusWriter:
 
     def end(self, state: TrainingState, reason: str) -> None:
         """Write that the training has ended without publishing a version, and why."""
-        self.update(state=state, reason=reason, seconds_left=None)
+        self.update(state=state, reason=reason, progress=None, seconds_left=None)
+
+    def end_unchanged(self, reason: str) -> None:
+        """Write that there was nothing to do. The last training stays, if it ended regularly."""
+        previous = self._previous
+        if previous is None or previous.state not in ("published", "rejected"):
+            self.end("unchanged", reason)
+            return
+        with self._lock:
+            # Why a model was rejected says more than that it would be rejected again.
+            shown = previous.reason if previous.state == "rejected" else reason
+            self.current = previous.model_copy(update={"reason": shown})
+            self._write()
 
     def __enter__(self) -> Self:
         try:
             remove_partial_statuses(self._directory)
         except OSError as error:
             self._warn(error)
+        self._previous = self._read_previous()
         self._write()
         self._heartbeat.start()
         return self
@@ -119,7 +135,13 @@ class StatusWriter:
         elif isinstance(error, Exception):
             self.end("failed", _describe(error))
         else:
-            self.update(state="stopped", seconds_left=None)
+            self.update(state="stopped", progress=None, seconds_left=None)
+
+    def _read_previous(self) -> TrainingStatus | None:
+        try:
+            return read_training_status(self._directory)
+        except TrainingStatusError:
+            return None  # it is replaced
 
     def _repeat(self) -> None:
         while not self._stop.wait(self._heartbeat_s):

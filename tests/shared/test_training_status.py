@@ -30,6 +30,7 @@ FULL = STATUS.model_copy(
         "epoch": 2,
         "step": 25,
         "steps": 100,
+        "progress": 0.625,
         "seconds_left": 12.5,
         "loss": (LossPoint(epoch=0.25, loss=1.5),),
         "epochs_done": (

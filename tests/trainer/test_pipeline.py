@@ -173,6 +173,7 @@ def test_every_split_has_the_requested_subsets_and_no_captcha_is_in_two(
     current = status.current
     assert current.state == "fetching"
     assert (current.captchas_fetched, current.captchas_wanted) == (502, 502)
+    assert current.progress == 1
 
 
 def test_confusable_captchas_are_labelled_as_characters_of_the_whole_charset(
@@ -451,6 +452,7 @@ def test_a_model_that_fails_the_quality_gate_is_not_published_and_keeps_its_chec
     assert status.reason is not None
     assert status.reason.endswith("captchas below the required 100.00%")
     assert (status.epoch, status.epochs, status.version) == (1, 1, None)
+    assert status.progress is None
     assert len(status.samples) == 8
     assert len(status.epochs_done) == 1
     assert str(rejected) not in status.model_dump_json()
@@ -535,8 +537,9 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
     messages = train(TINY)
     assert "nothing to do: this training was rejected before: -" in messages
     assert "data ready" not in messages
-    assert trainer.status.state == "unchanged"
-    assert trainer.status.reason == f"this training was rejected before: {sentence}"
+    assert trainer.status.state == "rejected"
+    assert trainer.status.reason == sentence
+    assert trainer.status.captchas_fetched == 502
 
     messages = train(change(TINY, publish_worse=True, seed=2))
     assert "version 2 published" in messages

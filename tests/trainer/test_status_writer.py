@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from shared.training_status import TrainingStatus, read_training_status
 from tests.conftest import TINY
+from tests.trainer.conftest import change
 from trainer.errors import (
     DiskSpaceError,
     GeneratorError,
@@ -19,6 +21,11 @@ from trainer.errors import (
     TrainerError,
 )
 from trainer.status_writer import StatusWriter
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+VALID = TrainingStatus(
+    state="stopped", started=NOW, updated=NOW, network="medium", init="bundled", epochs=2
+).model_dump_json()
 
 
 class Clock:
@@ -117,11 +124,54 @@ def test_the_files_of_a_trainer_that_was_killed_are_removed(tmp_path: Path) -> N
 
 def test_an_end_without_a_version_has_a_reason(tmp_path: Path) -> None:
     with StatusWriter(tmp_path, TINY) as status:
-        status.update(seconds_left=5.0)
-        status.end("unchanged", "version 1 was trained with these settings")
-    assert read(tmp_path).state == "unchanged"
-    assert read(tmp_path).reason == "version 1 was trained with these settings"
+        status.update(progress=0.5, seconds_left=5.0)
+        status.end("rejected", "the new model is worse")
+    assert read(tmp_path).state == "rejected"
+    assert read(tmp_path).reason == "the new model is worse"
+    assert read(tmp_path).progress is None
     assert read(tmp_path).seconds_left is None
+
+
+def end_unchanged(directory: Path, clock: Clock) -> TrainingStatus:
+    """Return the status after a trainer that had nothing to do."""
+    with StatusWriter(directory, change(TINY, epochs=9), clock) as status:
+        assert read(directory).state == "waiting"
+        status.end_unchanged("version 1 was trained with these settings")
+    return read(directory)
+
+
+def test_a_trainer_with_nothing_to_do_keeps_the_published_training(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with StatusWriter(tmp_path, TINY, clock) as status:
+        status.update(state="published", version=1, loss=({"epoch": 1, "loss": 0.5},))
+    published = read(tmp_path)
+    for _ in range(2):
+        kept = end_unchanged(tmp_path, clock)
+        assert kept.reason == "version 1 was trained with these settings"
+        assert kept.updated >= published.updated
+        changed = {"reason": None, "updated": published.updated}
+        assert kept.model_copy(update=changed) == published
+
+
+def test_a_trainer_with_nothing_to_do_keeps_why_the_model_was_rejected(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with StatusWriter(tmp_path, TINY, clock) as status:
+        status.end("rejected", "the new model is worse")
+    kept = end_unchanged(tmp_path, clock)
+    assert (kept.state, kept.reason, kept.epochs) == ("rejected", "the new model is worse", 1)
+
+
+@pytest.mark.parametrize("content", [None, "{", VALID.replace("stopped", "training"), VALID])
+def test_a_trainer_with_nothing_to_do_keeps_no_training_that_did_not_end(
+    tmp_path: Path, clock: Clock, content: str | None
+) -> None:
+    if content:
+        (tmp_path / "training.json").write_text(content)
+    status = end_unchanged(tmp_path, clock)
+    assert (status.state, status.epochs) == ("unchanged", 9)
+    assert status.reason == "version 1 was trained with these settings"
 
 
 def test_the_last_changes_are_written_at_the_end(tmp_path: Path, clock: Clock) -> None:

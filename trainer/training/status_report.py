@@ -70,6 +70,7 @@ class StatusReport(keras.callbacks.Callback):  # type: ignore[misc]
             epoch=epoch,
             step=step - (epoch - 1) * history.steps_per_epoch if epoch else 0,
             steps=history.steps_per_epoch,
+            progress=round(self._log.progress, 4),
             seconds_left=self._estimate_seconds_left(),
             loss=_thin_points(history.points),
             epochs_done=_list_epochs(history.epochs),

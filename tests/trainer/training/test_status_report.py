@@ -93,6 +93,7 @@ def test_a_training_is_reported_from_its_first_step_to_its_last(tmp_path: Path) 
         (2, 30, 30, 4, 2),
     ]
     assert {s.state for s in status.seen} == {"training"}
+    assert [s.progress for s in status.seen] == [0, 0.4167, 0.5, 0.5, 0.9167, 1, 1]
     assert status.seen[0].seconds_left is None
     lefts = [s.seconds_left for s in status.seen[1:]]
     assert lefts[0] is not None
@@ -108,6 +109,11 @@ def test_a_training_is_reported_from_its_first_step_to_its_last(tmp_path: Path) 
         assert epoch.loss == pytest.approx(row["loss"], rel=1e-3)
         assert epoch.validation_loss == pytest.approx(row["val_loss"], rel=1e-3)
         assert epoch.validation_accuracy == row["val_exact_match"]
+
+
+def test_the_progress_is_that_of_the_training_log_with_four_digits(tmp_path: Path) -> None:
+    log = FakeLog(progress=2 / 3)
+    assert report_of(log, tmp_path).current.progress == 0.6667
 
 
 def test_the_samples_are_captchas_with_the_prediction_after_the_epoch(tmp_path: Path) -> None:
