@@ -31,6 +31,7 @@ _POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The report.", "content": {"text/html": {}}},
     304: {"description": "The client has the report."},
     404: {"model": ErrorBody, "description": "No such report, or it cannot be read."},
 }
@@ -63,7 +64,7 @@ def audits(request: Request) -> AuditsBody:
     )
 
 
-@router.get("/audits/{name}/report.html", response_class=HTMLResponse, responses=_RESPONSES)
+@router.get("/audits/{name}/report.html", response_class=Response, responses=_RESPONSES)
 def report(
     request: Request,
     name: str,
