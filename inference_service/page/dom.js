@@ -38,7 +38,7 @@ export function facts(className, pairs) {
   );
 }
 
-/** Numbered pictures with a caption each. */
+/** Pictures with a caption each. */
 export function gallery(items) {
   return h(
     "ul",
@@ -47,6 +47,7 @@ export function gallery(items) {
   );
 }
 
+/** What a view shows while it has no data. */
 export function empty(...children) {
   return h("div", { class: "card empty" }, children);
 }

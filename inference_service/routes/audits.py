@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from inference_service.routes.state import get_service
+from inference_service.routes.state import get_volume
 from shared.regular_files import read_regular
 from shared.schemas import ErrorBody
 from shared.static_files import REVALIDATE, format_etag, is_current
@@ -59,7 +59,7 @@ def audits(request: Request) -> AuditsBody:
     return AuditsBody(
         audits=[
             AuditBody(name=name, created=datetime.fromtimestamp(time, UTC).isoformat())
-            for time, name in sorted(_list_reports(_get_volume(request)), reverse=True)
+            for time, name in sorted(_list_reports(get_volume(request)), reverse=True)
         ]
     )
 
@@ -74,7 +74,7 @@ def report(
     if not _NAME.fullmatch(name):
         raise HTTPException(404, "there is no such audit report")
     try:
-        content = read_regular(_get_volume(request), f"{AUDITS_DIR}/{name}/{REPORT}", _MAX_BYTES)
+        content = read_regular(get_volume(request), f"{AUDITS_DIR}/{name}/{REPORT}", _MAX_BYTES)
     except FileNotFoundError as error:
         raise HTTPException(404, "there is no such audit report") from error
     except OSError as error:
@@ -87,10 +87,6 @@ def report(
     if is_current(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     return HTMLResponse(content, headers=headers)
-
-
-def _get_volume(request: Request) -> Path:
-    return get_service(request).store.versions_dir.parent
 
 
 def _list_reports(volume: Path) -> list[tuple[float, str]]:

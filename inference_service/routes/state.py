@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import Request
 
@@ -27,6 +28,11 @@ def get_service(request: Request) -> ServiceState:
     """Return the parts of the service that handles a request."""
     service: ServiceState = request.app.state.service
     return service
+
+
+def get_volume(request: Request) -> Path:
+    """Return the models volume, which contains the directory of the versions."""
+    return get_service(request).store.versions_dir.parent
 
 
 def require_model(store: ModelStore) -> ActiveModel:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from inference_service.routes.state import get_service
+from inference_service.routes.state import get_volume
 from shared.schemas import ErrorBody
 from shared.training_status import (
     TRAINING_STATUS,
@@ -40,8 +40,7 @@ class TrainingBody(TrainingStatus):
 @router.get("/training", response_model=TrainingBody, responses=_RESPONSES)
 def training(request: Request) -> Response:
     """Return the status of the training that runs, or of the last one."""
-    directory = get_service(request).store.versions_dir.parent
-    status = _find(directory)
+    status = _find(get_volume(request))
     if status is None:
         raise HTTPException(404, "no training has run on this models volume yet")
     if isinstance(status, TrainingStatusError):

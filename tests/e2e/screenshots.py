@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from tests.e2e.browser import launch_chromium, save_screenshot, watch_pages
 
 _DIRECTORY = Path("docs/page")
-_VIEWS = ("try", "human", "training", "models", "audits", "api")
+VIEWS = ("try", "human", "training", "models", "audits", "api")
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         launch_chromium(playwright) as browser,
         watch_pages(browser, options.url) as pages,
     ):
-        for view in _VIEWS:
+        for view in VIEWS:
             for scheme in _SCHEMES:
                 page = pages.open(f"/#{view}", width=1120, height=640, color_scheme=scheme)
                 page.wait_for_load_state("networkidle")

@@ -14,12 +14,11 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browser import Pages, check_accessibility
 from tests.e2e.captchas import fetch_captchas
 from tests.e2e.replicas import scale
+from tests.e2e.screenshots import VIEWS
 from tests.e2e.stack import Stack
 from tests.e2e.training_view import FollowedTraining
 from tests.serving import eventually
 
-VIEWS = ("try", "human", "training", "models", "audits", "api")
-WIDTHS = (360, 1440)
 LANGUAGES = {"en-US": "Try it", "zh-CN": "试一试"}
 
 

@@ -102,13 +102,20 @@ def with_predictor(
     return recorded
 
 
+async def check_together(
+    predictor: Predictor, options: PredictOptions, captchas: list[Captcha]
+) -> None:
+    """Submit captchas in one turn of the event loop and check their predictions."""
+    requests = [predictor.predict(body_of(c.png), options) for c in captchas]
+    for captcha, content in zip(captchas, await asyncio.gather(*requests), strict=True):
+        assert json.loads(content)["prediction"] == captcha.text
+
+
 def test_captchas_of_one_turn_are_predicted_together_on_the_event_loop(
     options: PredictOptions, engine: WatchedEngine, captchas: list[Captcha]
 ) -> None:
     async def test(predictor: Predictor) -> None:
-        requests = [predictor.predict(body_of(c.png), options) for c in captchas[:6]]
-        for captcha, content in zip(captchas, await asyncio.gather(*requests), strict=False):
-            assert json.loads(content)["prediction"] == captcha.text
+        await check_together(predictor, options, captchas[:6])
 
     recorded = with_predictor(test)
     assert engine.calls == [(threading.get_ident(), 4), (threading.get_ident(), 2)]
@@ -119,9 +126,7 @@ def test_captchas_are_predicted_on_the_thread_if_the_engine_is_not_for_the_event
     options: PredictOptions, engine: WatchedEngine, captchas: list[Captcha]
 ) -> None:
     async def test(predictor: Predictor) -> None:
-        requests = [predictor.predict(body_of(c.png), options) for c in captchas[:6]]
-        for captcha, content in zip(captchas, await asyncio.gather(*requests), strict=False):
-            assert json.loads(content)["prediction"] == captcha.text
+        await check_together(predictor, options, captchas[:6])
 
     with_predictor(test, on_event_loop=False)
     assert [count for _, count in engine.calls] == [4, 2]

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.trainer.clock import Clock
 from trainer.progress import Progress
 
 
@@ -28,14 +29,6 @@ class Flushed(io.StringIO):
     def flush(self) -> None:
         super().flush()
         self.seen = self.getvalue()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

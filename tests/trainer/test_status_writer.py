@@ -11,6 +11,7 @@ import pytest
 
 from shared.training_status import TrainingStatus, read_training_status
 from tests.conftest import TINY
+from tests.trainer.clock import Clock
 from tests.trainer.conftest import change
 from trainer.errors import (
     DiskSpaceError,
@@ -26,14 +27,6 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 VALID = TrainingStatus(
     state="stopped", started=NOW, updated=NOW, network="medium", init="bundled", epochs=2
 ).model_dump_json()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

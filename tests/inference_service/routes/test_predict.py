@@ -341,13 +341,14 @@ def test_an_invalid_request_keeps_the_three_fields_and_gets_a_true_status(
     assert client.post("/predict", json=captchas[0].json).json() == before
 
 
-def test_a_body_of_unknown_length_is_rejected_at_the_limit(client: httpx.Client) -> None:
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_a_body_of_unknown_length_is_rejected_at_the_limit(client: httpx.Client, path: str) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(200):
             yield bytes(100_000)
 
     headers = {"content-type": "application/json"}
-    response = client.post("/predict", content=endless(), headers=headers)
+    response = client.post(path, content=endless(), headers=headers)
     assert response.status_code == 413
     assert set(response.json()) == FIELDS
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -161,17 +161,6 @@ def test_a_body_may_be_larger_than_that_of_a_single_prediction(client: httpx.Cli
     single = client.post("/predict", files={"image": noise})
     assert single.status_code == 413
     assert "more than 1,000,000 bytes" in single.json()["debug"]
-
-
-def test_a_body_of_unknown_length_is_rejected_at_the_limit(client: httpx.Client) -> None:
-    def endless() -> Iterator[bytes]:
-        for _ in range(200):
-            yield bytes(100_000)
-
-    headers = {"content-type": "application/json"}
-    response = client.post("/predict/batch", content=endless(), headers=headers)
-    assert response.status_code == 413
-    assert set(response.json()) == FIELDS
 
 
 def test_batches_and_single_requests_in_parallel_get_their_own_predictions(

@@ -1,32 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import pytest
 
-from inference_service.app import create_app
-from inference_service.model_store import ModelStore
-from inference_service.settings import Settings
 from shared.training_status import TrainingStatus, write_training_status
-from tests.inference_service.engines import load_band_engine
-from tests.serving import running
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-@pytest.fixture
-def client(volume: Path) -> Iterator[httpx.Client]:
-    """Yield a client of a service without a version."""
-    store = ModelStore(volume / "captcha", load_band_engine)
-    with running(create_app(Settings.load(), store)) as client:
-        yield client
 
 
 def build_status(age_s: float = 0.0, **fields: object) -> TrainingStatus:
@@ -35,16 +15,16 @@ def build_status(age_s: float = 0.0, **fields: object) -> TrainingStatus:
     return TrainingStatus.model_validate(values | {"started": updated, "updated": updated} | fields)
 
 
-def test_without_a_training_there_is_no_status(client: httpx.Client) -> None:
-    response = client.get("/training")
+def test_without_a_training_there_is_no_status(empty_client: httpx.Client) -> None:
+    response = empty_client.get("/training")
     assert response.status_code == 404
     assert response.json() == {"detail": "no training has run on this models volume yet"}
 
 
-def test_the_status_of_the_trainer_is_returned(client: httpx.Client, volume: Path) -> None:
+def test_the_status_of_the_trainer_is_returned(empty_client: httpx.Client, volume: Path) -> None:
     status = build_status(epoch=1, step=5, steps=10)
     write_training_status(volume, status)
-    response = client.get("/training")
+    response = empty_client.get("/training")
     assert response.status_code == 200
     assert response.json() == status.model_dump(mode="json") | {"stale": False}
     assert response.headers["content-type"] == "application/json"
@@ -52,58 +32,62 @@ def test_the_status_of_the_trainer_is_returned(client: httpx.Client, volume: Pat
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_new_status_is_returned_at_once(client: httpx.Client, volume: Path) -> None:
+def test_a_new_status_is_returned_at_once(empty_client: httpx.Client, volume: Path) -> None:
     for step in (1, 2, 3):
         write_training_status(volume, build_status(step=step))
-        assert client.get("/training").json()["step"] == step
+        assert empty_client.get("/training").json()["step"] == step
 
 
 def test_a_killed_trainer_is_stale_although_its_file_does_not_change(
-    client: httpx.Client, volume: Path
+    empty_client: httpx.Client, volume: Path
 ) -> None:
     write_training_status(volume, build_status(age_s=120))
-    body = client.get("/training").json()
+    body = empty_client.get("/training").json()
     assert (body["state"], body["stale"]) == ("training", True)
 
 
-def test_a_training_that_ended_long_ago_is_not_stale(client: httpx.Client, volume: Path) -> None:
+def test_a_training_that_ended_long_ago_is_not_stale(
+    empty_client: httpx.Client, volume: Path
+) -> None:
     write_training_status(volume, build_status(age_s=1e6, state="published", version=4))
-    body = client.get("/training").json()
+    body = empty_client.get("/training").json()
     assert (body["state"], body["version"], body["stale"]) == ("published", 4, False)
 
 
-def test_a_file_is_read_once_until_it_changes(client: httpx.Client, volume: Path) -> None:
+def test_a_file_is_read_once_until_it_changes(empty_client: httpx.Client, volume: Path) -> None:
     path = volume / "training.json"
     write_training_status(volume, build_status(step=1))
-    assert client.get("/training").json()["step"] == 1
+    assert empty_client.get("/training").json()["step"] == 1
     seen = path.stat()
     path.write_text(path.read_text().replace('"step":1', '"step":7'))  # the same size and inode
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert client.get("/training").json()["step"] == 1
+    assert empty_client.get("/training").json()["step"] == 1
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns + 1))
-    assert client.get("/training").json()["step"] == 7
+    assert empty_client.get("/training").json()["step"] == 7
 
 
-def test_a_damaged_file_is_a_503_until_it_is_replaced(client: httpx.Client, volume: Path) -> None:
+def test_a_damaged_file_is_a_503_until_it_is_replaced(
+    empty_client: httpx.Client, volume: Path
+) -> None:
     (volume / "training.json").write_text('{"format": 1, "state"')
     for _ in range(2):
-        response = client.get("/training")
+        response = empty_client.get("/training")
         assert response.status_code == 503
         assert response.json()["detail"].startswith("training.json is invalid: Invalid JSON")
         assert str(volume) not in response.text
     write_training_status(volume, build_status())
-    assert client.get("/training").status_code == 200
+    assert empty_client.get("/training").status_code == 200
 
 
-def test_a_removed_file_is_a_404_again(client: httpx.Client, volume: Path) -> None:
+def test_a_removed_file_is_a_404_again(empty_client: httpx.Client, volume: Path) -> None:
     write_training_status(volume, build_status())
-    assert client.get("/training").status_code == 200
+    assert empty_client.get("/training").status_code == 200
     (volume / "training.json").unlink()
-    assert client.get("/training").status_code == 404
+    assert empty_client.get("/training").status_code == 404
 
 
-def test_the_route_is_documented(client: httpx.Client) -> None:
-    document = client.get("/openapi.json").json()
+def test_the_route_is_documented(empty_client: httpx.Client) -> None:
+    document = empty_client.get("/openapi.json").json()
     responses = document["paths"]["/training"]["get"]["responses"]
     assert {"200", "404", "503"} <= set(responses)
     fields = document["components"]["schemas"]["TrainingBody"]["properties"]
