@@ -1,4 +1,8 @@
-"""Trains a recogniser once and publishes it: `python -m trainer`."""
+"""Entry point: `python -m trainer` trains a recogniser and publishes it.
+
+`python -m trainer course` and `python -m trainer audit` train to compare and to measure. They
+publish nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 
 import httpx
 
 from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.settings import SettingsError
+from trainer.audit.command import parse_audit
+from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient
 from trainer.errors import TrainerError
 from trainer.pipeline import Workspace, run
@@ -18,32 +25,63 @@ from trainer.settings import TrainerSettings, TrainingOptions
 
 log = logging.getLogger("trainer")
 
+Job = Callable[[TrainerSettings, GeneratorClient], int]
+"""The work of a command; returns the exit status."""
+
+
+def parse_training(arguments: Sequence[str]) -> Job:
+    """Return the training that the arguments describe.
+
+    Raises:
+        SettingsError: on an invalid option or variable.
+    """
+    options = TrainingOptions.parse(arguments)
+    config = options.build_config()
+
+    def train(settings: TrainerSettings, client: GeneratorClient) -> int:
+        workspace = Workspace(settings.models_dir / MODEL_NAME, settings.data_dir / "runs")
+        try:
+            run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
+        except (TrainerError, ArtifactError, OSError) as error:
+            log.error("%s; nothing was published, existing versions are unchanged", error)
+            return 1
+        return 0
+
+    return train
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], Job]] = {
+    "audit": parse_audit,
+    "course": parse_course,
+}
+
 
 def main() -> None:
-    """Read the settings, run the pipeline and end with a status."""
+    """Read the settings, run the command and end with a status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for verbose in ("httpx", "absl", "tensorflow"):
         logging.getLogger(verbose).setLevel(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    arguments = sys.argv[1:]
+    parse = parse_training
+    if arguments and arguments[0] in COMMANDS:
+        parse = COMMANDS[arguments.pop(0)]
     try:
-        options = TrainingOptions.parse(sys.argv[1:])
-        config = options.build_config()
+        job = parse(arguments)
         settings = TrainerSettings.load()
     except SettingsError as error:
         log.error("%s", error)
         sys.exit(2)
     # `docker stop` sends SIGTERM; handle it like Ctrl-C, so that temporary files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    workspace = Workspace(settings.models_dir / MODEL_NAME, settings.data_dir / "runs")
     try:
         # The generator is on the local network, so requests bypass any proxy.
         with httpx.Client(
             base_url=settings.generator_url, timeout=TIMEOUT, trust_env=False
         ) as http:
-            client = GeneratorClient(http, settings.data_dir)
-            run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
+            sys.exit(job(settings, GeneratorClient(http, settings.data_dir)))
     except (TrainerError, ArtifactError, OSError) as error:
-        log.error("%s; nothing was published, existing versions are unchanged", error)
+        log.error("%s", error)
         sys.exit(1)
     except KeyboardInterrupt:
         log.info("stopped; nothing was published, data and completed epochs are kept")

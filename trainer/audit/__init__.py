@@ -1,0 +1,1 @@
+"""The audit: how long the captchas of one setting would stand against this recogniser."""
