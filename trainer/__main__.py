@@ -50,10 +50,8 @@ def parse_training(arguments: Sequence[str]) -> Job:
     return train
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], Job]] = {
-    "audit": parse_audit,
-    "course": parse_course,
-}
+ParseCommand = Callable[[Sequence[str]], Job]
+COMMANDS: dict[str, ParseCommand] = {"audit": parse_audit, "course": parse_course}
 
 
 def main() -> None:
@@ -63,7 +61,7 @@ def main() -> None:
         logging.getLogger(verbose).setLevel(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     arguments = sys.argv[1:]
-    parse = parse_training
+    parse: ParseCommand = parse_training
     if arguments and arguments[0] in COMMANDS:
         parse = COMMANDS[arguments.pop(0)]
     try:

@@ -8,9 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.manifest import Accuracy
 
-RESULTS_VERSION = 1
-"""Version of the JSON document; it changes when a field changes its meaning or disappears."""
-
 Init = Literal["bundled", "scratch"]
 
 
@@ -106,7 +103,7 @@ class GalleryImage(_Frozen):
 
 
 class Legibility(_Frozen):
-    """An estimate of how legible the captchas are to people, 0 to 1 (trainer/audit/legibility.py)."""
+    """An estimate of the legibility to people, 0 to 1; legibility.py describes it."""
 
     estimate: float
     """Mean over the captchas."""
@@ -145,7 +142,8 @@ class Verdict(_Frozen):
 class AuditResults(_Frozen):
     """Everything that an audit measured."""
 
-    results_version: Literal[1] = RESULTS_VERSION
+    results_version: Literal[1] = 1
+    """It changes when a field changes its meaning or disappears."""
     created_at: str
     """ISO 8601, UTC."""
     command: str
