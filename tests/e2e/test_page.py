@@ -153,7 +153,7 @@ def test_the_model_answers_after_the_human(trained: float, pages: Pages) -> None
     with page.expect_response(re.compile("/captcha$")) as response:
         page.get_by_role("link", name="Human against model").click()
     label = response.value.json()["text"]
-    expect(page.get_by_role("button", name="Check")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_role("button", name="Compare")).to_have_attribute("aria-disabled", "false")
     page.get_by_label("What do you read?").fill(label)
     assert not [url for url in requests if "/predict" in url]
     page.keyboard.press("Enter")
@@ -162,7 +162,7 @@ def test_the_model_answers_after_the_human(trained: float, pages: Pages) -> None
     page.get_by_role("button", name="Next captcha").click()
     expect(page.get_by_test_id("human-result")).to_be_empty()
     # Before the next captcha is there, Enter has nothing to check.
-    expect(page.get_by_role("button", name="Check")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_role("button", name="Compare")).to_have_attribute("aria-disabled", "false")
     page.get_by_label("What do you read?").fill("wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("human-score")).to_contain_text("1 (50%)")
