@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,8 @@ SAVED_MODEL = "saved_model.pb"
 # Signature of the SavedModel: uint8 (N, height, width) -> float32 (N, length, classes).
 SIGNATURE_INPUT = "images"
 SIGNATURE_OUTPUT = "probabilities"
+KEPT_VERSIONS = 5
+"""How many versions are kept for the same captchas, besides the best one."""
 _MAX_MANIFEST_BYTES = 10_000_000
 _PARTIAL = ".partial-"
 
@@ -58,16 +60,29 @@ def read_manifest(version_dir: Path) -> Manifest:
     try:
         if _regular_size(path) > _MAX_MANIFEST_BYTES:
             raise ArtifactError(f"{MANIFEST} has more than {_MAX_MANIFEST_BYTES:,} bytes")
-        manifest = Manifest.model_validate_json(path.read_bytes())
-        manifest.captcha_spec  # noqa: B018 - raises SpecError
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ArtifactError(f"{MANIFEST} is missing") from None
+    except OSError as error:
+        raise ArtifactError(f"{MANIFEST} is invalid: {error}") from error
+    return parse_manifest(content)
+
+
+def parse_manifest(content: bytes) -> Manifest:
+    """Return a manifest.
+
+    Raises:
+        ArtifactError: if it is invalid.
+    """
+    try:
+        manifest = Manifest.model_validate_json(content)
+        manifest.captcha_spec  # noqa: B018 - raises SpecError
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         message = f"{field}: {first['msg']}" if field else first["msg"]
         raise ArtifactError(f"{MANIFEST} is invalid: {message}") from error
-    except (OSError, SpecError) as error:
+    except SpecError as error:
         raise ArtifactError(f"{MANIFEST} is invalid: {error}") from error
     return manifest
 
@@ -79,11 +94,7 @@ def verify(version_dir: Path) -> Manifest:
         ArtifactError: if a file is missing or was changed.
     """
     manifest = read_manifest(version_dir)
-    if SAVED_MODEL not in manifest.files:
-        raise ArtifactError(f"{MANIFEST} does not list {SAVED_MODEL}")
-    for name in manifest.files:
-        if not _is_inside(name):
-            raise ArtifactError(f"{MANIFEST} lists {name!r}, which is outside the version")
+    check_file_names(manifest)
     for name, expected in manifest.files.items():
         path = version_dir / name
         try:
@@ -97,6 +108,19 @@ def verify(version_dir: Path) -> Manifest:
     return manifest
 
 
+def check_file_names(manifest: Manifest) -> None:
+    """Check that a manifest lists a SavedModel, and nothing outside the version.
+
+    Raises:
+        ArtifactError: if it does not.
+    """
+    if SAVED_MODEL not in manifest.files:
+        raise ArtifactError(f"{MANIFEST} does not list {SAVED_MODEL}")
+    for name in manifest.files:
+        if not _is_inside(name):
+            raise ArtifactError(f"{MANIFEST} lists {name!r}, which is outside the version")
+
+
 def check_writable(root: Path) -> None:
     """Check before a training that its result can be published.
 
@@ -107,10 +131,22 @@ def check_writable(root: Path) -> None:
         pass
 
 
-def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
+def publish(
+    source: Path,
+    root: Path,
+    draft: ManifestDraft,
+    upload: Callable[[Path, int], int] | None = None,
+) -> int:
     """Copy a SavedModel and its reports to the next version number.
 
     A process that is killed at any moment leaves a complete version or none.
+
+    Args:
+        source: the files, without a manifest.
+        root: directory of the versions.
+        draft: the manifest, without the checksums.
+        upload: gets the complete version and the next number here, uploads it to an object store
+            under that number or a higher one, and returns it. If it fails, nothing is published.
 
     Returns:
         The version number.
@@ -122,12 +158,19 @@ def publish(source: Path, root: Path, draft: ManifestDraft) -> int:
         try:
             _write_version(source, partial, draft)
             version = max(list_versions(root), default=0) + 1
-            partial.rename(root / str(version))
+            if upload:
+                version = upload(partial, version)
+            try:
+                partial.rename(root / str(version))
+            except OSError:
+                if not (upload and (root / str(version)).exists()):
+                    raise
+                shutil.rmtree(partial)  # the sync service has copied the uploaded version
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         try:
-            _fsync(root)
+            fsync(root)
         except OSError as error:
             # The version is complete and may be in use already, so this is no failure.
             log.warning("version %d may be lost in a power failure: %s", version, error)
@@ -148,7 +191,7 @@ def _write_version(source: Path, target: Path, draft: ManifestDraft) -> None:
     (target / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
     verify(target)
     for path in (*target.rglob("*"), target):
-        _fsync(path)
+        fsync(path)
 
 
 @contextmanager
@@ -178,7 +221,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Flush a file or directory to disk, so that a power failure cannot leave empty files."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

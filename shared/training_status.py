@@ -24,7 +24,7 @@ STALE_AFTER_S = 60.0
 MAX_LOSS_POINTS = 200
 MAX_EPOCHS_DONE = 100
 MAX_SAMPLES = 8
-_MAX_BYTES = 2_000_000
+MAX_STATUS_BYTES = 2_000_000
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".training-", ".part"
 
 TrainingState = Literal[
@@ -184,7 +184,7 @@ def read_training_status(directory: Path) -> TrainingStatus | None:
         TrainingStatusError: if it is damaged, too large or of another release.
     """
     try:
-        content = read_regular(directory, TRAINING_STATUS, _MAX_BYTES)
+        content = read_regular(directory, TRAINING_STATUS, MAX_STATUS_BYTES)
         return TrainingStatus.model_validate_json(content)
     except FileNotFoundError:
         return None

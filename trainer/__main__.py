@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import httpx
 
@@ -21,6 +22,7 @@ from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient
 from trainer.errors import TrainerError
 from trainer.pipeline import Workspace, run
+from trainer.publishing.upload import Uploader
 from trainer.settings import TrainerSettings, TrainingOptions
 
 log = logging.getLogger("trainer")
@@ -39,9 +41,13 @@ def parse_training(arguments: Sequence[str]) -> Job:
     config = options.build_config()
 
     def train(settings: TrainerSettings, client: GeneratorClient) -> int:
-        workspace = Workspace(settings.models_dir / MODEL_NAME, settings.data_dir / "runs")
+        uploader = Uploader.from_settings(settings)
+        workspace = Workspace(
+            settings.models_dir / MODEL_NAME, settings.data_dir / "runs", uploader
+        )
         try:
-            run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
+            with uploader.following_status() if uploader else nullcontext():
+                run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
         except (TrainerError, ArtifactError, OSError) as error:
             log.error("%s; nothing was published, existing versions are unchanged", error)
             return 1
@@ -77,7 +83,10 @@ def main() -> None:
         with httpx.Client(
             base_url=settings.generator_url, timeout=TIMEOUT, trust_env=False
         ) as http:
-            sys.exit(job(settings, GeneratorClient(http, settings.data_dir)))
+            status = job(settings, GeneratorClient(http, settings.data_dir))
+        if uploader := Uploader.from_settings(settings):
+            uploader.upload_audits()
+        sys.exit(status)
     except (TrainerError, ArtifactError, OSError) as error:
         log.error("%s", error)
         sys.exit(1)

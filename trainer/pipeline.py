@@ -29,6 +29,7 @@ from trainer.progress import Progress
 from trainer.publishing.pruning import prune
 from trainer.publishing.reference import Reference, find_reference
 from trainer.publishing.rejection import Rejection, read_rejection, write_rejection
+from trainer.publishing.upload import Uploader
 from trainer.status_writer import StatusWriter
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
@@ -46,6 +47,8 @@ class Workspace:
     """Directory of the published versions."""
     runs: Path
     """Directory of unfinished trainings."""
+    uploader: Uploader | None = None
+    """Uploads the published versions to an object store."""
 
 
 def run(
@@ -96,6 +99,8 @@ def train_if_new(
     if folder:
         check_folder_size(folder, config)
     check_writable(workspace.models)
+    if workspace.uploader:
+        workspace.uploader.prepare()
     name = f"{_describe_spec(source.spec)}-{config.network}-{fingerprints.run}"
     with lock_run(workspace.runs / name) as directory:
         # Inside the lock: another trainer may have published the version meanwhile.
@@ -115,7 +120,15 @@ def train_if_new(
         splits = fetch_splits(config, client, requests, source.spec, folder, status)
         log.info("data ready after %.0f s", time.monotonic() - started)
         manifest, version = train_and_publish(
-            config, source, fingerprints, splits, directory, workspace.models, reference, status
+            config,
+            source,
+            fingerprints,
+            splits,
+            directory,
+            workspace.models,
+            reference,
+            status,
+            workspace.uploader,
         )
     seconds = time.monotonic() - started
     accuracy = describe_accuracy(manifest.metrics)
@@ -278,6 +291,7 @@ def train_and_publish(
     models: Path,
     reference: Reference | None,
     status: StatusWriter,
+    uploader: Uploader | None = None,
 ) -> tuple[ManifestDraft, int | None]:
     """Train, evaluate the exported model on the test split, and publish it unless it is worse.
 
@@ -330,14 +344,18 @@ def train_and_publish(
             )
             status.end("rejected", reason)
         else:
-            version = publish(version_dir, models, draft)
+            version = publish(
+                version_dir, models, draft, uploader.upload if uploader else None
+            )
             status.update(state="published", version=version)
     if is_image_folder(source) and config.init == "bundled":
         curve = measure_learning_curve(config, splits, draft.metrics.accuracy, sys.stderr)
         log.info("learning curve: %s", describe_learning_curve(curve))
     try:
         if version is not None:
-            prune(models, draft, reference)
+            pruned = prune(models, draft, reference)
+            if uploader:
+                uploader.remove(pruned)
         if not result.history.is_out_of_time:  # otherwise it can resume with a higher time limit
             CheckpointStore(directory).clear()
     except OSError as error:

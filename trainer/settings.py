@@ -11,6 +11,7 @@ import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from shared.object_store import WRITE_SCHEMES, check_store_url
 from shared.settings import EnvironmentSettings, SettingsError, describe_settings_error
 from shared.spec import Style
 from trainer.config import NetworkName, TrainingConfig, read_preset
@@ -29,6 +30,10 @@ def _check_url(text: str) -> str:
     return text
 
 
+def _check_store_url(text: str) -> str:
+    return check_store_url(text, WRITE_SCHEMES)
+
+
 def _split_commas(value: object) -> object:
     return tuple(value.split(",")) if isinstance(value, str) else value
 
@@ -40,6 +45,8 @@ class TrainerSettings(EnvironmentSettings):
     generator_timeout_s: float = Field(120.0, ge=0, le=86_400)
     """How long to wait for the generator to become ready."""
     models_dir: Path = Path("models")
+    models_url: Annotated[str, AfterValidator(_check_store_url)] | None = None
+    """Object store that versions, audit reports and the training status are uploaded to."""
     data_dir: Path = Path("data")
 
 

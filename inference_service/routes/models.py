@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,12 +13,22 @@ from pydantic import BaseModel
 from inference_service.model_files import get_media_type, list_shown_files
 from inference_service.model_loading import Source
 from inference_service.model_store import ActiveModel
-from inference_service.routes.state import get_service, require_model
+from inference_service.routes.state import get_service, get_volume, require_model
 from inference_service.version_scan import FoundVersion
 from shared.manifest import Manifest, Metrics
 from shared.schemas import ErrorBody, RestrictionBody
+from shared.sync_status import read_sync_status
 
 router = APIRouter()
+
+
+class SyncBody(BaseModel):
+    """The last check of the object store."""
+
+    checked: datetime
+    """UTC, ISO 8601."""
+    problems: tuple[str, ...]
+    """What was not copied, and why."""
 
 
 class ModelBody(BaseModel):
@@ -37,6 +49,8 @@ class ModelBody(BaseModel):
     """Hyperparameters."""
     rejected: dict[str, str]
     """Versions that cannot be used, with the reason."""
+    sync: SyncBody | None = None
+    """What the sync service last found; null if no object store is used."""
 
 
 class FileBody(BaseModel):
@@ -85,8 +99,9 @@ class ModelsBody(BaseModel):
     """The highest version first."""
 
 
+# Not `async`: FastAPI runs it on a thread, because it reads the disk.
 @router.get("/model", responses={503: {"model": ErrorBody}})
-async def model(request: Request) -> ModelBody:
+def model(request: Request) -> ModelBody:
     """Return the active version, and why other versions are rejected."""
     store = get_service(request).store
     active = require_model(store)
@@ -101,7 +116,13 @@ async def model(request: Request) -> ModelBody:
         created=manifest.created,
         config=manifest.config,
         rejected={str(version): reason for version, reason in store.rejected.items()},
+        sync=_find_sync(get_volume(request)),
     )
+
+
+def _find_sync(volume: Path) -> SyncBody | None:
+    status = read_sync_status(volume)
+    return SyncBody(checked=status.checked, problems=status.problems) if status else None
 
 
 @router.get("/models")

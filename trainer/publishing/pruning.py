@@ -6,14 +6,11 @@ import logging
 import shutil
 from pathlib import Path
 
-from shared.artifacts import ArtifactError, list_versions, read_manifest
+from shared.artifacts import KEPT_VERSIONS, ArtifactError, list_versions, read_manifest
 from shared.manifest import ManifestDraft
 from trainer.publishing.reference import Reference
 
 log = logging.getLogger(__name__)
-
-KEPT_VERSIONS = 5
-"""How many versions are kept for the same captchas, besides the best one."""
 
 
 def prune(models: Path, published: ManifestDraft, reference: Reference | None) -> list[int]:

@@ -1,0 +1,45 @@
+"""Entry point of the sync service: `python -m inference_service.sync`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from inference_service.sync.settings import SyncSettings
+from shared.logs import log_as_json
+from shared.object_store import ObjectStore, StoreError
+from shared.settings import SettingsError
+from shared.version_mirror import VersionMirror
+
+log = logging.getLogger("sync")
+
+_MAX_BACKOFF_S = 300.0
+
+
+def main() -> None:
+    """Read the settings and copy what is new until a signal arrives."""
+    log_as_json()
+    try:
+        settings = SyncSettings.load()
+        mirror = VersionMirror(ObjectStore(settings.models_url), settings.models_dir)
+    except (SettingsError, StoreError) as error:
+        sys.exit(f"sync: {error}")
+    wait_s = settings.sync_poll_s
+    while True:
+        try:
+            problems = mirror.run_once()
+        except OSError as error:
+            problems = [f"the volume cannot be written: {error.strerror}"]
+            log.error("%s", problems[0])
+        wait_s = find_wait(wait_s, settings.sync_poll_s, bool(problems))
+        time.sleep(wait_s)
+
+
+def find_wait(previous_s: float, poll_s: float, has_problems: bool) -> float:
+    """Return the seconds until the next check: twice as long after each one with problems."""
+    return max(poll_s, min(2 * previous_s, _MAX_BACKOFF_S)) if has_problems else poll_s
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,293 @@
+"""A mirror of an object store on a models volume.
+
+A version is downloaded into a temporary directory beside the others, compared with its manifest,
+and renamed into place. The volume therefore has complete versions only, whatever the store does.
+Nothing on the volume is deleted because the store fails or forgets it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from shared.artifacts import (
+    KEPT_VERSIONS,
+    MANIFEST,
+    MODEL_NAME,
+    ArtifactError,
+    check_file_names,
+    fsync,
+    list_versions,
+    parse_manifest,
+    read_manifest,
+    verify,
+)
+from shared.manifest import FileRecord, Manifest
+from shared.object_store import ObjectMissing, ObjectStore, StoreError, describe_cause
+from shared.sync_status import read_sync_status, write_sync_status
+from shared.training_status import (
+    MAX_STATUS_BYTES,
+    TRAINING_STATUS,
+    TrainingStatus,
+    TrainingStatusError,
+    read_training_status,
+    write_training_status,
+)
+from shared.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, VersionIndex, read_index
+
+log = logging.getLogger(__name__)
+
+_PARTIAL = ".mirror-"
+
+
+@dataclass(frozen=True)
+class MirrorLimits:
+    """What a store may cost this volume."""
+
+    version_bytes: int = 2_000_000_000
+    """Largest version."""
+    version_files: int = 1_000
+    manifest_bytes: int = 10_000_000
+    spare_bytes: int = 200_000_000
+    """What must stay free on the volume."""
+    version_s: float = 900.0
+    """Longest download of a version, in seconds."""
+
+
+class VersionMirror:
+    """Copies new versions, audit reports and the status of the training to a volume."""
+
+    def __init__(
+        self, store: ObjectStore, volume: Path, limits: MirrorLimits | None = None
+    ) -> None:
+        """Create a mirror, which does nothing yet."""
+        self._store, self._volume = store, volume
+        self._versions_dir = volume / MODEL_NAME
+        self._limits = limits or MirrorLimits()
+        self._verified: set[int] = set()
+        self._problems: list[str] = []
+
+    def run_once(self) -> list[str]:
+        """Copy what is new, and return a sentence for everything that cannot be copied.
+
+        Raises:
+            OSError: if the volume cannot be written; a failing store raises nothing.
+        """
+        self._versions_dir.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            for abandoned in self._versions_dir.glob(f"{_PARTIAL}*"):
+                shutil.rmtree(abandoned)
+            self._problems = []
+            earlier = read_sync_status(self._volume)
+            mirrored = list(earlier.mirrored) if earlier else []
+            index: VersionIndex | None = None
+            with self._reporting("the index"):
+                index, tag = read_index(self._store)
+                if tag is None:
+                    self._report("the store has no index: no trainer has uploaded a version to it")
+            if index:
+                mirrored = self._mirror_versions(index)
+                mirrored = self._delete_old(index, mirrored)
+                self._mirror_audits(index)
+            with self._reporting(TRAINING_STATUS):
+                self._mirror_training_status()
+            write_sync_status(self._volume, self._problems, mirrored)
+        return self._problems
+
+    def _mirror_versions(self, index: VersionIndex) -> list[int]:
+        """Fetch the missing versions, the highest first; return those that the volume has now."""
+        mirrored = []
+        for version, record in sorted(index.versions.items(), reverse=True):
+            if version in index.withdrawn:
+                continue
+            with self._reporting(f"version {version}"):
+                if not self._has(version, record):
+                    self._fetch(version, record)
+                    log.info("version %d was copied from the store", version)
+                mirrored.append(version)
+        return sorted(mirrored)
+
+    def _has(self, version: int, record: FileRecord) -> bool:
+        """Return whether the volume has a version; damaged files are found once per process.
+
+        Raises:
+            ArtifactError: if it has another version with this number.
+        """
+        directory = self._versions_dir / str(version)
+        if not directory.exists():
+            return False
+        try:
+            content = (directory / MANIFEST).read_bytes()
+        except OSError as error:
+            log.warning("version %d is copied again: %s", version, error.strerror)
+            return False
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            raise ArtifactError("the volume has another version with this number, which is kept")
+        if version not in self._verified:
+            try:
+                verify(directory)
+            except ArtifactError as error:
+                log.warning("version %d is copied again: %s", version, error)
+                return False
+            self._verified.add(version)
+        return True
+
+    def _fetch(self, version: int, record: FileRecord) -> None:
+        """Download a version, verify it and rename it into place.
+
+        Raises:
+            StoreError, ArtifactError, OSError: if it is not complete and correct.
+        """
+        deadline = time.monotonic() + self._limits.version_s
+        prefix = f"{MODEL_NAME}/{version}"
+        if record.size_bytes > self._limits.manifest_bytes:
+            raise ArtifactError(f"{MANIFEST} has {record.size_bytes:,} bytes")
+        content = self._store.read(f"{prefix}/{MANIFEST}", record.size_bytes).content
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            raise ArtifactError(f"{MANIFEST} is not the one that the index lists")
+        manifest = parse_manifest(content)
+        self._check_size(manifest)
+        partial = self._versions_dir / f"{_PARTIAL}{version}-{secrets.token_hex(4)}"
+        try:
+            for name, file in manifest.files.items():
+                self._store.download(f"{prefix}/{name}", partial / name, file.size_bytes, deadline)
+            # Last: a manifest that lists itself would replace it.
+            (partial / MANIFEST).write_bytes(content)
+            verify(partial)
+            for path in (*partial.rglob("*"), partial):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+                fsync(path)
+            self._install(partial, version)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._verified.add(version)
+
+    def _install(self, partial: Path, version: int) -> None:
+        target = self._versions_dir / str(version)
+        if target.exists():  # it is damaged
+            target.rename(self._versions_dir / f"{_PARTIAL}damaged-{secrets.token_hex(4)}")
+        partial.rename(target)
+        fsync(self._versions_dir)
+
+    def _check_size(self, manifest: Manifest) -> None:
+        """Check before a download what it would cost.
+
+        Raises:
+            ArtifactError: if the version is too large or its file names are invalid.
+        """
+        check_file_names(manifest)
+        sizes = [file.size_bytes for file in manifest.files.values()]
+        if len(sizes) > self._limits.version_files or min(sizes) < 0:
+            raise ArtifactError(f"{MANIFEST} lists {len(sizes):,} files or a negative size")
+        if sum(sizes) > self._limits.version_bytes:
+            raise ArtifactError(
+                f"it has {sum(sizes):,} bytes; at most {self._limits.version_bytes:,} are copied"
+            )
+        free = shutil.disk_usage(self._versions_dir).free
+        if free < sum(sizes) + self._limits.spare_bytes:
+            raise ArtifactError(f"the volume has only {free:,} bytes free")
+
+    def _delete_old(self, index: VersionIndex, mirrored: list[int]) -> list[int]:
+        """Delete withdrawn versions, and old ones that the store does not offer any more.
+
+        Versions that did not come from the store stay, and so do the newest ones for the same
+        captchas, because an index can be wrong.
+        """
+        earlier = read_sync_status(self._volume)
+        ours = {*mirrored, *(earlier.mirrored if earlier else ())} & {
+            *list_versions(self._versions_dir)
+        }
+        kept = {version for version in ours if version in index.versions}
+        if index.versions:
+            kept |= self._find_newest()
+        else:
+            kept = ours
+        deleted = sorted((ours - kept) | (ours & {*index.withdrawn}))
+        for version in deleted:
+            # Renamed first, so that no reader finds a version with a part of its files.
+            old = self._versions_dir / f"{_PARTIAL}old-{version}"
+            (self._versions_dir / str(version)).rename(old)
+            shutil.rmtree(old)
+            log.info("version %d is deleted: the store does not offer it any more", version)
+        return sorted(ours - {*deleted})
+
+    def _find_newest(self) -> set[int]:
+        """Return the newest versions on the volume for each kind of captchas."""
+        by_captchas: dict[tuple[str, bool], list[int]] = {}
+        for version in list_versions(self._versions_dir):
+            try:
+                manifest = read_manifest(self._versions_dir / str(version))
+            except ArtifactError:
+                continue
+            key = manifest.captcha_spec.fingerprint, manifest.is_image_folder
+            by_captchas.setdefault(key, []).append(version)
+        return {v for versions in by_captchas.values() for v in versions[-KEPT_VERSIONS:]}
+
+    def _mirror_audits(self, index: VersionIndex) -> None:
+        for name, files in index.audits.items():
+            directory = self._volume / AUDITS_DIR / name
+            for file, record in files.items():
+                with self._reporting(f"{AUDITS_DIR}/{name}/{file}"):
+                    self._mirror_audit_file(directory / file, f"{AUDITS_DIR}/{name}/{file}", record)
+
+    def _mirror_audit_file(self, path: Path, name: str, record: FileRecord) -> None:
+        if record.size_bytes > MAX_AUDIT_FILE_BYTES:
+            raise ArtifactError(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256:
+            return
+        content = self._store.read(name, record.size_bytes).content
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            raise ArtifactError("its SHA-256 differs from the index")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.part")
+        partial.write_bytes(content)
+        partial.replace(path)
+
+    def _mirror_training_status(self) -> None:
+        """Copy the status of the training, unless the volume has a newer one."""
+        try:
+            content = self._store.read(TRAINING_STATUS, MAX_STATUS_BYTES).content
+        except ObjectMissing:
+            return  # no training has run
+        status = TrainingStatus.model_validate_json(content)
+        try:
+            known = read_training_status(self._volume)
+        except TrainingStatusError:
+            known = None
+        if known is None or known.updated < status.updated:
+            write_training_status(self._volume, status)
+
+    @contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Turn an error of one part into a sentence; the others are copied nevertheless."""
+        try:
+            yield
+        except StoreError as error:
+            self._report(f"{what} was not copied: {error}", describe_cause(error))
+        except ValidationError as error:
+            self._report(f"{what} was not copied: it is invalid: {error.errors()[0]['msg']}")
+        except ArtifactError as error:
+            self._report(f"{what} was not copied: {error}")
+        except OSError as error:
+            self._report(f"{what} was not copied: the volume failed: {error.strerror}")
+
+    def _report(self, problem: str, details: str = "") -> None:
+        self._problems.append(problem)
+        log.warning("%s%s", problem, f" ({details})" if details else "")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Copy in one process at a time: the trainer and the sync service can share a volume."""
+        with (self._versions_dir / ".mirror.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

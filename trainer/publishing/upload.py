@@ -1,0 +1,270 @@
+"""Uploads to an object store: versions, audit reports and the status of the training.
+
+`python -m trainer.publishing.upload --withdraw NUMBER` makes every volume delete a version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from shared.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
+from shared.manifest import FileRecord
+from shared.object_store import ObjectChanged, ObjectStore, StoreError, describe_cause
+from shared.settings import SettingsError
+from shared.training_status import TRAINING_STATUS
+from shared.version_index import (
+    AUDITS_DIR,
+    INDEX,
+    MAX_AUDIT_FILE_BYTES,
+    VersionIndex,
+    is_audit_name,
+    read_index,
+)
+from shared.version_mirror import VersionMirror
+from trainer.settings import TrainerSettings
+
+log = logging.getLogger(__name__)
+
+_CLAIMS = f"{MODEL_NAME}/claims"
+_RETRY_S = 120.0
+_STATUS_INTERVAL_S = 10.0
+_INDEX_ATTEMPTS = 20
+
+
+class Uploader:
+    """Writes to an object store. Several trainers can write to the same one."""
+
+    def __init__(self, store: ObjectStore, volume: Path) -> None:
+        """Create an uploader of what the trainer writes to a models volume."""
+        self._store, self._volume = store, volume
+
+    @classmethod
+    def from_settings(cls, settings: TrainerSettings) -> Self | None:
+        """Return the uploader for `MODELS_URL`; None without one.
+
+        Raises:
+            StoreError: if the store cannot be opened.
+        """
+        if settings.models_url is None:
+            return None
+        return cls(ObjectStore(settings.models_url, _RETRY_S), settings.models_dir)
+
+    def prepare(self) -> None:
+        """Check before a training that its result can be uploaded, and get the versions so far.
+
+        The new model is compared with the best version, which another trainer may have uploaded.
+
+        Raises:
+            StoreError: if the store cannot be read or written.
+        """
+        self._store.write(f"{_CLAIMS}/check", b"")
+        read_index(self._store)
+        VersionMirror(self._store, self._volume).run_once()
+
+    def upload(self, directory: Path, number: int) -> int:
+        """Upload a complete version, its manifest last, and then add it to the index.
+
+        Args:
+            directory: the version.
+            number: the lowest number that it can have.
+
+        Returns:
+            Its number, which no other version in the store has.
+
+        Raises:
+            StoreError: if the store fails; no reader has seen the version then.
+        """
+        manifest = read_manifest(directory)
+        number = self._claim(number, manifest.training_fingerprint)
+        prefix = f"{MODEL_NAME}/{number}"
+        for name in manifest.files:
+            self._store.write(f"{prefix}/{name}", directory / name)
+        content = (directory / MANIFEST).read_bytes()
+        self._store.write(f"{prefix}/{MANIFEST}", content)
+        self._change_index(
+            lambda index: index.model_copy(
+                update={"versions": index.versions | {number: _record(content)}}
+            )
+        )
+        log.info("version %d was uploaded", number)
+        return number
+
+    def remove(self, versions: list[int]) -> None:
+        """Remove old versions from the index, and then their objects.
+
+        Raises:
+            StoreError: if the store fails.
+        """
+        known, _ = read_index(self._store)
+        removed = [version for version in versions if version in known.versions]
+        if not removed:
+            return
+        self._change_index(lambda index: _without(index, removed))
+        for version in removed:
+            prefix = f"{MODEL_NAME}/{version}"
+            record = known.versions[version]
+            manifest = self._store.read(f"{prefix}/{MANIFEST}", record.size_bytes).content
+            for name in (MANIFEST, *parse_manifest(manifest).files):
+                self._store.delete(f"{prefix}/{name}")
+            log.info("version %d was deleted from the store", version)
+
+    def withdraw(self, version: int) -> None:
+        """Make every volume delete a version. Its objects stay in the store.
+
+        Raises:
+            StoreError: if the store fails.
+        """
+        self._change_index(
+            lambda index: _without(index, [version]).model_copy(
+                update={"withdrawn": tuple(sorted({*index.withdrawn, version}))}
+            )
+        )
+
+    def upload_audits(self) -> None:
+        """Upload the audit reports of the volume that the store does not have.
+
+        Raises:
+            StoreError: if the store fails.
+        """
+        known, _ = read_index(self._store)
+        found = {
+            directory.name: _read_audit(directory)
+            for directory in sorted((self._volume / AUDITS_DIR).glob("*"))
+            if is_audit_name(directory.name) and directory.is_dir()
+        }
+        changed: dict[str, dict[str, FileRecord]] = {}
+        for name, files in found.items():
+            records = {file: _record(content) for file, content in files.items()}
+            if records and records != known.audits.get(name):
+                for file, content in files.items():
+                    self._store.write(f"{AUDITS_DIR}/{name}/{file}", content)
+                changed[name] = records
+        if changed:
+            self._change_index(
+                lambda index: index.model_copy(update={"audits": index.audits | changed})
+            )
+            log.info("audit reports were uploaded: %s", ", ".join(changed))
+
+    @contextmanager
+    def following_status(self, interval_s: float = _STATUS_INTERVAL_S) -> Iterator[None]:
+        """Upload the status of the training while the block runs, and once more at its end.
+
+        A status that cannot be uploaded never fails a training.
+        """
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=self._follow_status, args=(interval_s, stop), name="upload", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _follow_status(self, interval_s: float, stop: threading.Event) -> None:
+        uploaded, has_warned = b"", False
+        while True:
+            is_last = stop.wait(interval_s)
+            try:
+                content = (self._volume / TRAINING_STATUS).read_bytes()
+                if content != uploaded:
+                    self._store.write(TRAINING_STATUS, content)
+                    uploaded = content
+            except FileNotFoundError:
+                pass  # not written yet
+            except OSError as error:
+                if not has_warned:
+                    log.warning("the status is not uploaded (%s); the training continues", error)
+                has_warned = True
+            if is_last:
+                return
+
+    def _claim(self, number: int, training_fingerprint: str) -> int:
+        """Reserve the next free number and return it.
+
+        Creating an object that must not exist succeeds for one trainer only.
+        """
+        index, _ = read_index(self._store)
+        number = max(number, 1 + max((*index.versions, *index.withdrawn), default=0))
+        while True:
+            name, content = f"{_CLAIMS}/{number}", training_fingerprint.encode()
+            try:
+                self._store.create(name, content)
+            except ObjectChanged:
+                number += 1
+                continue
+            try:
+                self._store.create(name, content)
+            except ObjectChanged:
+                pass
+            else:
+                log.warning(
+                    "the store ignores conditions of writes: publish from one trainer at a time"
+                )
+            return number
+
+    def _change_index(self, change: Callable[[VersionIndex], VersionIndex]) -> None:
+        """Replace the index, unless another trainer was faster; then change the new one."""
+        for attempt in range(_INDEX_ATTEMPTS):
+            index, tag = read_index(self._store)
+            content = (change(index).model_dump_json(indent=2) + "\n").encode()
+            try:
+                if tag is None:
+                    self._store.create(INDEX, content)
+                else:
+                    self._store.write(INDEX, content, tag)
+            except ObjectChanged:
+                time.sleep(random.uniform(0, 0.1 * 2 ** min(attempt, 5)))
+            else:
+                return
+        raise StoreError(f"{INDEX} was changed by other trainers {_INDEX_ATTEMPTS} times")
+
+
+def _without(index: VersionIndex, removed: list[int]) -> VersionIndex:
+    versions = {v: record for v, record in index.versions.items() if v not in removed}
+    return index.model_copy(update={"versions": versions})
+
+
+def _read_audit(directory: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(directory.iterdir())
+        if is_audit_name(path.name)
+        and path.is_file()
+        and path.stat().st_size <= MAX_AUDIT_FILE_BYTES
+    }
+
+
+def _record(content: bytes) -> FileRecord:
+    return FileRecord(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+
+
+def main() -> None:
+    """Withdraw the version that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m trainer.publishing.upload")
+    parser.add_argument("--withdraw", type=int, required=True, metavar="NUMBER")
+    version: int = parser.parse_args().withdraw
+    try:
+        uploader = Uploader.from_settings(TrainerSettings.load())
+        if uploader is None:
+            sys.exit("MODELS_URL is not set: delete the directory of the version instead")
+        uploader.withdraw(version)
+    except SettingsError as error:
+        sys.exit(str(error))
+    except StoreError as error:
+        sys.exit(f"version {version} was not withdrawn: {error} ({describe_cause(error)})")
+
+
+if __name__ == "__main__":
+    main()
