@@ -119,19 +119,23 @@ def check_batch(shot: Shot, response: Response) -> str | None:
     return f"{wrong} {WRONG_TEXTS}" if wrong else None
 
 
-class _Connection(asyncio.Protocol):
-    """A keep-alive connection that sends one request at a time."""
+class _Stream(asyncio.Protocol):
+    """One TCP connection, which receives one response at a time."""
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._waiting: asyncio.Future[Response] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
+        self.transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self.transport = None
         self._finish(Response(0, b"", f"connection lost: {exc or 'closed'}".encode()))
 
     def data_received(self, data: bytes) -> None:
@@ -147,15 +151,31 @@ class _Connection(asyncio.Protocol):
         response = Response(int(fields[9:12]), bytes(head), bytes(rest))
         self._buffer.clear()
         # HTTP/1.0 closes by default; the course's server uses it.
-        if (b"connection: close" in fields or fields.startswith(b"http/1.0")) and self._transport:
-            self._transport.close()
-            self._transport = None
+        if b"connection: close" in fields or fields.startswith(b"http/1.0"):
+            self.close()
         self._finish(response)
+
+    def send(self, data: bytes) -> asyncio.Future[Response]:
+        self._waiting = asyncio.get_running_loop().create_future()
+        self.transport.write(data)  # type: ignore[union-attr]
+        return self._waiting
+
+    def close(self) -> None:
+        # Not `close`, which would first send the rest of a request that is already answered.
+        if self.transport:
+            self.transport.abort()
 
     def _finish(self, response: Response) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting and not waiting.done():
             waiting.set_result(response)
+
+
+class _Connection:
+    """A keep-alive connection that sends one request at a time."""
+
+    def __init__(self) -> None:
+        self._stream = _Stream()
 
     async def request(self, host: str, port: int, data: bytes, timeout_s: float) -> Response:
         loop = asyncio.get_running_loop()
@@ -163,12 +183,10 @@ class _Connection(asyncio.Protocol):
             async with asyncio.timeout(timeout_s):
                 # The server can close an idle connection at any time. Like every HTTP client,
                 # open a new one if the connection is closed before the request is sent.
-                if self._transport is None or self._transport.is_closing():
-                    self._buffer.clear()
-                    await loop.create_connection(lambda: self, host, port)
-                self._waiting = loop.create_future()
-                self._transport.write(data)  # type: ignore[union-attr]
-                return await self._waiting
+                if not self._stream.is_open:
+                    # An object for each TCP connection: the end of an earlier one is reported late.
+                    _, self._stream = await loop.create_connection(_Stream, host, port)
+                return await self._stream.send(data)
         except TimeoutError:
             self.close()
             return Response(0, b"", b"no response in time")
@@ -176,9 +194,7 @@ class _Connection(asyncio.Protocol):
             return Response(0, b"", f"cannot connect: {error}".encode())
 
     def close(self) -> None:
-        if self._transport:
-            self._transport.abort()
-            self._transport = None
+        self._stream.close()
 
 
 class Load:

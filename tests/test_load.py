@@ -147,6 +147,30 @@ def test_after_connection_close_each_request_opens_a_new_connection() -> None:
     assert not report.problems
 
 
+def test_a_response_before_the_end_of_a_large_request_fails_that_request_alone() -> None:
+    shot = predict_shot(b"x" * 8_000_000, "2140")
+    early = response(status=502, headers="connection: close\r\n")
+    answered = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        await reader.readuntil(b"\r\n\r\n")
+        answered += 1
+        writer.write(early)
+        await asyncio.sleep(0.02)  # the request stays in the buffers of both sides
+        writer.close()
+
+    async def run() -> Report:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            load = Load(f"http://127.0.0.1:{port}", [shot], timeout_s=2)
+            return await asyncio.to_thread(load.closed, 3, 0.5)
+
+    report = asyncio.run(run())
+    assert report.statuses == {502: answered}
+    assert report.problems.total() == answered > 10
+
+
 def test_a_response_in_parts_is_one_response() -> None:
     whole = response()
     with fake_server(lambda _: [whole[:10], whole[10:40], whole[40:]]) as fake:

@@ -26,7 +26,7 @@ LOST = "connection lost"
 
 def check_or_fail_cleanly(shot: Shot, response: Response) -> str | None:
     """Describe a response of the gateway itself as a clean failure, if it has the three fields."""
-    if response.status in (502, 503):
+    if response.status in (502, 503, 504):
         body = json.loads(response.body)
         if set(body) == {"success", "prediction", "debug"} and not body["success"]:
             return f"{CLEAN} {response.status}: {body['debug']}"
