@@ -13,6 +13,7 @@ StoreError             the store cannot be reached, refuses access or answers wi
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import obstore
 
+log = logging.getLogger(__name__)
+
 WRITE_SCHEMES = ("s3", "gs", "az")
 READ_SCHEMES = (*WRITE_SCHEMES, "http", "https")
 _CONNECT_TIMEOUT_S = 5
@@ -35,7 +38,7 @@ _REQUEST_TIMEOUT_S = 300
 
 
 class StoreError(OSError):
-    """The store failed. The message has no address; its cause has the details."""
+    """The store failed. The message has no address; the log has the details."""
 
 
 class ObjectMissing(StoreError):
@@ -55,7 +58,7 @@ class StoredObject:
     """The content of an object and the tag of this state, with which it can be replaced."""
 
     content: bytes
-    tag: dict[str, str | None]
+    tag: dict[str, str]
 
 
 def check_store_url(url: str, schemes: tuple[str, ...]) -> str:
@@ -92,11 +95,10 @@ class ObjectStore:
                 "connect_timeout": f"{_CONNECT_TIMEOUT_S}s",
                 "read_timeout": f"{_READ_TIMEOUT_S}s",
                 "timeout": f"{_REQUEST_TIMEOUT_S}s",
+                "allow_http": True,  # if the URL or the endpoint says so
             },
             "retry_config": {"max_retries": 10, "retry_timeout": timedelta(seconds=retry_s)},
         }
-        if urlsplit(url).scheme == "http":
-            options["client_options"]["allow_http"] = True
         with _translating(""):
             self._store = obstore.store.from_url(url, **options)
 
@@ -114,9 +116,9 @@ class ObjectStore:
                 if len(content) > max_bytes:
                     raise ObjectTooLarge(f"{name} has more than {max_bytes:,} bytes")
             meta = result.meta
-        return StoredObject(
-            bytes(content), {"e_tag": meta.get("e_tag"), "version": meta.get("version")}
-        )
+        # Absent values must be left out.
+        tag = {"e_tag": meta["e_tag"], "version": meta["version"]}
+        return StoredObject(bytes(content), {key: value for key, value in tag.items() if value})
 
     def download(self, name: str, path: Path, max_bytes: int, deadline: float) -> None:
         """Write an object to a new file.
@@ -145,7 +147,7 @@ class ObjectStore:
             os.fsync(file.fileno())
 
     def write(
-        self, name: str, content: bytes | Path, replaces: dict[str, str | None] | None = None
+        self, name: str, content: bytes | Path, replaces: dict[str, str] | None = None
     ) -> None:
         """Create or replace an object.
 
@@ -223,12 +225,14 @@ def _translating(name: str) -> Iterator[None]:
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
         raise ObjectChanged(f"{name} was written by another program") from error
     except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+        _log_details(name, error)
         raise StoreError("the store refuses access: check the credentials") from error
     except (exceptions.BaseError, OSError, ValueError) as error:
+        _log_details(name, error)
         raise StoreError("the store cannot be reached or answers with an error") from error
 
 
-def describe_cause(error: BaseException) -> str:
-    """Return what the library says about an error, for a log: it contains addresses."""
-    lines = str(error.__cause__ or "").strip().splitlines()
-    return lines[0][:500] if lines else "no details"
+def _log_details(name: str, error: BaseException) -> None:
+    """Log what the library says; it contains addresses, which no error message has."""
+    details = " ".join(str(error).partition("Debug source")[0].split())
+    log.warning("%s: %s", name or "the store", details[:1_000])

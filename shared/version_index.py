@@ -57,7 +57,7 @@ class VersionIndex(_Frozen):
     """The files of each audit report."""
 
 
-def read_index(store: ObjectStore) -> tuple[VersionIndex, dict[str, str | None] | None]:
+def read_index(store: ObjectStore) -> tuple[VersionIndex, dict[str, str] | None]:
     """Return the index and its tag; an empty one and None if there is none.
 
     Raises:

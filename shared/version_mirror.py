@@ -33,7 +33,7 @@ from shared.artifacts import (
     verify,
 )
 from shared.manifest import FileRecord, Manifest
-from shared.object_store import ObjectMissing, ObjectStore, StoreError, describe_cause
+from shared.object_store import ObjectMissing, ObjectStore, StoreError
 from shared.sync_status import read_sync_status, write_sync_status
 from shared.training_status import (
     MAX_STATUS_BYTES,
@@ -273,7 +273,7 @@ class VersionMirror:
         try:
             yield
         except StoreError as error:
-            self._report(f"{what} was not copied: {error}", describe_cause(error))
+            self._report(f"{what} was not copied: {error}")
         except ValidationError as error:
             self._report(f"{what} was not copied: it is invalid: {error.errors()[0]['msg']}")
         except ArtifactError as error:
@@ -281,9 +281,9 @@ class VersionMirror:
         except OSError as error:
             self._report(f"{what} was not copied: the volume failed: {error.strerror}")
 
-    def _report(self, problem: str, details: str = "") -> None:
+    def _report(self, problem: str) -> None:
         self._problems.append(problem)
-        log.warning("%s%s", problem, f" ({details})" if details else "")
+        log.warning("%s", problem)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

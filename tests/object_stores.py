@@ -16,11 +16,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from shared.manifest import FileRecord
 from tests.serving import free_port
@@ -35,18 +38,17 @@ CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "captcha",
     "AWS_SECRET_ACCESS_KEY": "captcha-secret",
     "AWS_REGION": "us-east-1",
-    "AWS_ALLOW_HTTP": "true",
 }
 
 
 @contextmanager
 def running_s3(directory: Path) -> Iterator[str]:
-    """Run SeaweedFS and yield the address of its S3 gateway."""
+    """Run SeaweedFS with the bucket `bucket` and yield the address of its S3 gateway."""
     assert WEED, "SeaweedFS is missing"
     ports = {name: str(free_port()) for name in ("master", "volume", "filer", "s3")}
     command = [WEED, "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
                "-s3.port.iceberg=0", "-s3.iam=false", "-volume.max=20",
-               "-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket=true",
+               "-master.volumeSizeLimitMB=64",
                f"-filer.localSocket={directory}/filer.sock"]  # fmt: skip
     for name, port in ports.items():
         command += [f"-{name}.port={port}", f"-{name}.port.grpc={free_port()}"]
@@ -61,10 +63,25 @@ def running_s3(directory: Path) -> Iterator[str]:
             assert server.poll() is None, (directory / "log").read_text()[-2000:]
             assert time.monotonic() < deadline, "SeaweedFS did not start"
             time.sleep(0.1)
+        create_bucket(address)
         yield address
     finally:
         server.kill()
         server.wait()
+
+
+def create_bucket(address: str) -> None:
+    """Create the bucket with a signed request, which obstore has no function for."""
+    store = S3Store(
+        "bucket",
+        endpoint=address,
+        access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region=CREDENTIALS["AWS_REGION"],
+        client_options={"allow_http": True},
+    )
+    url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=30).close()
 
 
 def is_healthy(address: str) -> bool:
@@ -113,6 +130,8 @@ class Faults:
     """Closes the connection after half of the body."""
     delay_s: dict[str, float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    """Fails requests that write."""
     requests: list[str] = field(default_factory=list)
 
 
@@ -137,6 +156,9 @@ def lying_proxy(target: str) -> Iterator[tuple[str, Faults]]:
                 method=self.command,
             )
             is_get = self.command == "GET"
+            if not is_get and any(re.search(p, self.path) for p in faults.refused):
+                self.answer(503, b"", {})
+                return
             for pattern, seconds in faults.delay_s.items():
                 if is_get and re.search(pattern, self.path):
                     time.sleep(seconds)

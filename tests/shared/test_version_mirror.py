@@ -249,7 +249,7 @@ def test_a_download_has_a_time_limit(site: Site, volume: Path) -> None:
     site.faults.delay_s["saved_model"] = 0.3
     limits = MirrorLimits(version_s=0.1, spare_bytes=0)
     (problem,) = VersionMirror(ObjectStore(site.address), volume, limits).run_once()
-    assert problem == "version 1 was not copied: saved_model.pb was not complete in time"
+    assert problem == "version 1 was not copied: captcha/1/saved_model.pb was not complete in time"
     assert versions_on(volume) == []
 
 

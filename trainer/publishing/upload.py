@@ -19,7 +19,7 @@ from typing import Self
 
 from shared.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
 from shared.manifest import FileRecord
-from shared.object_store import ObjectChanged, ObjectStore, StoreError, describe_cause
+from shared.object_store import ObjectChanged, ObjectStore, StoreError
 from shared.settings import SettingsError
 from shared.training_status import TRAINING_STATUS
 from shared.version_index import (
@@ -263,7 +263,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     except StoreError as error:
-        sys.exit(f"version {version} was not withdrawn: {error} ({describe_cause(error)})")
+        sys.exit(f"version {version} was not withdrawn: {error}")
 
 
 if __name__ == "__main__":
