@@ -125,6 +125,8 @@ lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one reso
 	$(UV_COMPILE) --group generator -c tests/requirements.txt -o generator_service/requirements.txt
 	$(UV_COMPILE) --group inference -c tests/requirements.txt -o inference_service/requirements.txt
 	$(UV_COMPILE) --group inference-gpu -c tests/requirements.txt -o inference_service/requirements-gpu.txt
+	$(UV_COMPILE) --group sync -c tests/requirements.txt -o inference_service/requirements-sync.txt
+	$(UV_COMPILE) --group object-store -c tests/requirements.txt -o trainer/requirements-object-store.txt
 	$(UV_COMPILE) --group trainer -c tests/requirements.txt -o trainer/requirements.txt
 	$(UV_COMPILE) --group trainer-gpu -c tests/requirements.txt -o trainer/requirements-gpu.txt
 	$(UV_COMPILE) --group e2e -c tests/requirements.txt -o tests/e2e/requirements.txt
