@@ -6,7 +6,8 @@ TrainerError
 ├── TrainingError       a training that failed
 ├── QualityGateError    a model that is not accurate enough to be published
 ├── RunLockedError      another process runs the same training
-└── DiskSpaceError      too little disk space
+├── DiskSpaceError      too little disk space
+└── AuditError          captchas that cannot be audited
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class RunLockedError(TrainerError):
 
 class DiskSpaceError(TrainerError):
     """Too little disk space."""
+
+
+class AuditError(TrainerError):
+    """Captchas that cannot be audited."""

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.conftest import SPEC
+from trainer.audit.plan import LABELS, Mode, Protection, Task, count_steps, list_curve
+from trainer.audit.plan import list_protections
+
+MODES: tuple[Mode, ...] = ("quick", "default", "thorough")
+# CPU seconds on two cores: training uses about 1.5 of them.
+BUDGET_S = {"quick": 180 * 1.3, "default": 600 * 1.3}
+
+
+def list_all(mode: Mode, protections: int = 16) -> list[Task]:
+    changed = [Protection(f"effect_{i}", "off", SPEC) for i in range(protections)]
+    return [*list_curve(mode, 2_000), *list_protections(mode, changed)]
+
+
+@pytest.mark.parametrize("mode", ["quick", "default"])
+def test_an_audit_fits_its_time(mode: Mode) -> None:
+    assert sum(task.cost_s for task in list_all(mode)) < BUDGET_S[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_measurement_has_its_own_name(mode: Mode) -> None:
+    names = [task.name for task in list_all(mode)]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_helps_is_compared_with_an_attacker_of_the_curve(mode: Mode) -> None:
+    curve = {(task.init, task.labels, task.steps) for task in list_curve(mode, 2_000)}
+
+    for task in list_protections(mode, [Protection("warp", "off", SPEC)]):
+        assert (task.init, task.labels, task.steps) in curve
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_more_labels_are_never_trained_for_fewer_steps(mode: Mode) -> None:
+    for init, labels in LABELS[mode].items():
+        steps = [count_steps(init, number, mode) for number in labels]
+        assert all(a <= b for a, b in itertools.pairwise(steps))
+
+
+def test_without_labels_nothing_is_trained() -> None:
+    assert count_steps("bundled", 0, "default") == 0
+
+
+def test_the_last_point_uses_every_image_of_a_folder() -> None:
+    labels = [task.labels for task in list_curve("default", 100, 800) if task.init == "bundled"]
+
+    assert labels == [0, 100, 250, 500, 800]
+
+
+def test_two_points_of_a_folder_are_not_nearly_the_same() -> None:
+    labels = [task.labels for task in list_curve("default", 100, 520) if task.init == "bundled"]
+
+    assert labels == [0, 100, 250, 520]
+
+
+def test_a_large_folder_is_used_as_far_as_the_mode_goes() -> None:
+    labels = [task.labels for task in list_curve("quick", 100, 9_000) if task.init == "bundled"]
+
+    assert labels == [0, 100, 250, 1_000]
