@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import assert_never
 
 from PIL import Image
 
+from generator_service.history.crowded import render_crowded
+from generator_service.history.gimpy import render_gimpy
+from generator_service.history.line import render_line
 from generator_service.library_renderer import render_with_library
 from generator_service.render_options import RenderOptions
 from generator_service.seeded_random import SeededRandom
@@ -32,10 +36,21 @@ def render_image(
         SpecError: if the text does not match the spec.
     """
     spec.check_text(text)
-    if spec.style == "synthetic":
-        size, rng = (spec.width, spec.height), _random.reseed("synthetic", seed, index)
-        return render_synthetic(text, size, options.synthetic_fonts, options.synthetic, rng)
-    return render_with_library(spec, options.fonts, text, seed, index)
+    style, fonts, size = spec.style, options.synthetic_fonts, (spec.width, spec.height)
+    match style:
+        case "current" | "classic" | "vintage":
+            return render_with_library(spec, options.fonts, text, seed, index)
+        case "synthetic":
+            rng = _random.reseed(style, seed, index)
+            return render_synthetic(text, size, fonts, options.synthetic, rng)
+        case "gimpy":
+            return render_gimpy(text, size, fonts, _random.reseed(style, seed, index))
+        case "line":
+            return render_line(text, size, fonts, _random.reseed(style, seed, index))
+        case "crowded":
+            return render_crowded(text, size, fonts, _random.reseed(style, seed, index))
+        case _:
+            assert_never(style)
 
 
 def render_png(

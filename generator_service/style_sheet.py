@@ -18,7 +18,10 @@ from generator_service.render_options import RenderOptions
 from shared.spec import CaptchaSpec, Style
 
 _SPEC = CaptchaSpec(string.digits + string.ascii_letters, 7, min_length=4)
-_ROWS: tuple[Style, ...] = ("current", "classic", "vintage", "synthetic", "synthetic", "synthetic")
+_ROWS: tuple[Style, ...] = (
+    *("current", "classic", "vintage", "synthetic", "synthetic", "synthetic"),
+    *("gimpy", "line", "crowded"),
+)
 _COLUMNS = 5
 _GAP_PX = 6
 _LABEL_PX = 78

@@ -8,10 +8,12 @@ from typing import Any, Literal, Self, get_args
 
 from shared.fingerprint import fingerprint
 
-Style = Literal["current", "classic", "vintage", "synthetic"]
+Style = Literal["current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded"]
 """Rendering style: `current` as captcha 0.7.1 renders, `classic` with the stronger warp of 0.7.0
 and older, `vintage` like captcha 0.2 with Pillow before 7 (`classic` without spaces between
-characters and with nearest-neighbour interpolation), `synthetic` in many designs."""
+characters and with nearest-neighbour interpolation), `synthetic` in many designs, `gimpy` with
+warped letters on a colour gradient, `line` with clean letters crossed by one stroke, `crowded` with
+letters that touch and overlap."""
 STYLES: tuple[Style, ...] = get_args(Style)
 
 MAX_LENGTH = 16

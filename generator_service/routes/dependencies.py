@@ -30,7 +30,8 @@ Style = Annotated[
     StyleName | None,
     Query(
         description="Rendering style: `current` as captcha 0.7.1, `classic` with the stronger warp"
-        " of 0.7.0 and older, `vintage` like 0.2 with Pillow before 7, `synthetic` in many designs."
+        " of 0.7.0 and older, `vintage` like 0.2 with Pillow before 7, `synthetic` in many designs,"
+        " `gimpy` with warped letters on a gradient, `line` crossed by one stroke, `crowded`."
         " The default is the style of the generator."
     ),
 ]

@@ -25,7 +25,14 @@ OPTIONS = RenderOptions()
 
 def test_the_styles_differ() -> None:
     images = {render_png(replace(SPEC, style=s), OPTIONS, "1234", 1, 0) for s in STYLES}
-    assert len(images) == 4
+    assert len(images) == len(STYLES)
+
+
+def test_an_unknown_style_is_an_error_and_no_default() -> None:
+    spec = replace(SPEC)
+    object.__setattr__(spec, "style", "old")  # as if a style were added to the spec alone
+    with pytest.raises(AssertionError, match="old"):
+        render_image(spec, OPTIONS, "1234", 1, 0)
 
 
 @pytest.mark.parametrize("style", STYLES)

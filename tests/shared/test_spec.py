@@ -36,7 +36,9 @@ def test_the_default_is_the_captcha_of_the_course() -> None:
 
 def test_the_limits_are_the_documented_ones() -> None:
     assert (MAX_LENGTH, MAX_CHARSET, MIN_SIDE_PX, MAX_SIDE_PX) == (16, 94, 16, 1000)
-    assert STYLES == ("current", "classic", "vintage", "synthetic")
+    assert STYLES == (
+        "current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded",
+    )  # fmt: skip
     assert issubclass(SpecError, ValueError)
 
 
@@ -97,8 +99,14 @@ def test_a_number_outside_its_range_is_rejected(name: str, limits: str, value: o
         ({"charset": "x" * 95}, "charset has 95 characters, at most 94"),
         ({"charset": "x" * 94}, "charset repeats 'x': list each character once"),
         ({"charset": "0123401"}, "charset repeats '01': list each character once"),
-        ({"style": "old"}, "style must be current, classic, vintage or synthetic, not 'old'"),
-        ({"style": None}, "style must be current, classic, vintage or synthetic, not None"),
+        (
+            {"style": "old"},
+            "style must be current, classic, vintage, synthetic, gimpy, line or crowded, not 'old'",
+        ),
+        (
+            {"style": None},
+            "style must be current, classic, vintage, synthetic, gimpy, line or crowded, not None",
+        ),
     ],
 )
 def test_an_invalid_field_is_rejected_with_its_value(fields: dict, message: str) -> None:
@@ -157,7 +165,7 @@ def test_equal_specs_have_equal_fingerprints_and_others_do_not() -> None:
         CaptchaSpec(min_length=3),
         *(CaptchaSpec(style=style) for style in STYLES[1:]),
     ]
-    assert len({spec.fingerprint for spec in (CaptchaSpec(), *others)}) == 10
+    assert len({spec.fingerprint for spec in (CaptchaSpec(), *others)}) == 13
 
 
 def test_the_fingerprint_of_the_default_never_changes() -> None:

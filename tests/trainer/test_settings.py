@@ -216,8 +216,8 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ),
         (
             {"TRAIN_STYLES": "old"},
-            "TRAIN_STYLES: Input should be 'current', 'classic', 'vintage' or 'synthetic',"
-            " not 'old'",
+            "TRAIN_STYLES: Input should be 'current', 'classic', 'vintage', 'synthetic', 'gimpy',"
+            " 'line' or 'crowded', not 'old'",
         ),
         (
             {"TRAIN_STYLES": "classic,classic"},

@@ -6,7 +6,7 @@ import { ownPictures } from "./own_pictures.js";
 import { series } from "./series.js";
 import { spokenCaptcha } from "./spoken_captcha.js";
 
-const STYLES = ["current", "classic", "vintage", "synthetic"];
+const STYLES = ["current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded"];
 // It counts until the page is closed.
 const score = { correct: 0, total: 0 };
 

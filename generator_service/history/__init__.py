@@ -1,0 +1,1 @@
+"""Rendering styles of earlier captchas: `gimpy`, `line` and `crowded`."""
