@@ -7,10 +7,11 @@ import sys
 import uvicorn
 
 from generator_service.app import create_app
-from generator_service.errors import FontError
+from generator_service.errors import FontError, VoiceError
 from generator_service.render_options import RenderOptions
 from generator_service.settings import Settings, SyntheticSettings
 from generator_service.synthetic.font_files import find_fonts
+from generator_service.voice_directory import check_voices
 from generator_service.worker_pool import WorkerPool
 from shared.logs import log_as_json
 from shared.settings import SettingsError
@@ -25,9 +26,10 @@ def main() -> None:
             settings.fonts,
             find_fonts(settings.synthetic_fonts, settings.charset),
             SyntheticSettings.load(),
+            check_voices(settings.voices, settings.charset),
         )
         pool = WorkerPool(settings.spec, options, settings.processes)
-    except (SettingsError, FontError) as error:
+    except (SettingsError, FontError, VoiceError) as error:
         sys.exit(f"generator: {error}")
     # RequestMiddleware logs the requests, and log_as_json has set up every logger.
     uvicorn.run(

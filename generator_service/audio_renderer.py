@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from generator_service.errors import MissingRecording
 from generator_service.seeded_random import SeededRandom, load_seeded_module
+from generator_service.voice_directory import list_recordings
 from shared.spec import CaptchaSpec
 
 _random = SeededRandom()
 _library = load_seeded_module("captcha.audio", _random)
 
 
-def render_audio(spec: CaptchaSpec, text: str, seed: int) -> bytes:
+def render_audio(spec: CaptchaSpec, voices: Path | None, text: str, seed: int) -> bytes:
     """Return the spoken text as WAV: 8 kHz, 8 bit, mono.
+
+    Args:
+        spec: the captchas.
+        voices: the voice directory; None for the recordings of the library, which has 0-9 and A-Z.
+        text: what is spoken.
+        seed: determines voices, speeds, pauses and noise.
 
     Raises:
         SpecError: if the text does not match the spec.
-        MissingRecording: if a character has no recording. The library includes 0-9 and A-Z.
+        MissingRecording: if a character has no recording.
     """
     spec.check_text(text)
-    speaker = _load_speaker()
+    speaker = _load_speaker(voices)
     missing = sorted(set(text) - set(speaker.choices))
     if missing:
         raise MissingRecording(
@@ -37,17 +44,21 @@ class _SortedAudioCaptcha(_library.AudioCaptcha):  # type: ignore[misc,name-defi
 
     @property
     def choices(self) -> list[str]:
-        return sorted(super().choices)
+        # The library would choose its noise from empty folders too, and fail.
+        return list(self._recordings)
+
+    @cached_property
+    def _recordings(self) -> dict[str, list[Path]]:
+        return list_recordings(Path(self._voicedir))
 
     def _load_data(self, name: str) -> None:
         self._cache[name] = [
-            _library._read_wave_file(str(recording))
-            for recording in sorted(Path(self._voicedir, name).glob("*.wav"))
+            _library._read_wave_file(str(recording)) for recording in self._recordings[name]
         ]
 
 
 @cache
-def _load_speaker() -> _SortedAudioCaptcha:
-    speaker = _SortedAudioCaptcha()
+def _load_speaker(voices: Path | None) -> _SortedAudioCaptcha:
+    speaker = _SortedAudioCaptcha(voices)
     speaker.load()
     return speaker

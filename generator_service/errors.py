@@ -2,6 +2,7 @@
 
 GeneratorError
 ├── FontError               a font file that cannot be used
+├── VoiceError              a voice directory that cannot be used
 ├── UnsupportedRequest      a request that this generator cannot fulfil
 │   ├── MissingRecording    a character that the audio renderer cannot speak
 │   └── UnsupportedCharset  characters outside the charset of this generator
@@ -21,6 +22,10 @@ class GeneratorError(Exception):
 
 class FontError(GeneratorError):
     """A font file that cannot be used."""
+
+
+class VoiceError(GeneratorError):
+    """A voice directory that cannot be used."""
 
 
 class UnsupportedRequest(GeneratorError):

@@ -30,7 +30,7 @@ class Metrics:
         )
         self._rendered = Counter(
             "generator_captchas_rendered",
-            "Captchas rendered, by format (png, wav, zip, npz).",
+            "Captchas rendered, by format (png, wav, pictures, zip, npz).",
             ["format"],
             registry=self._registry,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from generator_service.synthetic.font_files import list_bundled_fonts
 from generator_service.synthetic.options import SyntheticOptions
@@ -14,10 +15,13 @@ class RenderOptions:
 
     Attributes:
         fonts: font files of the library's styles; empty means the library's font.
-        synthetic_fonts: font files of the style `synthetic`, which have all characters.
+        synthetic_fonts: font files of the styles `synthetic`, `gimpy`, `line` and `crowded`, which
+            have all characters.
         synthetic: effects of the style `synthetic`.
+        voices: directory with recordings of the characters; None means the library's.
     """
 
     fonts: tuple[str, ...] = ()
     synthetic_fonts: tuple[str, ...] = field(default_factory=list_bundled_fonts)
     synthetic: SyntheticOptions = field(default_factory=SyntheticOptions)
+    voices: Path | None = None

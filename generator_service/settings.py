@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -27,8 +28,9 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         width: width of an image in pixels.
         height: height of an image in pixels.
         fonts: paths of TrueType files; empty means the font of the captcha library.
-        synthetic_fonts: font files and directories of the style `synthetic`; empty means the
-            bundled fonts.
+        synthetic_fonts: font files and directories of the styles `synthetic`, `gimpy`, `line` and
+            `crowded`; empty means the bundled fonts.
+        voices: directory with a folder of recordings per character; None means the library's.
         processes: worker processes that render.
         max_dataset: captchas that one request can ask for. The archive writer keeps about 1 kB
             per captcha in memory until a zip is finished.
@@ -48,6 +50,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     synthetic_fonts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="SYNTHETIC_FONTS"
     )
+    voices: Path | None = Field(None, validation_alias="CAPTCHA_VOICES")
     processes: int = Field(
         default_factory=count_cores, ge=1, le=_MAX_PROCESSES, validation_alias="RENDER_PROCESSES"
     )

@@ -18,6 +18,7 @@ from generator_service.audio_renderer import render_audio
 from generator_service.captcha_text import generate_text
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.image_renderer import render_png
+from generator_service.pictures.question import PictureQuestion, draw_question
 from generator_service.render_options import RenderOptions
 from generator_service.renderer_versions import describe_renderer
 from shared.fingerprint import fingerprint
@@ -99,7 +100,11 @@ class WorkerPool:
             MissingRecording: if a character cannot be spoken.
         """
         self.spec.check_text(text)
-        return await self._run(render_audio, self.spec, text, seed)
+        return await self._run(render_audio, self.spec, self.options.voices, text, seed)
+
+    async def draw_question(self, seed: int) -> PictureQuestion:
+        """Return the pictures to choose from, and the right ones."""
+        return await self._run(draw_question, seed)
 
     def render_grey_batches(
         self, spec: CaptchaSpec, seed: int, start: int, count: int

@@ -21,6 +21,20 @@ class CaptchaBody(BaseModel):
     spec: dict[str, Any]
 
 
+class PicturesBody(BaseModel):
+    """Response of `GET /captcha/pictures`: a question, its tiles, and the label."""
+
+    question: str
+    """What the right tiles show."""
+    tiles: list[str]
+    """PNGs in base64."""
+    answer: list[int]
+    """Positions of the right tiles, from 0, in order."""
+    words: list[str]
+    """What each tile shows."""
+    seed: int
+
+
 class SpecBody(BaseModel):
     """Response of `GET /captcha/spec`: the captchas that this generator renders."""
 

@@ -23,7 +23,8 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 # Variables that only docker-compose.yml reads.
 COMPOSE_ONLY = {
-    "PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "PRESETS_DIR", "GENERATOR_TARGET",
+    "PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "VOICES_DIR",
+    "PRESETS_DIR", "GENERATOR_TARGET",
 }  # fmt: skip
 # Variables that Compose does not pass on: the images set them, or docker-compose.yml does.
 SET_BY_THE_IMAGE = {

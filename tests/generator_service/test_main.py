@@ -15,6 +15,7 @@ import pytest
         ({"SYNTHETIC_MAX_LINES": "51"}, "SYNTHETIC_MAX_LINES: Input should be less than or equal"),
         ({"CAPTCHA_FONTS": "/missing.ttf"}, "the font /missing.ttf cannot be used: "),
         ({"SYNTHETIC_FONTS": "/missing"}, "the font /missing cannot be used: "),
+        ({"CAPTCHA_VOICES": "/missing"}, "the voice directory /missing does not exist"),
         ({"SYNTHETIC_FONTS": "docs"}, "no font in docs has all of the characters '0123456789'"),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from generator_service.settings import Settings, SyntheticSettings
@@ -38,6 +40,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "CAPTCHA_WIDTH": "128",
         "CAPTCHA_HEIGHT": "64",
         "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
+        "CAPTCHA_VOICES": "/voices",
         "SYNTHETIC_FONTS": "/usr/share/fonts /fonts/a.ttf",
         "RENDER_PROCESSES": "3",
         "MAX_DATASET": "70",
@@ -51,6 +54,7 @@ def test_every_setting_is_read_from_its_environment_variable(
     assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic")
     assert settings.fonts == ("/fonts/a.ttf", "/fonts/b.ttf")
     assert settings.synthetic_fonts == ("/usr/share/fonts", "/fonts/a.ttf")
+    assert settings.voices == Path("/voices")
     assert (settings.processes, settings.max_dataset, settings.log_requests) == (3, 70, "all")
     assert (settings.host, settings.port) == ("0.0.0.0", 9000)
     assert {field.validation_alias for field in Settings.model_fields.values()} == set(variables)
@@ -91,7 +95,7 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         (
             "CAPTCHA_STYLE",
             "old",
-            "CAPTCHA_STYLE: .* 'current', 'classic', 'vintage' or 'synthetic', not 'old'",
+            "CAPTCHA_STYLE: .* 'current', .*, 'line' or 'crowded', not 'old'",
         ),
         ("CAPTCHA_LENGTH", "0", "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
         ("CAPTCHA_MIN_LENGTH", "6", "CAPTCHA_MIN_LENGTH must be an integer from 1 to 4, not 6"),
