@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 from generator_service.settings import Settings as GeneratorSettings
 from generator_service.settings import SyntheticSettings
 from inference_service.settings import Settings as InferenceSettings
+from inference_service.sync.settings import SyncSettings
 from trainer.config import TrainingConfig, list_presets, read_preset
 from trainer.settings import TrainerSettings, TrainingOptions
 
@@ -31,6 +32,8 @@ SET_BY_THE_IMAGE = {
     "GENERATOR_HOST", "GENERATOR_PORT", "INFERENCE_HOST", "INFERENCE_PORT", "MODELS_DIR",
     "DATA_DIR", "GENERATOR_URL", "ENGINE",
 }  # fmt: skip
+# deploy/compose.object-store.yml reads these from deploy/store.env.
+IN_STORE_ENV = {"MODELS_URL", "SYNC_POLL_S"}
 # `make train DATA=folder` mounts the folder and passes it as an option.
 ONLY_BY_MAKE = {"TRAIN_IMAGE_FOLDER"}
 
@@ -78,7 +81,8 @@ def test_the_public_settings_of_the_trainer_are_few() -> None:
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
-    assert set(documented()) == COMPOSE_ONLY.union(*VARIABLES.values())
+    sync = list_variables(SyncSettings)
+    assert set(documented()) == COMPOSE_ONLY.union(sync, *VARIABLES.values())
 
 
 def test_documented_defaults_of_hyperparameters_are_the_real_ones() -> None:
@@ -89,7 +93,7 @@ def test_documented_defaults_of_hyperparameters_are_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [GeneratorSettings, SyntheticSettings, InferenceSettings, TrainerSettings]
+    "settings", [GeneratorSettings, SyntheticSettings, InferenceSettings, SyncSettings, TrainerSettings]
 )
 def test_documented_defaults_of_settings_are_the_real_ones(settings: type[BaseSettings]) -> None:
     table = documented()
@@ -144,7 +148,7 @@ def test_every_preset_is_documented() -> None:
 @pytest.mark.parametrize("service", VARIABLES)
 def test_compose_passes_every_setting_and_no_others(service: str) -> None:
     given = passed_by_compose(service)
-    expected = VARIABLES[service] - SET_BY_THE_IMAGE - ONLY_BY_MAKE
+    expected = VARIABLES[service] - SET_BY_THE_IMAGE - ONLY_BY_MAKE - IN_STORE_ENV
     assert {name for name, value in given.items() if value == f"${{{name}:-}}"} == expected
     fixed = set(given) - expected
     assert fixed <= SET_BY_THE_IMAGE | {"CUDA_VISIBLE_DEVICES"}
