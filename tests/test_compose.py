@@ -101,6 +101,31 @@ def test_every_container_is_restricted_and_limited(profile: str) -> None:
 
 
 @needs_compose
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_with_an_object_store_only_sync_and_trainer_reach_it(profile: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    (tmp_path / "deploy/store.env").write_text("MODELS_URL=s3://bucket/path\n")
+    result = subprocess.run(
+        ["docker", "compose", "-f", "docker-compose.yml", "-f", "deploy/compose.object-store.yml",
+         "--profile", profile, "config", "--format", "json"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    services = json.loads(result.stdout)["services"]
+    sync, trainer = services["sync"], f"trainer{'-gpu' if profile == 'gpu' else ''}"
+    with_url = {n for n, s in services.items() if (s.get("environment") or {}).get("MODELS_URL")}
+    assert with_url == {"sync", trainer}
+    outside = {name for name, service in services.items() if "default" in service["networks"]}
+    assert outside == {"gateway", "sync", trainer}
+    assert set(sync["networks"]) == {"default"}
+    assert (sync["read_only"], sync["cap_drop"], sync["init"]) == (True, ["ALL"], True)
+    assert not sync.get("ports")
+    assert sync["build"]["args"]["REQUIREMENTS"].endswith("requirements-sync.txt")
+    arguments = services[trainer]["build"]["args"]
+    assert arguments["MORE_REQUIREMENTS"].endswith("requirements-object-store.txt")
+
+
+@needs_compose
 def test_presets_are_mounted_from_the_presets_directory(tmp_path: Path) -> None:
     for environment, expected in (
         ({}, ROOT / "trainer/presets"),
@@ -130,7 +155,7 @@ def test_locks_contain_hashes_and_no_addresses(lock: Path) -> None:
 
 
 def test_all_locks_agree_on_every_version() -> None:
-    assert len(LOCKS) == 9
+    assert len(LOCKS) == 11
     versions: dict[str, set[str]] = {}
     for lock in LOCKS:
         for line in lock.read_text().splitlines():
