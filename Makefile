@@ -15,7 +15,7 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-batch \
-	bench-training bench-releases bench-designs mutation-test audit lock clean
+	bench-training bench-releases bench-designs mutation-test audit audit-captcha lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,20 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 train:  ## train on your own images, DATA=folder of <label>_<anything>.png
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
 	docker compose run --rm --volume "$(abspath $(DATA)):/images:ro" trainer --image-folder /images $(ARGS)
+
+# The container's user cannot write to a folder of yours, so the report is copied out as a stream.
+audit-captcha:  ## measure how breakable captchas are, ARGS="--style classic" [DATA=images] [CONFIG=file.toml] [OUT=folder]
+	@test -z "$(DATA)" || test -d "$(DATA)" || { echo "DATA=$(DATA) is not a folder"; exit 2; }
+	@test -z "$(CONFIG)" || test -f "$(CONFIG)" || { echo "CONFIG=$(CONFIG) is not a file"; exit 2; }
+	@status=0; docker compose run --rm \
+	  $(if $(DATA),--volume "$(abspath $(DATA)):/images/$(notdir $(abspath $(DATA))):ro") \
+	  $(if $(CONFIG),--volume "$(abspath $(CONFIG)):/audit.toml:ro") trainer audit \
+	  $(if $(DATA),--image-folder "/images/$(notdir $(abspath $(DATA)))") \
+	  $(if $(CONFIG),--config /audit.toml) $(ARGS) || status=$$?; \
+	if [ -n "$(OUT)" ] && [ $$status -lt 2 ]; then \
+	  mkdir -p "$(OUT)" && docker compose run --rm --no-deps -T --entrypoint sh trainer \
+	    -c 'tar -c -C "$$(ls -td /models/audits/*/ | head -1)" .' | tar -x -C "$(OUT)"; \
+	fi; exit $$status
 
 # A project of its own, so that its captchas and versions stay apart from those of `docker compose up`.
 BASE := CAPTCHA_CHARSET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz \
