@@ -35,7 +35,7 @@ class TrainingConfig(BaseModel):
     captchas: int = Field(60_000, ge=0)
     """Training captchas from the generator; 0 to train on an image folder alone."""
     styles: tuple[Style, ...] = ("current", "classic")
-    """Rendering styles, in equal parts."""
+    """Rendering styles, in equal parts; see `choose_styles` for generators of another style."""
     synthetic_captchas: int = Field(0, ge=0)
     """Additional training captchas of the synthetic style."""
     non_captcha_fraction: float = Field(0.03, ge=0, le=0.5)
@@ -118,6 +118,14 @@ class TrainingConfig(BaseModel):
     def confusable_sets_in(self, charset: str) -> tuple[str, ...]:
         """Return the sets whose characters are all in a charset."""
         return tuple(one for one in self.confusable_sets if set(one) <= set(charset))
+
+    def choose_styles(self, style: Style) -> tuple[Style, ...]:
+        """Return the styles to train on, given that of the generator.
+
+        A model predicts the captchas of the generator, so it is trained on their style in any case:
+        on that style alone if `styles` does not contain it.
+        """
+        return self.styles if style in self.styles else (style,)
 
     def split_seed(self, split: SplitName) -> int:
         """Return the dataset seed of a split. Different seeds never give the same captchas."""

@@ -2,7 +2,9 @@
 
 Releases of `captcha` and Pillow differ in the scale and position of the characters, the width and
 softness of the strokes, and the contrast. The ranges were measured on captchas of each release,
-from captcha 0.1 with Pillow 3 on (docs/experiments.md).
+from captcha 0.1 with Pillow 3 on (docs/experiments.md). Captchas of other styles are only shifted: dark
+strokes on an even background are assumed here. Hairlines and light strokes would vanish or swell, and
+a gradient would end at a visible edge.
 """
 
 from __future__ import annotations
@@ -10,6 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from shared.spec import Style
+
+AUGMENTED_STYLES: frozenset[Style] = frozenset({"current", "classic", "vintage"})
+"""The styles of the captcha library."""
 
 _MIN_SCALE_X, _MAX_SCALE_X = 0.8, 1.18
 _MIN_SCALE_Y, _MAX_SCALE_Y = 0.65, 1.14

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.config import TrainingConfig
-from trainer.data.augmentation import augment, shift
+from trainer.data.augmentation import AUGMENTED_STYLES, augment, shift
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import Rows, count_steps, sample_epoch
 from trainer.data.splits import EVALUATION_BATCH_SIZE, NO_LABEL, Split
@@ -37,6 +37,7 @@ class TrainingBatches:
         The augmentation of a batch depends on the seed, the epoch and the batch number only.
         """
         config, size = self._config, self._config.batch_size
+        fraction = config.augment_fraction if self._split.spec.style in AUGMENTED_STYLES else 0.0
 
         def list_batches() -> Iterator[tuple[np.int64, np.int64, Rows]]:
             for step in range(self.steps_per_epoch):
@@ -46,7 +47,7 @@ class TrainingBatches:
         def prepare(epoch: tf.Tensor, step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
             images, labels = gather(rows)
             seed = tf.stack([tf.constant(config.seed, tf.int64) * 100_003 + epoch, step])
-            is_augmented = tf.random.stateless_uniform((), seed + 1) < config.augment_fraction
+            is_augmented = tf.random.stateless_uniform((), seed + 1) < fraction
             inputs = tf.cond(
                 is_augmented,
                 lambda: augment(images, seed, config.max_shift_x_px, config.max_shift_y_px),

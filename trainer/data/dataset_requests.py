@@ -47,9 +47,10 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     """
     if not config.captchas:
         return
-    regular = _combine((source.spec.charset,), config.styles)
+    styles = config.choose_styles(source.spec.style)
+    regular = _combine((source.spec.charset,), styles)
     synthetic = _combine((source.spec.charset,), ("synthetic",))
-    confusable = _combine(config.confusable_sets_in(source.spec.charset), config.styles)
+    confusable = _combine(config.confusable_sets_in(source.spec.charset), styles)
     wanted: tuple[tuple[SplitName, str, int, list[tuple[str, Style]]], ...] = (
         ("train", "", config.captchas, regular),
         ("train", "", config.synthetic_captchas, synthetic),

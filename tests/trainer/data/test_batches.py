@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from shared.spec import CaptchaSpec
+from shared.spec import STYLES, CaptchaSpec, Style
 from tests.trainer.conftest import change
 from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift
@@ -111,6 +111,21 @@ def test_the_augmentation_depends_on_seed_epoch_and_step_only(captchas: Split) -
         expected = (augment if is_augmented else shift)(tf.constant(plain), seed, 3, 2)
         assert np.array_equal(images, expected.numpy()), step
     assert 5 < augmented < 21
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_only_captchas_of_the_library_are_augmented_and_others_shifted(style: Style) -> None:
+    """Light strokes, gradients and hairlines are not what the augmentation was made for."""
+    y, x = np.mgrid[0:60, 0:160]
+    gradient = np.repeat((y + x).astype(np.uint8)[np.newaxis], 8, axis=0)
+    split = Split(CaptchaSpec(length=1, style=style), gradient, np.zeros((8, 1), np.int32))
+    config = change(
+        PLAIN, captchas=8, batch_size=8, augment_fraction=1.0, max_shift_x_px=4, max_shift_y_px=4
+    )
+    ((images, _),) = collect(split, config)
+    # A shifted gradient stays one, up to the edges, which are mirrored.
+    is_shifted = (np.abs(np.diff(images.astype(int), axis=2)) <= 1).all()
+    assert is_shifted == (style in {"synthetic", "gimpy", "line", "crowded"})
 
 
 def test_other_seeds_and_epochs_shift_in_other_ways() -> None:

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.spec import CaptchaSpec, Style
 from tests.conftest import SPEC, TINY
 from tests.trainer.conftest import change
 from trainer.data.dataset_requests import (
@@ -53,12 +53,33 @@ def test_styles_keep_the_order_of_the_config() -> None:
 
 
 def test_one_style_gets_all_captchas() -> None:
-    requests = list(list_requests(change(TINY, styles=("classic",)), SOURCE))
+    requests = list(list_requests(change(TINY, styles=("current",)), SOURCE))
     assert [(r.split, r.start, r.count) for r in requests] == [
         ("train", 0, 301),
         ("validation", 0, 100),
         ("test", 0, 101),
     ]
+
+
+@pytest.mark.parametrize(
+    ("styles", "style", "expected"),
+    [
+        (("current", "classic"), "classic", ["current", "classic"]),
+        (("current", "classic"), "gimpy", ["gimpy"]),
+        (("current",), "vintage", ["vintage"]),
+        (("line", "crowded"), "crowded", ["line", "crowded"]),
+    ],
+)
+def test_a_model_is_trained_on_the_style_of_the_generator_in_any_case(
+    styles: tuple[Style, ...], style: Style, expected: list[Style]
+) -> None:
+    config = change(TINY, styles=styles, confusable_sets=("17",), confusable_captchas=40)
+    requests = list(list_requests(config, SOURCE.with_options(style, SPEC.charset)))
+    for split in ("train", "validation", "test"):
+        regular = [r for r in requests if r.split == split and r.subset != CONFUSABLE]
+        assert [r.source.spec.style for r in regular] == expected
+    confusable = [r.source.spec.style for r in requests if r.subset == CONFUSABLE]
+    assert confusable == expected
 
 
 def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
