@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from shared.dataset_archive import Dataset, DatasetError, read_npz
-from shared.schemas import SpecBody, describe_validation_errors
+from shared.schemas import PicturesBody, SpecBody, describe_validation_errors
 from shared.spec import CaptchaSpec
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.errors import GeneratorError
@@ -138,6 +138,22 @@ class GeneratorClient:
         for part in self._parts(request):
             path = directory / part.file_name
             yield self._read_cached(path, part) or self._retry(self._download, path, part)
+
+    def fetch_pictures(self, seed: int) -> PicturesBody:
+        """Return the picture captcha of a seed. It is not kept on disk.
+
+        Raises:
+            GeneratorError: if it cannot be fetched.
+        """
+        return self._retry(self._get_pictures, seed)
+
+    def _get_pictures(self, seed: int) -> PicturesBody:
+        response = self._http.get("/captcha/pictures", params={"seed": seed}).raise_for_status()
+        try:
+            return PicturesBody.model_validate_json(response.content)
+        except ValidationError as error:
+            reason = describe_validation_errors(error.errors())
+            raise GeneratorError(f"the pictures of the generator are invalid: {reason}") from error
 
     def count_missing_bytes(self, request: DatasetRequest) -> int:
         """Return how many bytes `fetch` would write to disk, at most."""

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from shared.dataset_archive import NpzWriter
+from shared.schemas import PicturesBody
 from shared.spec import CaptchaSpec
 from trainer.data import generator_client
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
@@ -501,3 +502,22 @@ def test_a_download_has_a_name_of_its_own_until_it_is_complete(tmp_path: Path) -
     partial = [name for name in names if name.endswith(".part")]
     assert len(set(partial)) == 2
     assert all(re.fullmatch(r"0-4\.[0-9a-f]{8}\.part", name) for name in partial)
+
+
+def send_pictures(request: httpx.Request) -> httpx.Response:
+    seed = int(request.url.params["seed"])
+    body = PicturesBody(question="cat", tiles=["AA=="], answer=[0], words=["cat"], seed=seed)
+    return httpx.Response(200, json=body.model_dump())
+
+
+def test_pictures_are_fetched_by_seed_and_again_after_a_failure(tmp_path: Path) -> None:
+    generator = Generator(lambda _: httpx.Response(503), send_pictures)
+    pictures = connect(generator, tmp_path).fetch_pictures(7)
+    assert (pictures.question, pictures.answer, pictures.seed) == ("cat", [0], 7)
+    assert [request.url.path for request in generator.requests] == ["/captcha/pictures"] * 2
+
+
+def test_pictures_with_other_fields_are_an_error(tmp_path: Path) -> None:
+    generator = Generator(send_spec)
+    with pytest.raises(GeneratorError, match="pictures of the generator are invalid: question"):
+        connect(generator, tmp_path).fetch_pictures(7)
