@@ -132,7 +132,7 @@ def test_styles_must_be_at_least_one_and_each_once(styles: list[Any]) -> None:
 
 
 def test_an_unknown_style_is_rejected() -> None:
-    with pytest.raises(ValidationError, match="Input should be 'current', .*, 'line' or 'crowded'"):
+    with pytest.raises(ValidationError, match=r"Input should be 'current', .*, 'line' or 'crowded'"):
         TrainingConfig(styles=["old"])  # type: ignore[arg-type]
 
 
