@@ -7,7 +7,7 @@ import re
 import shutil
 import string
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from generator_service.render_options import RenderOptions
 from shared.artifacts import list_versions, publish, verify
 from shared.labels import decode
 from shared.manifest import Manifest
+from shared.object_store import StoreError
 from shared.spec import CaptchaSpec
 from shared.training_status import TrainingStatus, read_training_status
 from tests.conftest import SPEC, TINY
@@ -69,6 +70,26 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images") / "own", FOLDER_SPEC, 1, 150)
 
 
+@dataclass
+class FakeUploader:
+    """An uploader to a store that has six versions."""
+
+    fails: bool
+    prepared: int = 0
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def upload(self, directory: Path, number: int) -> int:
+        if self.fails:
+            raise StoreError("the store is gone")
+        verify(directory)
+        return max(number, 7)
+
+    def remove(self, versions: list[int]) -> None:
+        assert versions == []
+
+
 @dataclass(frozen=True)
 class Trainer:
     """Runs the pipeline without a generator in a directory of its own."""
@@ -93,10 +114,15 @@ class Trainer:
     def checkpoints(self) -> list[str]:
         return sorted(path.name for path in self.workspace.runs.rglob("epoch-*"))
 
-    def run(self, config: TrainingConfig, image_folder: Path | None) -> None:
+    def run(
+        self,
+        config: TrainingConfig,
+        image_folder: Path | None,
+        uploader: FakeUploader | None = None,
+    ) -> None:
         http = httpx.Client(base_url="http://generator", transport=OFFLINE)
         client = GeneratorClient(http, self.directory / "data")
-        run(config, image_folder, self.workspace, client, 0.0)
+        run(config, image_folder, replace(self.workspace, uploader=uploader), client, 0.0)
 
 
 @pytest.fixture
@@ -504,6 +530,24 @@ def check_manifest(manifest: Manifest, config: TrainingConfig, image_folder: Pat
     assert metrics.comparison is None
     written = {"saved_model.pb", "history.csv", "curves.png", "gallery.png", "confusions.png"}
     assert written | {"reliability.png"} < set(manifest.files)
+
+
+@pytest.mark.slow
+def test_a_version_that_cannot_be_uploaded_is_published_by_the_next_run(
+    resuming: Trainer, image_folder: Path
+) -> None:
+    config = change(ALONE, min_accuracy=0.0)
+    uploader = FakeUploader(fails=True)
+    with pytest.raises(StoreError, match="the store is gone"):
+        resuming.run(config, image_folder, uploader)
+    assert resuming.versions == []
+    assert resuming.checkpoints
+    assert resuming.status.state == "failed"
+    uploader.fails = False
+    resuming.run(config, image_folder, uploader)
+    assert resuming.versions == [7]
+    assert uploader.prepared == 2
+    assert resuming.checkpoints == []
 
 
 @pytest.mark.slow

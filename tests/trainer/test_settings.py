@@ -23,6 +23,7 @@ def test_the_settings_have_defaults_for_one_machine() -> None:
         "generator_url": "http://127.0.0.1:8000",
         "generator_timeout_s": 120.0,
         "models_dir": Path("models"),
+        "models_url": None,
         "data_dir": Path("data"),
     }
 
@@ -33,13 +34,24 @@ def test_every_setting_is_read_from_the_variable_of_its_name(
     monkeypatch.setenv("GENERATOR_URL", "https://generator.example:9000")
     monkeypatch.setenv("GENERATOR_TIMEOUT_S", "2.5")
     monkeypatch.setenv("MODELS_DIR", "/m")
+    monkeypatch.setenv("MODELS_URL", "s3://bucket/path")
     monkeypatch.setenv("DATA_DIR", "/d")
     assert TrainerSettings.load().model_dump() == {
         "generator_url": "https://generator.example:9000",
         "generator_timeout_s": 2.5,
         "models_dir": Path("/m"),
+        "models_url": "s3://bucket/path",
         "data_dir": Path("/d"),
     }
+
+
+@pytest.mark.parametrize("url", ["https://host/path", "/models", "s3://"])
+def test_versions_are_uploaded_only_to_stores_that_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("MODELS_URL", url)
+    with pytest.raises(SettingsError, match=r"MODELS_URL: must be a URL that starts with s3://"):
+        TrainerSettings.load()
 
 
 @pytest.mark.parametrize(("timeout_s", "is_valid"), [

@@ -9,6 +9,7 @@ from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
 from shared.artifacts import read_manifest
 from shared.spec import CaptchaSpec
+from shared.sync_status import write_sync_status
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import add_files, bundle_fake, flip_a_byte, publish_fake
 from tests.serving import running, wait_ready
@@ -29,7 +30,19 @@ def test_model_describes_the_active_version(client: httpx.Client, models: Path) 
         "created": manifest.created,
         "config": manifest.config,
         "rejected": {},
+        "sync": None,
     }
+
+
+def test_model_shows_what_the_sync_service_could_not_copy(tmp_path: Path) -> None:
+    publish_fake(tmp_path / "captcha", CaptchaSpec())
+    write_sync_status(tmp_path, ["version 2 was not copied: it is too large"], [1])
+    store = ModelStore(tmp_path / "captcha", load_band_engine)
+    with running(create_app(Settings.load(), store)) as client:
+        wait_ready(client)
+        sync = client.get("/model").json()["sync"]
+    assert sync["problems"] == ["version 2 was not copied: it is too large"]
+    assert sync["checked"].endswith("Z")
 
 
 def test_model_shows_the_training_and_the_restriction_of_the_bundled_model(tmp_path: Path) -> None:
