@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -361,3 +362,36 @@ def test_a_publisher_killed_at_any_moment_leaves_only_complete_versions(
     assert len(versions) >= 5
     for number in versions:
         verify(root / str(number))
+
+
+def test_a_version_gets_the_number_under_which_it_was_uploaded(exported: Path, root: Path) -> None:
+    uploaded = []
+
+    def upload(directory: Path, number: int) -> int:
+        verify(directory)
+        uploaded.append(number)
+        return number + 4
+
+    publish(exported, root, sample_draft())
+    assert publish(exported, root, sample_draft(), upload) == 6
+    assert uploaded == [2]
+    assert list_versions(root) == [1, 6]
+
+
+def test_nothing_is_published_if_the_upload_fails(exported: Path, root: Path) -> None:
+    def upload(directory: Path, number: int) -> int:
+        raise OSError("the store is gone")
+
+    with pytest.raises(OSError, match="the store is gone"):
+        publish(exported, root, sample_draft(), upload)
+    assert [path.name for path in root.iterdir()] == [".lock"]
+
+
+def test_the_sync_service_may_copy_an_uploaded_version_first(exported: Path, root: Path) -> None:
+    def upload(directory: Path, number: int) -> int:
+        shutil.copytree(directory, root / str(number))
+        return number
+
+    assert publish(exported, root, sample_draft(), upload) == 1
+    verify(root / "1")
+    assert {path.name for path in root.iterdir()} == {".lock", "1"}
