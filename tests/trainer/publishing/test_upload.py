@@ -22,6 +22,7 @@ from inference_service.settings import Settings
 from shared.artifacts import list_versions, publish, read_manifest, verify
 from shared.object_store import ObjectChanged, ObjectStore, StoreError
 from shared.spec import CaptchaSpec
+from shared.training_status import read_training_status
 from shared.version_index import VersionIndex, read_index
 from shared.version_mirror import VersionMirror
 from tests.inference_service.engines import load_band_engine
@@ -241,6 +242,32 @@ def test_audits_are_uploaded_when_they_change(url: str, tmp_path: Path) -> None:
         assert store.read("audits/forum/report.html", 100).content == text.encode()
     uploader.upload_audits()
     assert read_index(store)[1] == tag
+
+
+def test_the_trainer_uploads_its_status_and_the_audits_even_if_the_training_fails(
+    url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "audits/forum").mkdir(parents=True)
+    (tmp_path / "audits/forum/report.html").write_text("<p>weak</p>")
+    environment = {
+        **os.environ,
+        "MODELS_URL": url,
+        "MODELS_DIR": str(tmp_path),
+        "DATA_DIR": str(tmp_path / "data"),
+        "GENERATOR_URL": "http://127.0.0.1:9",
+        "GENERATOR_TIMEOUT_S": "0",
+    }
+    command = [sys.executable, "-m", "trainer"]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert VersionMirror(ObjectStore(url), tmp_path / "node").run_once() == []
+    status = read_training_status(tmp_path / "node")
+    assert status
+    assert status.state == "failed"
+    assert (tmp_path / "node/audits/forum/report.html").read_text() == "<p>weak</p>"
 
 
 @pytest.mark.parametrize(
