@@ -1,0 +1,80 @@
+"""Trainings on earlier styles: what is trained, written, drawn, and not repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.dataset_archive import Dataset
+from tests.conftest import SPEC
+from trainer.course.history_results import StyleResult, read_table, write_table
+from trainer.course.history_styles import STYLES, compare_history_styles
+from trainer.course.workspace import CourseWorkspace
+from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
+
+
+class RenderingClient:
+    """Renders what a generator would send, and keeps the requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[DatasetRequest] = []
+
+    def fetch(self, request: DatasetRequest) -> Iterator[Dataset]:
+        from generator_service.captcha_text import generate_text
+        from generator_service.dataset_batches import render_grey_batch
+        from generator_service.render_options import RenderOptions
+
+        self.requests.append(request)
+        spec, stop = request.source.spec, request.start + request.count
+        pixels = render_grey_batch(spec, RenderOptions(), request.seed, request.start, stop)
+        images = np.frombuffer(pixels, np.uint8).reshape(-1, spec.height, spec.width)
+        texts = [generate_text(spec, request.seed, i) for i in range(request.start, stop)]
+        yield Dataset(spec, "renderer", request.seed, request.start, images, texts)
+
+
+def build_workspace(directory: Path, client: RenderingClient) -> CourseWorkspace:
+    source = CaptchaSource(SPEC, {}, "renderer")
+    return CourseWorkspace(directory, client, source, "tiny")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_each_style_is_trained_evaluated_and_drawn_once(tmp_path: Path) -> None:
+    client = RenderingClient()
+    files = compare_history_styles(build_workspace(tmp_path, client))
+    assert [file.name for file in files] == ["accuracy.csv", "history-styles.png"]
+    results = read_table(files[0])
+    assert [(r.start, r.style, r.captchas) for r in results] == [
+        *(("scratch", style, 40) for style in STYLES),
+        *(("bundled", style, count) for style in STYLES for count in (0, 40)),
+    ]
+    assert all(0 <= r.low_95 <= r.accuracy <= r.high_95 <= 1 and r.n == 20 for r in results)
+    # The bundled model reads the library's captchas without any training.
+    assert results[len(STYLES)].accuracy > 0.8
+    assert {r.seed for r in client.requests if r.split == "train"}.isdisjoint(
+        r.seed for r in client.requests if r.split == "test"
+    )
+    image = Image.open(files[1])
+    assert image.width > 800
+    assert files[1].stat().st_size < 300_000
+
+    # The second time nothing is trained; only the samples are fetched.
+    before, client.requests[:] = files[0].read_bytes(), []
+    assert compare_history_styles(build_workspace(tmp_path, client)) == files
+    assert files[0].read_bytes() == before
+    assert {r.split for r in client.requests} == {"test"}
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    results = [
+        StyleResult("gimpy", "scratch", 1_000, 400, 0.25, 0.2, 0.3, 500),
+        StyleResult("line", "bundled", 0, 0, 0.91, 0.88, 0.93, 500),
+    ]
+    table = tmp_path / "accuracy.csv"
+    assert read_table(table) == []
+    write_table(table, results)
+    assert read_table(table) == results
+    assert [file.name for file in tmp_path.iterdir()] == ["accuracy.csv"]
