@@ -12,10 +12,8 @@ import hashlib
 import logging
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,14 +23,12 @@ from shared.artifacts import (
     MANIFEST,
     MODEL_NAME,
     ArtifactError,
-    check_file_names,
     fsync,
     list_versions,
-    parse_manifest,
     read_manifest,
     verify,
 )
-from shared.manifest import FileRecord, Manifest
+from shared.manifest import FileRecord
 from shared.object_store import ObjectMissing, ObjectStore, StoreError
 from shared.sync_status import read_sync_status, write_sync_status
 from shared.training_status import (
@@ -43,25 +39,12 @@ from shared.training_status import (
     read_training_status,
     write_training_status,
 )
+from shared.version_download import MirrorLimits, download_version
 from shared.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, VersionIndex, read_index
 
 log = logging.getLogger(__name__)
 
 _PARTIAL = ".mirror-"
-
-
-@dataclass(frozen=True)
-class MirrorLimits:
-    """What a store may cost this volume."""
-
-    version_bytes: int = 2_000_000_000
-    """Largest version."""
-    version_files: int = 1_000
-    manifest_bytes: int = 10_000_000
-    spare_bytes: int = 200_000_000
-    """What must stay free on the volume."""
-    version_s: float = 900.0
-    """Longest download of a version, in seconds."""
 
 
 class VersionMirror:
@@ -143,30 +126,14 @@ class VersionMirror:
         return True
 
     def _fetch(self, version: int, record: FileRecord) -> None:
-        """Download a version, verify it and rename it into place.
+        """Download a version and rename it into place.
 
         Raises:
             StoreError, ArtifactError, OSError: if it is not complete and correct.
         """
-        deadline = time.monotonic() + self._limits.version_s
-        prefix = f"{MODEL_NAME}/{version}"
-        if record.size_bytes > self._limits.manifest_bytes:
-            raise ArtifactError(f"{MANIFEST} has {record.size_bytes:,} bytes")
-        content = self._store.read(f"{prefix}/{MANIFEST}", record.size_bytes).content
-        if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise ArtifactError(f"{MANIFEST} is not the one that the index lists")
-        manifest = parse_manifest(content)
-        self._check_size(manifest)
         partial = self._versions_dir / f"{_PARTIAL}{version}-{secrets.token_hex(4)}"
         try:
-            for name, file in manifest.files.items():
-                self._store.download(f"{prefix}/{name}", partial / name, file.size_bytes, deadline)
-            # Last: a manifest that lists itself would replace it.
-            (partial / MANIFEST).write_bytes(content)
-            verify(partial)
-            for path in (*partial.rglob("*"), partial):
-                path.chmod(0o755 if path.is_dir() else 0o644)
-                fsync(path)
+            download_version(self._store, version, record, partial, self._limits)
             self._install(partial, version)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -178,24 +145,6 @@ class VersionMirror:
             target.rename(self._versions_dir / f"{_PARTIAL}damaged-{secrets.token_hex(4)}")
         partial.rename(target)
         fsync(self._versions_dir)
-
-    def _check_size(self, manifest: Manifest) -> None:
-        """Check before a download what it would cost.
-
-        Raises:
-            ArtifactError: if the version is too large or its file names are invalid.
-        """
-        check_file_names(manifest)
-        sizes = [file.size_bytes for file in manifest.files.values()]
-        if len(sizes) > self._limits.version_files or min(sizes) < 0:
-            raise ArtifactError(f"{MANIFEST} lists {len(sizes):,} files or a negative size")
-        if sum(sizes) > self._limits.version_bytes:
-            raise ArtifactError(
-                f"it has {sum(sizes):,} bytes; at most {self._limits.version_bytes:,} are copied"
-            )
-        free = shutil.disk_usage(self._versions_dir).free
-        if free < sum(sizes) + self._limits.spare_bytes:
-            raise ArtifactError(f"the volume has only {free:,} bytes free")
 
     def _delete_old(self, index: VersionIndex, mirrored: list[int]) -> list[int]:
         """Delete withdrawn versions, and old ones that the store does not offer any more.

@@ -16,8 +16,9 @@ from shared.object_store import ObjectStore
 from shared.spec import CaptchaSpec
 from shared.sync_status import SYNC_STATUS, read_sync_status
 from shared.training_status import TrainingStatus, read_training_status, write_training_status
+from shared.version_download import MirrorLimits
 from shared.version_index import VersionIndex
-from shared.version_mirror import MirrorLimits, VersionMirror
+from shared.version_mirror import VersionMirror
 from tests.object_stores import Faults, edit_json, lying_proxy, record, serving_directory
 from tests.shared.sample_manifest import sample_draft
 
