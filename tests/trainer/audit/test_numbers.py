@@ -1,0 +1,55 @@
+"""Numbers as the report writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.audit.numbers import format_count, format_duration, format_percent, format_points
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0 %"),
+        (0.00001, "below 0.01 %"),
+        (0.004, "0.40 %"),
+        (0.372, "37.2 %"),
+        (0.9975, "99.75 %"),
+        (0.999999, "above 99.99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_percent(fraction: float, text: str) -> None:
+    assert format_percent(fraction).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1, "1 second"),
+        (45, "45 seconds"),
+        (120, "2 minutes"),
+        (7200, "2 hours"),
+        (259_200, "3 days"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert format_duration(seconds).replace("\xa0", " ") == text
+
+
+def test_small_counts_keep_their_digits() -> None:
+    assert [format_count(n) for n in (0.034, 0, 12.3, 1_500_000)] == [
+        "0.034",
+        "0",
+        "12",
+        "1,500,000",
+    ]
+
+
+def test_points_have_a_sign_except_zero() -> None:
+    assert [format_points(p) for p in (1.25, -3, 0.0, -0.01)] == [
+        "+1.2",
+        "\N{MINUS SIGN}3.0",
+        "0.0",
+        "0.0",
+    ]

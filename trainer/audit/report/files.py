@@ -1,0 +1,48 @@
+"""The files of a report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trainer.audit.report.page import render_page
+from trainer.audit.results import AuditResults
+
+REPORT, RESULTS = "report.html", "results.json"
+MAX_BYTES = 10_000_000
+"""Of the page. The inference service sends no larger one."""
+
+
+def write_report(results: AuditResults, directory: Path) -> list[Path]:
+    """Write the report of an audit; each file is replaced as a whole.
+
+    Args:
+        results: all numbers, with the verdict.
+        directory: is created if it does not exist.
+
+    Returns:
+        The paths of the page and of the JSON document.
+
+    Raises:
+        OSError: if a file cannot be written.
+        ValueError: if the page is larger than the inference service sends.
+    """
+    page = render_page(results)
+    if (size := len(page.encode())) > MAX_BYTES:
+        raise ValueError(
+            f"the report has {size:,} bytes, at most {MAX_BYTES:,} can be served: its galleries"
+            " have too large images"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    contents = {REPORT: page, RESULTS: results.model_dump_json(indent=2) + "\n"}
+    return [_replace(directory / name, content) for name, content in contents.items()]
+
+
+def _replace(path: Path, content: str) -> Path:
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
