@@ -23,8 +23,10 @@ SPEC = CaptchaSpec()
 OPTIONS = RenderOptions()
 
 
-def test_the_styles_differ() -> None:
-    images = {render_png(replace(SPEC, style=s), OPTIONS, "1234", 1, 0) for s in STYLES}
+@pytest.mark.parametrize("seed", range(5))
+def test_two_styles_never_render_equal_pixels(seed: int) -> None:
+    text = generate_text(SPEC, seed, 0)
+    images = {render_png(replace(SPEC, style=s), OPTIONS, text, seed, 0) for s in STYLES}
     assert len(images) == len(STYLES)
 
 
