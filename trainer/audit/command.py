@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
+import sys
+import time
 from collections.abc import Callable, Sequence
 
-from shared.settings import SettingsError
+from shared.spec import SpecError
+from trainer.audit.audit import Audit
+from trainer.audit.options import AuditOptions
+from trainer.audit.publication import publish_report
+from trainer.audit.subject import find_subject
+from trainer.audit.summary import build_results
+from trainer.audit.verdict import decide_verdict
 from trainer.data.generator_client import GeneratorClient
+from trainer.errors import AuditError, GeneratorError, ImageFolderError
 from trainer.settings import TrainerSettings
+
+log = logging.getLogger(__name__)
+
+AUDITS_DIR = "audits"
+"""Directory of the reports on the models volume, where the inference service finds them."""
+ABOVE_LIMIT, REFUSED = 1, 2
 
 
 def parse_audit(arguments: Sequence[str]) -> Callable[[TrainerSettings, GeneratorClient], int]:
@@ -15,4 +32,45 @@ def parse_audit(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generato
     Raises:
         SettingsError: on an invalid option.
     """
-    raise SettingsError(f"unknown arguments: {' '.join(arguments)}")
+    options = AuditOptions.parse(arguments)
+    command = shlex.join(["python", "-m", "trainer", "audit", *arguments])
+
+    def audit(settings: TrainerSettings, client: GeneratorClient) -> int:
+        try:
+            return run_audit(options, command, settings, client)
+        except (SpecError, GeneratorError, ImageFolderError, AuditError) as error:
+            log.error("%s; nothing was audited", error)
+            return REFUSED
+
+    return audit
+
+
+def run_audit(
+    options: AuditOptions, command: str, settings: TrainerSettings, client: GeneratorClient
+) -> int:
+    """Audit, write the report and return the exit status.
+
+    Raises:
+        SpecError: if the options do not make a valid spec.
+        TrainerError: if the captchas cannot be fetched, read or audited.
+    """
+    began = time.monotonic()
+    subject = find_subject(options, client, settings)
+    for warning in subject.warnings:
+        log.warning("%s", warning)
+    audit = Audit(options, subject, settings.data_dir, sys.stderr)
+    log.info("auditing %s", subject.setting.name)
+    measurements = audit.measure()
+    legibility = audit.estimate_legibility()
+    seconds = audit.resumed_s + time.monotonic() - began
+    results = build_results(audit, measurements, legibility, command, seconds)
+    results = results.model_copy(update={"verdict": decide_verdict(results)})
+    directory = publish_report(results, settings.models_dir / AUDITS_DIR)
+    if subject.renderer:
+        subject.renderer.clear()
+    log.info("%s", results.verdict.summary)
+    log.info("report: %s", directory / "report.html")
+    if results.is_above_limit:
+        log.error("the accuracy is above the limit %s", results.fail_above)
+        return ABOVE_LIMIT
+    return 0

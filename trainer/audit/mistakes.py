@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer.audit.measurement import Measurement
+from trainer.audit.attack.measurement import Measurement
 from trainer.audit.results import CharacterResult, ConfusedPair, GalleryImage, PositionResult
 
 MAX_PAIRS = 12
@@ -60,13 +60,15 @@ def find_confused_pairs(measurement: Measurement) -> tuple[ConfusedPair, ...]:
 
 def find_hardest(measurement: Measurement) -> npt.NDArray[np.intp]:
     """Return the rows of the hardest captchas: wrong before correct, by rising confidence."""
-    order: npt.NDArray[np.intp] = np.lexsort((measurement.confidences, measurement.is_correct))
+    order: npt.NDArray[np.intp] = np.lexsort(
+        (np.array(measurement.confidences), measurement.is_correct)
+    )
     return order[:GALLERY_SIZE]
 
 
 def find_easiest(measurement: Measurement) -> npt.NDArray[np.intp]:
     """Return the rows of the easiest captchas: correct ones, by falling confidence."""
-    order: npt.NDArray[np.intp] = np.lexsort((-np.array(measurement.confidences),))
+    order: npt.NDArray[np.intp] = np.argsort(-np.array(measurement.confidences), kind="stable")
     correct = order[measurement.is_correct[order]]
     return correct[:GALLERY_SIZE]
 

@@ -51,7 +51,7 @@ class AuditProgress:
 
     def _estimate_left_s(self, done_s: float, now: float) -> float:
         speed = _ASSUMED_SPEED
-        if done_s and done_s >= self._total_s / 50:  # the first seconds are start-up
+        if done_s and done_s >= self._total_s / 10:  # the first seconds are start-up
             speed = done_s / max(now - self._started, 1e-9)
         return (self._total_s - done_s) / speed
 

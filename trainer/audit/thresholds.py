@@ -97,7 +97,7 @@ def _images_for(points: list[tuple[int, float]], rate: float) -> int | None:
     for (low, low_accuracy), (high, high_accuracy) in _segments(points):
         if low_accuracy < rate <= high_accuracy:
             position = (rate - low_accuracy) / (high_accuracy - low_accuracy)
-            return round(low * (high / low) ** position)
+            return round(low * math.exp(position * math.log(high / low)))
     return reached[0]
 
 

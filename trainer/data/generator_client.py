@@ -90,6 +90,10 @@ class GeneratorClient:
         self._cache = cache
         self._sleep = sleep
 
+    def with_cache(self, cache: Path) -> GeneratorClient:
+        """Return a client of the same generator that keeps its parts in another directory."""
+        return GeneratorClient(self._http, cache, self._sleep, self._captchas_per_part)
+
     def wait_ready(self, timeout_s: float) -> CaptchaSource:
         """Wait until the generator is ready and return what it generates.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.audit.measurements import build_measurement
+from tests.trainer.audit.attack.measurements import build_measurement
 from trainer.audit import mistakes
 
 

@@ -5,8 +5,15 @@ import itertools
 import pytest
 
 from tests.conftest import SPEC
-from trainer.audit.plan import LABELS, Mode, Protection, Task, count_steps, list_curve
-from trainer.audit.plan import list_protections
+from trainer.audit.plan import (
+    LABELS,
+    Mode,
+    Protection,
+    Task,
+    count_steps,
+    list_curve,
+    list_protections,
+)
 
 MODES: tuple[Mode, ...] = ("quick", "default", "thorough")
 # CPU seconds on two cores: training uses about 1.5 of them.

@@ -1,0 +1,165 @@
+"""The command on image folders whose measurements are done, so that nothing is trained."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.labels import decode
+from tests.trainer.audit.attack.measurements import build_measurement
+from tests.trainer.audit.folders import write_images
+from trainer.audit.attack.measurement import Measurement, MeasurementStore
+from trainer.audit.audit import Audit
+from trainer.audit.command import parse_audit
+from trainer.audit.options import AuditOptions
+from trainer.audit.plan import Task
+from trainer.audit.subject import find_subject
+from trainer.data.generator_client import GeneratorClient
+from trainer.settings import TrainerSettings
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> TrainerSettings:
+    return TrainerSettings(
+        models_dir=tmp_path / "models", data_dir=tmp_path / "data", generator_timeout_s=0
+    )
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> GeneratorClient:
+    """Return a client whose generator is down."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+    http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(refuse))
+    return GeneratorClient(http, tmp_path / "data")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    directory = tmp_path / "our captchas"
+    directory.mkdir()
+    write_images(directory, 200)
+    return directory
+
+
+def build(folder: Path, client: GeneratorClient, settings: TrainerSettings) -> Audit:
+    options = AuditOptions(image_folder=folder, mode="quick")
+    return Audit(options, find_subject(options, client, settings), settings.data_dir, sys.stderr)
+
+
+def store_measurements(audit: Audit, correct: float) -> None:
+    """Store all measurements, in which trained attackers predict a fraction of the captchas."""
+    store = MeasurementStore(directory_of(audit))
+    for task in audit.tasks:
+        store.save(task.name, measure(audit, task, correct))
+
+
+def directory_of(audit: Audit) -> Path:
+    return audit.data_dir / "audits" / audit.fingerprint
+
+
+def measure(audit: Audit, task: Task, correct: float) -> Measurement:
+    test = audit.subject.captchas.test
+    texts = decode(test.labels, test.spec)
+    count = round(correct * len(texts)) if task.labels else 0
+    predictions = [*texts[:count], *([""] * (len(texts) - count))]
+    return build_measurement(
+        texts, predictions, init=task.init, labels=task.labels, steps=task.steps
+    )
+
+
+def test_a_report_and_its_numbers_are_written_to_the_models_volume(
+    folder: Path, client: GeneratorClient, settings: TrainerSettings
+) -> None:
+    audit = build(folder, client, settings)
+    store_measurements(audit, correct=0.5)
+
+    status = parse_audit(["--image-folder", str(folder), "--quick"])(settings, client)
+
+    assert status == 0
+    directory = settings.models_dir / "audits" / "our-captchas"
+    assert sorted(p.name for p in directory.iterdir()) == ["report.html", "results.json"]
+    results = json.loads((directory / "results.json").read_text())
+    assert results["setting"]["image_folder"] == "our captchas"
+    assert results["setting"]["labelled_images"] == 200
+    assert results["test_captchas"] + results["curve"][-1]["labels"] == 200
+    assert results["curve"][0]["accuracy"]["accuracy"] == 0
+    assert results["protections"] == []
+    assert results["is_above_limit"] is None
+    assert results["command"].startswith("python -m trainer audit --image-folder")
+    assert any("test images" in warning for warning in results["warnings"])
+
+
+def test_an_earlier_report_of_the_same_name_is_replaced(
+    folder: Path, client: GeneratorClient, settings: TrainerSettings
+) -> None:
+    store_measurements(build(folder, client, settings), correct=0.5)
+    earlier = settings.models_dir / "audits" / "mine"
+    earlier.mkdir(parents=True)
+    (earlier / "report.html").write_text("old page")
+
+    parse_audit(["--image-folder", str(folder), "--quick", "--name", "mine"])(settings, client)
+
+    assert "old page" not in (earlier / "report.html").read_text()
+    assert [path.name for path in earlier.parent.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(("limit", "status"), [("0.1@1000", 1), ("0.6@1000", 0), ("0.1@0", 0)])
+def test_the_exit_status_says_whether_the_limit_is_exceeded(
+    folder: Path, client: GeneratorClient, settings: TrainerSettings, limit: str, status: int
+) -> None:
+    store_measurements(build(folder, client, settings), correct=0.5)
+
+    command = parse_audit(["--image-folder", str(folder), "--quick", "--fail-above", limit])
+
+    assert command(settings, client) == status
+    assert (settings.models_dir / "audits" / "our-captchas" / "report.html").exists()
+
+
+def test_a_folder_that_cannot_be_audited_ends_with_status_2(
+    tmp_path: Path,
+    client: GeneratorClient,
+    settings: TrainerSettings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        status = parse_audit(["--image-folder", str(tmp_path / "nowhere")])(settings, client)
+
+    assert status == 2
+    assert "nowhere is not a directory; nothing was audited" in caplog.text
+    assert not settings.models_dir.exists()
+
+
+def test_without_a_generator_the_command_ends_with_status_2(
+    client: GeneratorClient, settings: TrainerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        status = parse_audit(["--length", "5"])(settings, client)
+
+    assert status == 2
+    assert "was not ready within 0 s" in caplog.text
+
+
+def test_another_seed_or_mode_is_another_audit(
+    folder: Path, client: GeneratorClient, settings: TrainerSettings
+) -> None:
+    options = [
+        AuditOptions(image_folder=folder, mode=mode, seed=seed)
+        for mode, seed in (("quick", 1), ("quick", 2), ("default", 1))
+    ]
+
+    fingerprints = {
+        Audit(o, find_subject(o, client, settings), settings.data_dir, sys.stderr).fingerprint
+        for o in options
+    }
+
+    assert len(fingerprints) == 3

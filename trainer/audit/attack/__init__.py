@@ -1,0 +1,1 @@
+"""The attacker: what it is trained from, and what it predicts."""
