@@ -23,7 +23,7 @@ def test_the_gateway_keeps_its_rules_in_front_of_a_replica_on_this_machine() -> 
     derived = servers.derive_config(config, 6000, 7001)
     assert "bind 127.0.0.1:6000\n" in derived
     assert derived.count("server inference1 127.0.0.1:7001") == config.count("server-template inf")
-    assert "resolvers docker" not in derived
+    assert "resolvers container" not in derived
     changed = ("bind ", "server", "default-server ")
     kept, original = (
         [line for line in text.splitlines() if not line.strip().startswith(changed)]
