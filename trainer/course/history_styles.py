@@ -58,12 +58,15 @@ class _Size:
 _SIZES: dict[SizeName, _Size] = {
     "tiny": _Size({"scratch": (40,), "bundled": (0, 40)}, {"scratch": 2, "bundled": 2}, 20),
     "small": _Size(
-        {"scratch": (1_000, 4_000), "bundled": (0, 100, 1_000)},
-        {"scratch": 400, "bundled": 60},
+        {"scratch": (100, 300, 1_000, 3_000), "bundled": (0, 100, 1_000)},
+        {"scratch": 300, "bundled": 60},
         500,
     ),
     "full": _Size(
-        {"scratch": (1_000, 3_000, 10_000, 30_000), "bundled": (0, 100, 300, 1_000, 3_000, 10_000)},
+        {
+            "scratch": (100, 300, 1_000, 3_000, 10_000, 30_000),
+            "bundled": (0, 100, 300, 1_000, 3_000, 10_000),
+        },
         {"scratch": 4_000, "bundled": 600},
         2_000,
     ),

@@ -51,11 +51,11 @@ def draw_question(
     """
     word = words.index(question.question)
     chosen = choose_tiles(probabilities, word)
-    figure = Figure(figsize=(7.2, 5.9), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
     low, high = accuracy.accuracy_interval_95
     figure.suptitle(
-        f'"Choose every {question.question}": {_number(chosen)} chosen,'
-        f" {_number(question.answer)} right\n"
+        f'"Choose every {question.question}"'
+        f" (chosen: {_number(chosen)}; right: {_number(question.answer)})\n"
         f"Questions solved: {accuracy.accuracy:.1%}"
         f" (95 % interval {low:.1%} to {high:.1%}, n = {accuracy.n:,})"
     )

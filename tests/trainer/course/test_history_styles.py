@@ -11,10 +11,16 @@ from PIL import Image
 
 from shared.dataset_archive import Dataset
 from tests.conftest import SPEC
-from trainer.course.history_results import StyleResult, read_table, write_table
+from trainer.course.history_results import (
+    StyleResult,
+    draw_history_styles,
+    read_table,
+    write_table,
+)
 from trainer.course.history_styles import STYLES, compare_history_styles
 from trainer.course.workspace import CourseWorkspace
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
+from trainer.data.splits import Split
 
 
 class RenderingClient:
@@ -66,6 +72,18 @@ def test_each_style_is_trained_evaluated_and_drawn_once(tmp_path: Path) -> None:
     assert compare_history_styles(build_workspace(tmp_path, client)) == files
     assert files[0].read_bytes() == before
     assert {r.split for r in client.requests} == {"test"}
+
+
+def test_accuracies_of_0_and_1_are_drawn(tmp_path: Path) -> None:
+    images = np.zeros((8, SPEC.height, SPEC.width), np.uint8)
+    split = Split(SPEC, images, np.zeros((8, SPEC.length), np.int32))
+    results = [
+        # As the Wilson interval is computed: its ends are off by a rounding error.
+        StyleResult("line", "scratch", 100, 400, 0.0, 1e-18, 0.02, 500),
+        StyleResult("line", "scratch", 1_000, 400, 1.0, 0.98, 1 - 1e-16, 500),
+    ]
+    draw_history_styles(tmp_path / "figure.png", {"line": split}, results)
+    assert Image.open(tmp_path / "figure.png").width > 800
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
