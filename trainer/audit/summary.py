@@ -92,9 +92,14 @@ def build_cost(best: Measurement) -> AttackCost:
         init=best.init,
         train_cpu_minutes=round(best.train_cpu_s / 60, 3),
         ms_per_attempt=best.ms_per_attempt,
-        attempts_per_hour=round(attempts),
-        successes_per_hour=round(attempts * best.accuracy.accuracy, 1),
+        attempts_per_hour=_round(attempts),
+        successes_per_hour=_round(attempts * best.accuracy.accuracy),
     )
+
+
+def _round(number: float) -> float:
+    """Return three significant digits: times vary by more than that."""
+    return float(f"{number:.3g}")
 
 
 def build_protections(

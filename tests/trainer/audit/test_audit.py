@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from shared.labels import decode
+from shared.spec import CaptchaSpec
+from tests.trainer.audit.attack.measurements import build_measurement
+from tests.trainer.audit.fake_generator import FakeGenerator
+from trainer.audit.attack.measurement import MeasurementStore
+from trainer.audit.audit import Audit
+from trainer.audit.options import AuditOptions
+from trainer.audit.subject import find_subject
+from trainer.audit.summary import build_results
+from trainer.settings import TrainerSettings
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+RUNNING = CaptchaSpec(width=20, height=16)
+
+
+def build(tmp_path: Path, client: FakeGenerator) -> Audit:
+    settings = TrainerSettings(data_dir=tmp_path, generator_timeout_s=0)
+    options = AuditOptions(mode="quick")
+    subject = find_subject(options, client, settings)
+    return Audit(options, subject, tmp_path, io.StringIO())
+
+
+def store_all(audit: Audit) -> MeasurementStore:
+    """Store measurements in which more labels are better and doubled protections help."""
+    store = MeasurementStore(audit.data_dir / "audits" / audit.fingerprint)
+    test = audit.subject.captchas.test
+    texts = decode(test.labels, test.spec)
+    for task in audit.tasks:
+        correct = min(task.labels, 500)
+        if task.protection and task.labels:
+            correct += 100 if task.protection.change == "off" else -100
+        predictions = [*texts[:correct], *([""] * (len(texts) - correct))]
+        store.save(
+            task.name,
+            build_measurement(
+                texts, predictions, init=task.init, labels=task.labels, steps=task.steps
+            ),
+        )
+    return store
+
+
+def test_a_finished_audit_measures_nothing_again(tmp_path: Path) -> None:
+    audit = build(tmp_path, FakeGenerator(RUNNING))
+    store_all(audit)
+
+    measurements = audit.measure()
+
+    assert set(measurements) == {task.name for task in audit.tasks}
+    assert audit.resumed_s == 20 * len(audit.tasks)
+
+
+@pytest.mark.slow
+def test_a_stopped_audit_measures_only_what_is_missing(tmp_path: Path) -> None:
+    client = FakeGenerator(RUNNING)
+    audit = build(tmp_path, client)
+    store_all(audit)
+    directory = tmp_path / "audits" / audit.fingerprint
+    (directory / "warp-off-bundled-0.json").unlink()
+    before = {path: path.read_bytes() for path in directory.iterdir()}
+    requests = len(client.requests)
+
+    measurements = audit.measure()
+
+    assert set(measurements) == {task.name for task in audit.tasks}
+    assert (directory / "warp-off-bundled-0.json").exists()
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert {request.source.spec.effects.warp for request in client.requests[requests:]} == {0}
+    assert measurements["warp-off-bundled-0"].accuracy.accuracy < 0.01, "noise shows no text"
+
+
+def test_protections_are_ranked_by_what_they_cost_the_attacker(tmp_path: Path) -> None:
+    audit = build(tmp_path, FakeGenerator(RUNNING))
+    store_all(audit)
+
+    results = build_results(audit, audit.measure(), {}, "command", seconds=1)
+
+    costs = [effect.cost_points for effect in results.protections]
+    assert costs == sorted(costs, reverse=True)
+    assert {(e.change, e.cost_points) for e in results.protections} == {
+        ("off", -10.0),
+        ("doubled", 10.0),
+    }
+    assert results.protections[0].value is not None
+
+
+def test_the_cost_is_that_of_the_most_accurate_attacker_with_the_fewest_labels(
+    tmp_path: Path,
+) -> None:
+    audit = build(tmp_path, FakeGenerator(RUNNING))
+    store_all(audit)
+
+    cost = build_results(audit, audit.measure(), {}, "command", seconds=1).cost
+
+    assert (cost.labels, cost.init, cost.train_cpu_minutes) == (1_000, "bundled", 0.5)
+    # 2 ms per attempt.
+    assert (cost.attempts_per_hour, cost.successes_per_hour) == (1_800_000, 900_000)
