@@ -27,6 +27,7 @@ def main() -> None:
             find_fonts(settings.synthetic_fonts, settings.charset),
             SyntheticSettings.load(),
             check_voices(settings.voices, settings.charset),
+            settings.font_directory,
         )
         pool = WorkerPool(settings.spec, options, settings.processes)
     except (SettingsError, FontError, VoiceError) as error:

@@ -15,7 +15,7 @@ from generator_service.dataset_streams import DatasetStreams
 from generator_service.errors import ServiceUnavailable, UnsupportedRequest
 from generator_service.metrics import Metrics
 from generator_service.readiness import Readiness
-from generator_service.routes import captchas, datasets, health, pictures
+from generator_service.routes import captchas, datasets, health, internal, pictures
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
@@ -46,7 +46,9 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
         },
     )
     metrics = Metrics()
-    app.state.services = Services(pool, metrics, Readiness(), DatasetStreams(pool, metrics))
+    app.state.services = Services(
+        pool, metrics, Readiness(), DatasetStreams(pool, metrics), settings.max_dataset
+    )
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
     )
@@ -55,6 +57,7 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
     app.include_router(captchas.router)
     app.include_router(pictures.router)
     app.include_router(datasets.create_router(settings.max_dataset))
+    app.include_router(internal.router)
     for path, file in build_api_docs(app.title, _SWAGGER_UI).items():
         app.router.routes.append(Route(f"/captcha/{path}", file, methods=["GET"]))
     return app

@@ -89,7 +89,7 @@ async def stream_zip(pool: WorkerPool, request: DatasetRequest) -> AsyncGenerato
 async def stream_npz(pool: WorkerPool, request: DatasetRequest) -> AsyncGenerator[bytes]:
     """Yield the bytes of an npz of grey images and their texts."""
     spec, seed, start, count = request.spec, request.seed, request.start, request.count
-    writer = NpzWriter(spec, pool.renderer_fingerprint, seed, start, count)
+    writer = NpzWriter(spec, pool.fingerprint_renderer(spec), seed, start, count)
     try:
         async with aclosing(pool.render_grey_batches(spec, seed, start, count)) as batches:
             async for pixels in batches:

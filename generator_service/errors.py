@@ -5,7 +5,9 @@ GeneratorError
 ├── VoiceError              a voice directory that cannot be used
 ├── UnsupportedRequest      a request that this generator cannot fulfil
 │   ├── MissingRecording    a character that the audio renderer cannot speak
-│   └── UnsupportedCharset  characters outside the charset of this generator
+│   ├── UnsupportedCharset  characters outside the charset of this generator
+│   ├── UnknownFont         a font that the generator does not have
+│   └── IllegibleText       a text that the image or the fonts cannot show
 └── ServiceUnavailable      a request that can succeed later
     ├── NotReady            the worker processes have not rendered yet
     └── TooManyDatasets     as many datasets are being streamed as the service allows
@@ -38,6 +40,14 @@ class MissingRecording(UnsupportedRequest):
 
 class UnsupportedCharset(UnsupportedRequest):
     """Characters outside the charset of this generator."""
+
+
+class UnknownFont(UnsupportedRequest):
+    """A font that the generator does not have."""
+
+
+class IllegibleText(UnsupportedRequest):
+    """A text that the image or the fonts cannot show."""
 
 
 class ServiceUnavailable(GeneratorError):

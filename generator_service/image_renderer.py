@@ -39,7 +39,7 @@ def render_image(
     style, fonts, size = spec.style, options.synthetic_fonts, (spec.width, spec.height)
     match style:
         case "current" | "classic" | "vintage":
-            return render_with_library(spec, options.fonts, text, seed, index)
+            return render_with_library(spec, options.choose_fonts(spec.effects), text, seed, index)
         case "synthetic":
             rng = _random.reseed(style, seed, index)
             return render_synthetic(text, size, fonts, options.synthetic, rng)

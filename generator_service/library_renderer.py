@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from generator_service.glyph import Glyph, render_glyph
 from generator_service.seeded_random import SeededRandom, load_seeded_module
+from shared.effects import RANDOM_COLOR, Effects
 from shared.spec import CaptchaSpec, Style
 
 _random = SeededRandom()
@@ -27,16 +28,19 @@ def render_with_library(
     """Return the RGB image of a text in the style `current`, `classic` or `vintage`.
 
     Args:
-        spec: size and rendering style.
+        spec: size, rendering style and effects.
         fonts: paths of TrueType files; empty means DEFAULT_FONTS.
         text: what the image shows.
         seed: with `index`, determines colours, positions and distortion.
         index: position of the captcha in the dataset of the seed.
     """
     _random.reseed("picture", seed, index)
-    renderer = _load_renderer(spec.width, spec.height, fonts, spec.style)
+    effects = spec.effects
+    renderer = _load_renderer(spec.width, spec.height, fonts, spec.style, effects)
     # The library's method; it calls create_captcha_image and create_noise_dots of the subclass.
-    image: Image.Image = renderer.generate_image(text)
+    image: Image.Image = renderer.generate_image(
+        text, _parse_color(effects.background_color), _parse_color(effects.text_color)
+    )
     return image
 
 
@@ -48,9 +52,20 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
     compare its pixels with the library's in all three styles.
     """
 
-    def __init__(self, width: int, height: int, fonts: list[str] | None, style: Style) -> None:
+    def __init__(
+        self, width: int, height: int, fonts: list[str] | None, style: Style, effects: Effects
+    ) -> None:
         super().__init__(width, height, fonts)
         self._style = style
+        self._effects = effects
+        # The library has these as constants of its class.
+        library = _library.ImageCaptcha
+        self.character_offset_dx = _scale_range(library.character_offset_dx, effects.offset)
+        self.character_offset_dy = _scale_range(library.character_offset_dy, effects.offset)
+        self.character_rotate = (-effects.rotation, effects.rotation)
+        self.character_warp_dx = tuple(effects.warp * d for d in library.character_warp_dx)
+        self.character_warp_dy = tuple(effects.warp * d for d in library.character_warp_dy)
+        self.word_offset_dx = effects.overlap
         self._glyphs: dict[tuple[int, str], Glyph] = {}
         # The library's lookup table for `bytes.translate`, clipped as Pillow clips it.
         self._contrast = bytes(min(value, 255) for value in self.lookup_table)
@@ -144,15 +159,21 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
     def create_noise_dots(
         self, image: Image.Image, color: Any, width: int = _DOT_WIDTH_PX, number: int = 30
     ) -> Image.Image:
-        """Draw noise dots, as the library does with its default width."""
+        """Draw the dots of the effects, as the library does with its default width."""
         points = []
-        for _ in range(number):
+        for _ in range(self._effects.noise_dots):
             x, y = _random.randbelow(image.width + 1), _random.randbelow(image.height + 1)
             points += [(x + dx, y + dy) for dx, dy in self._dot]
         ImageDraw.Draw(image).point(points, fill=color)
         return image
 
     def create_noise_curve(self, image: Image.Image, color: Any) -> Image.Image:
+        """Draw the arcs of the effects; the library draws one."""
+        for _ in range(self._effects.noise_curves):
+            image = self._draw_arc(image, color)
+        return image
+
+    def _draw_arc(self, image: Image.Image, color: Any) -> Image.Image:
         """Draw an arc, as the library does; up to 0.7.0 it crosses most of the image."""
         if not self._is_vintage:
             arc: Image.Image = super().create_noise_curve(image, color)
@@ -167,11 +188,21 @@ class _FastImageCaptcha(_library.ImageCaptcha):  # type: ignore[misc,name-define
         return image
 
 
-@cache
+# An audit renders a dozen specs; a generator that is asked for more forgets the oldest.
+@lru_cache(maxsize=32)
 def _load_renderer(
-    width: int, height: int, fonts: tuple[str, ...], style: Style
+    width: int, height: int, fonts: tuple[str, ...], style: Style, effects: Effects
 ) -> _FastImageCaptcha:
-    return _FastImageCaptcha(width, height, list(fonts) or None, style)
+    return _FastImageCaptcha(width, height, list(fonts) or None, style, effects)
+
+
+def _parse_color(color: str) -> tuple[int, ...] | None:
+    """Return the channels of `#rrggbb`; None for a random colour."""
+    return None if color == RANDOM_COLOR else ImageColor.getrgb(color)
+
+
+def _scale_range(pixels: tuple[int, int], factor: float) -> tuple[int, int]:
+    return round(factor * pixels[0]), round(factor * pixels[1])
 
 
 def _dot_pixels() -> list[tuple[int, int]]:

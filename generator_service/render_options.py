@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from generator_service.named_fonts import FONT_DIRECTORY, find_named_fonts
 from generator_service.synthetic.font_files import list_bundled_fonts
 from generator_service.synthetic.options import SyntheticOptions
+from shared.effects import Effects
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,21 @@ class RenderOptions:
             have all characters.
         synthetic: effects of the style `synthetic`.
         voices: directory with recordings of the characters; None means the library's.
+        font_directory: directory of the fonts that a spec can name.
     """
 
     fonts: tuple[str, ...] = ()
     synthetic_fonts: tuple[str, ...] = field(default_factory=list_bundled_fonts)
     synthetic: SyntheticOptions = field(default_factory=SyntheticOptions)
     voices: Path | None = None
+    font_directory: Path = FONT_DIRECTORY
+
+    def choose_fonts(self, effects: Effects) -> tuple[str, ...]:
+        """Return the font files for the library's styles: those of the spec, or `fonts`.
+
+        Raises:
+            UnknownFont: if the directory has no font of a name.
+        """
+        if not effects.fonts:
+            return self.fonts
+        return find_named_fonts(self.font_directory, effects.fonts)

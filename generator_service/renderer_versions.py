@@ -14,20 +14,28 @@ from generator_service.library_renderer import DEFAULT_FONTS
 from generator_service.render_options import RenderOptions
 
 
-def describe_renderer(options: RenderOptions) -> dict[str, Any]:
+def describe_renderer(
+    options: RenderOptions, fonts: tuple[str, ...] | None = None
+) -> dict[str, Any]:
     """Return the versions of the rendering libraries and the digests of the fonts.
 
     Together with spec and seed they determine the pixels of a captcha.
 
+    Args:
+        options: fonts and effects of the generator.
+        fonts: font files of the library's styles; empty means DEFAULT_FONTS, None those of the
+            options.
+
     Raises:
         FontError: if a font cannot be used.
     """
+    fonts = options.fonts if fonts is None else fonts
     return {
         "captcha": importlib.metadata.version("captcha"),
         "pillow": importlib.metadata.version("pillow"),
         "freetype": features.version("freetype2"),
         "numpy": importlib.metadata.version("numpy"),
-        "fonts": [_digest_font(file) for file in options.fonts or DEFAULT_FONTS],
+        "fonts": [_digest_font(file) for file in fonts or DEFAULT_FONTS],
         "synthetic": {
             **options.synthetic.model_dump(),
             "fonts": _digest_files(options.synthetic_fonts),

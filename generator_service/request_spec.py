@@ -10,7 +10,7 @@ from shared.spec import CaptchaSpec, Style
 
 def choose_spec(spec: CaptchaSpec, style: Style | None) -> CaptchaSpec:
     """Return the spec in another style; None means the style of the spec."""
-    return replace(spec, style=style) if style else spec
+    return spec.with_style(style) if style else spec
 
 
 def restrict_charset(spec: CaptchaSpec, charset: str) -> CaptchaSpec:

@@ -8,12 +8,15 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from generator_service.named_fonts import FONT_DIRECTORY
 from generator_service.synthetic.options import SyntheticOptions
+from shared.effects import Effects, EffectsError
 from shared.middleware import LogRequests
 from shared.settings import EnvironmentSettings, count_cores
 from shared.spec import CaptchaSpec, SpecError, Style
 
 _DEFAULT = CaptchaSpec()
+_EFFECTS = Effects()
 _MAX_PROCESSES = 256
 
 
@@ -27,6 +30,16 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         style: rendering style of requests that choose none.
         width: width of an image in pixels.
         height: height of an image in pixels.
+        noise_dots: noise dots of the library's styles, as `shared.effects` describes, like the next
+            seven settings.
+        noise_curves: arcs across the text.
+        rotation: largest rotation of a character in degrees.
+        warp: strength of the distortion, as a multiple of the library's.
+        offset: largest displacement of a character, as a multiple of the library's.
+        overlap: largest overlap of neighbouring characters, as a fraction of their width.
+        text_color: `random` or `#rrggbb`.
+        background_color: `random` or `#rrggbb`.
+        font_directory: directory of the fonts that an internal request can name.
         fonts: paths of TrueType files; empty means the font of the captcha library.
         synthetic_fonts: font files and directories of the styles `synthetic`, `gimpy`, `line` and
             `crowded`; empty means the bundled fonts.
@@ -45,6 +58,17 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     style: Style = Field(_DEFAULT.style, validation_alias="CAPTCHA_STYLE")
     width: int = Field(_DEFAULT.width, validation_alias="CAPTCHA_WIDTH")
     height: int = Field(_DEFAULT.height, validation_alias="CAPTCHA_HEIGHT")
+    noise_dots: int = Field(_EFFECTS.noise_dots, validation_alias="CAPTCHA_NOISE_DOTS")
+    noise_curves: int = Field(_EFFECTS.noise_curves, validation_alias="CAPTCHA_NOISE_CURVES")
+    rotation: int = Field(_EFFECTS.rotation, validation_alias="CAPTCHA_ROTATION")
+    warp: float = Field(_EFFECTS.warp, validation_alias="CAPTCHA_WARP")
+    offset: float = Field(_EFFECTS.offset, validation_alias="CAPTCHA_OFFSET")
+    overlap: float = Field(_EFFECTS.overlap, validation_alias="CAPTCHA_OVERLAP")
+    text_color: str = Field(_EFFECTS.text_color, validation_alias="CAPTCHA_TEXT_COLOR")
+    background_color: str = Field(
+        _EFFECTS.background_color, validation_alias="CAPTCHA_BACKGROUND_COLOR"
+    )
+    font_directory: Path = Field(FONT_DIRECTORY, validation_alias="CAPTCHA_FONT_DIRECTORY")
     # NoDecode: pydantic-settings would otherwise expect JSON.
     fonts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="CAPTCHA_FONTS")
     synthetic_fonts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -68,7 +92,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     def _check_spec(self) -> Self:
         try:
             self.spec  # noqa: B018 - raises SpecError
-        except SpecError as error:
+        except (SpecError, EffectsError) as error:
             # The message starts with the name of the field.
             field, _, problem = str(error).partition(" ")
             raise ValueError(f"CAPTCHA_{field.upper()} {problem}") from error
@@ -77,8 +101,18 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     @property
     def spec(self) -> CaptchaSpec:
         """The captchas that the generator renders."""
+        effects = Effects(
+            noise_dots=self.noise_dots,
+            noise_curves=self.noise_curves,
+            rotation=self.rotation,
+            warp=self.warp,
+            offset=self.offset,
+            overlap=self.overlap,
+            text_color=self.text_color,
+            background_color=self.background_color,
+        )
         return CaptchaSpec(
-            self.charset, self.length, self.width, self.height, self.min_length, self.style
+            self.charset, self.length, self.width, self.height, self.min_length, self.style, effects
         )
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from generator_service.audio_renderer import render_audio
 from generator_service.captcha_text import generate_text
@@ -43,8 +43,6 @@ class WorkerPool:
         spec: the captchas that this generator renders.
         options: fonts and effects.
         processes: number of worker processes.
-        renderer: versions of the rendering libraries and digests of the fonts.
-        renderer_fingerprint: equal exactly when `renderer` is equal.
 
     Raises:
         FontError: if a font cannot be used.
@@ -54,9 +52,27 @@ class WorkerPool:
         self.spec = spec
         self.options = options
         self.processes = processes
-        self.renderer = describe_renderer(options)
-        self.renderer_fingerprint = fingerprint(self.renderer)
+        self._renderers: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.describe_renderer(spec)  # an unusable font ends the start
         self._executor = self._start_executor()
+
+    def describe_renderer(self, spec: CaptchaSpec) -> dict[str, Any]:
+        """Return the versions of the libraries and the digests of the fonts that render a spec.
+
+        The fonts are read once, so a changed file needs a new process, as it does for the workers.
+
+        Raises:
+            FontError: if a font cannot be used.
+            UnknownFont: if the spec names a font that the generator does not have.
+        """
+        fonts = self.options.choose_fonts(spec.effects)
+        if fonts not in self._renderers:
+            self._renderers[fonts] = describe_renderer(self.options, fonts)
+        return self._renderers[fonts]
+
+    def fingerprint_renderer(self, spec: CaptchaSpec) -> str:
+        """Return 16 hex digits that are equal exactly when `describe_renderer` is equal."""
+        return fingerprint(self.describe_renderer(spec))
 
     def _start_executor(self) -> ProcessPoolExecutor:
         # spawn: forking a process that already runs threads can deadlock the child.

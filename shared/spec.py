@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args
 
+from shared.effects import Effects, EffectsError
 from shared.fingerprint import fingerprint
 
 Style = Literal["current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded"]
@@ -15,12 +16,14 @@ characters and with nearest-neighbour interpolation), `synthetic` in many design
 warped letters on a colour gradient, `line` with clean letters crossed by one stroke, `crowded` with
 letters that touch and overlap."""
 STYLES: tuple[Style, ...] = get_args(Style)
+LIBRARY_STYLES: tuple[Style, ...] = ("current", "classic", "vintage")
+"""The styles of the captcha library, which have effects."""
 
 MAX_LENGTH = 16
 MAX_CHARSET = 94  # printable ASCII without the space
 MIN_SIDE_PX = 16
 MAX_SIDE_PX = 1000
-_OPTIONAL_FIELDS = frozenset({"min_length", "style"})
+_OPTIONAL_FIELDS = frozenset({"min_length", "style", "effects"})
 
 
 class SpecError(ValueError):
@@ -38,6 +41,7 @@ class CaptchaSpec:
         height: height of the image in pixels.
         min_length: the minimum length; None means `length`.
         style: rendering style.
+        effects: noise, distortion, colours and fonts of the library's styles.
 
     Raises:
         SpecError: naming the field and its value, if the spec is invalid.
@@ -49,6 +53,7 @@ class CaptchaSpec:
     height: int = 60
     min_length: int | None = None
     style: Style = "current"
+    effects: Effects = field(default_factory=Effects)
 
     def __post_init__(self) -> None:
         if not isinstance(self.charset, str) or not self.charset:
@@ -72,6 +77,11 @@ class CaptchaSpec:
         if self.style not in STYLES:
             raise SpecError(
                 f"style must be {', '.join(STYLES[:-1])} or {STYLES[-1]}, not {self.style!r}"
+            )
+        if self.style not in LIBRARY_STYLES and (given := self.effects.to_dict()):
+            raise SpecError(
+                f"{', '.join(given)} cannot be set: the style {self.style} has no effects, only"
+                f" {', '.join(LIBRARY_STYLES)}"
             )
         self._check_range("width", self.width, MIN_SIDE_PX, MAX_SIDE_PX)
         self._check_range("height", self.height, MIN_SIDE_PX, MAX_SIDE_PX)
@@ -101,6 +111,11 @@ class CaptchaSpec:
         """Classes per position: the characters and, if the length varies, the end of the text."""
         return len(self.charset) + self.is_variable
 
+    def with_style(self, style: Style) -> Self:
+        """Return the spec in another style, without effects if the style has none."""
+        effects = self.effects if style in LIBRARY_STYLES else Effects()
+        return replace(self, style=style, effects=effects)
+
     @property
     def fingerprint(self) -> str:
         """16 hex digits that are equal exactly when the specs are equal."""
@@ -108,11 +123,13 @@ class CaptchaSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, without optional fields that have their default."""
-        values = asdict(self)
+        values = asdict(self) | {"effects": self.effects.to_dict()}
         if not self.is_variable:
             del values["min_length"]
         if self.style == "current":
             del values["style"]
+        if not values["effects"]:
+            del values["effects"]
         return values
 
     @classmethod
@@ -130,7 +147,13 @@ class CaptchaSpec:
                 f"a spec has the fields {required} and optionally {optional},"
                 f" not {', '.join(sorted(values))}"
             )
-        return cls(**values)
+        effects = values.get("effects", {})
+        if not isinstance(effects, Mapping):
+            raise SpecError(f"effects must be an object, not {effects!r}")
+        try:
+            return cls(**{**values, "effects": Effects.from_dict(effects)})
+        except EffectsError as error:
+            raise SpecError(str(error)) from error
 
     def check_text(self, text: str) -> None:
         """Check that a captcha of this spec can show a text.

@@ -97,7 +97,7 @@ def test_every_container_is_restricted_and_limited(profile: str) -> None:
     suffix = "-gpu" if profile == "gpu" else ""
     assert mounts[f"inference{suffix}"] == [("/models", True)]
     assert mounts[f"trainer{suffix}"] == [("/models", False), ("/data", False), ("/presets", True)]
-    assert mounts["generator"] == [("/fonts", True)]
+    assert mounts["generator"] == [("/fonts", True), ("/voices", True)]
 
 
 @needs_compose

@@ -30,7 +30,7 @@ COMPOSE_ONLY = {
 # Variables that Compose does not pass on: the images set them, or docker-compose.yml does.
 SET_BY_THE_IMAGE = {
     "GENERATOR_HOST", "GENERATOR_PORT", "INFERENCE_HOST", "INFERENCE_PORT", "MODELS_DIR",
-    "DATA_DIR", "GENERATOR_URL", "ENGINE",
+    "DATA_DIR", "GENERATOR_URL", "ENGINE", "CAPTCHA_FONT_DIRECTORY",
 }  # fmt: skip
 # deploy/compose.object-store.yml reads these from deploy/store.env.
 IN_STORE_ENV = {"MODELS_URL", "SYNC_POLL_S"}

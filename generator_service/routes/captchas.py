@@ -12,6 +12,7 @@ from generator_service.captcha_text import generate_text
 from generator_service.request_spec import choose_spec
 from generator_service.routes.dependencies import AppServices, Seed, Style
 from generator_service.seeded_random import generate_seed
+from generator_service.spec_description import describe_spec
 from shared.schemas import CaptchaBody, SpecBody
 from shared.spec import CaptchaSpec
 
@@ -29,13 +30,7 @@ def _describe_content(media_type: str) -> dict[int | str, dict[str, Any]]:
 @router.get("/captcha/spec")
 async def show_spec(services: AppServices) -> SpecBody:
     """Return the captchas that this generator renders and the versions of its renderer."""
-    pool = services.pool
-    return SpecBody(
-        spec=pool.spec.to_dict(),
-        fingerprint=pool.spec.fingerprint,
-        renderer=pool.renderer,
-        renderer_fingerprint=pool.renderer_fingerprint,
-    )
+    return describe_spec(services.pool, services.pool.spec)
 
 
 @router.get("/captcha")

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
 from generator_service.request_spec import choose_spec, restrict_charset
-from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Style
+from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Services, Style
 from generator_service.seeded_random import MAX_SEED, generate_seed
 
 Charset = Annotated[
@@ -37,17 +37,25 @@ def create_router(max_dataset: int) -> APIRouter:
         if charset is not None:
             spec = restrict_charset(spec, charset)
         chosen = generate_seed() if seed is None else seed
-        body = await services.streams.start(
-            DatasetRequest(spec, chosen, start, count, archive_format)
-        )
-        file_name = f"captchas-{chosen}-{start}.{archive_format}"
-        return StreamingResponse(
-            body,
-            media_type="application/zip",
-            headers={
-                "Content-Disposition": f'attachment; filename="{file_name}"',
-                "X-Dataset-Seed": str(chosen),
-            },
-        )
+        request = DatasetRequest(spec, chosen, start, count, archive_format)
+        return await stream_archive(services, request)
 
     return router
+
+
+async def stream_archive(services: Services, request: DatasetRequest) -> StreamingResponse:
+    """Return a response that streams a dataset.
+
+    Raises:
+        TooManyDatasets: if as many datasets are being streamed as the service allows.
+    """
+    body = await services.streams.start(request)
+    file_name = f"captchas-{request.seed}-{request.start}.{request.archive_format}"
+    return StreamingResponse(
+        body,
+        media_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{file_name}"',
+            "X-Dataset-Seed": str(request.seed),
+        },
+    )

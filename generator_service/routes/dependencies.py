@@ -45,6 +45,7 @@ class Services:
     metrics: Metrics
     readiness: Readiness
     streams: DatasetStreams
+    max_dataset: int
 
 
 # async: FastAPI runs plain functions in a thread, which costs more than this takes.

@@ -83,14 +83,8 @@ def _check_font(file: str, charset: str) -> tuple[str, bytes]:
         OSError: if the file is not a font.
         FontError: if the font cannot show the characters.
     """
-    font = ImageFont.truetype(file, _CHECK_PX, layout_engine=ImageFont.Layout.BASIC)
-    substitute = _render(font, _MISSING)
-    glyphs = {}
-    for character in charset:
-        glyph = _render(font, character)
-        if glyph is None or (substitute is not None and glyph.tobytes() == substitute.tobytes()):
-            raise FontError(f"it has no {character!r}")
-        glyphs[character] = glyph
+    font = load_font(file)
+    glyphs = render_glyphs(font, charset)
     overlaps = [
         _measure_overlap(glyphs[letter], glyphs[letter.upper()])
         for letter in _CASE_LETTERS
@@ -100,6 +94,31 @@ def _check_font(file: str, charset: str) -> tuple[str, bytes]:
         raise FontError("its lower case letters are small capitals")
     family = " ".join((font.getname()[0] or Path(file).stem).split()[:3])
     return family, b"".join(glyph.tobytes() for glyph in glyphs.values())
+
+
+def render_glyphs(font: ImageFont.FreeTypeFont, charset: str) -> dict[str, Image.Image]:
+    """Return the coverage of each character, mode L, cropped.
+
+    Raises:
+        FontError: if the font lacks a character.
+    """
+    substitute = _render(font, _MISSING)
+    glyphs = {}
+    for character in charset:
+        glyph = _render(font, character)
+        if glyph is None or (substitute is not None and glyph.tobytes() == substitute.tobytes()):
+            raise FontError(f"it has no {character!r}")
+        glyphs[character] = glyph
+    return glyphs
+
+
+def load_font(file: str) -> ImageFont.FreeTypeFont:
+    """Return a font at the size of the checks.
+
+    Raises:
+        OSError: if the file is not a font.
+    """
+    return ImageFont.truetype(file, _CHECK_PX, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _render(font: ImageFont.FreeTypeFont, character: str) -> Image.Image | None:

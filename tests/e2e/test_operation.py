@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shared.spec import CaptchaSpec
 from tests.e2e.captchas import predict
 from tests.e2e.conftest import new_stack
 from tests.e2e.replicas import (
@@ -401,3 +402,24 @@ def test_the_id_of_a_request_is_in_all_logs_and_labels_are_in_none(
                 key: value for key, value in line.items() if key not in ("time", "bytes", "ms")
             }
             assert "2140" not in json.dumps(logged), service
+
+
+def test_the_internal_routes_are_not_reachable_through_the_gateway(
+    stack: Stack, client: httpx.Client, trained: float
+) -> None:
+    body = {"spec": CaptchaSpec().to_dict()}
+    trainer = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "trainer", "-c")
+    program = (
+        "import httpx, json, sys; print(httpx.post('http://generator:8000/internal/spec',"
+        " json=json.loads(sys.argv[1]), timeout=30).status_code)"
+    )
+    inside = stack.compose(*trainer, program, json.dumps(body))
+    assert inside.stdout.strip() == "200"
+    for path in (
+        "/internal/spec",
+        "/internal/dataset",
+        "//internal/spec",
+        "/captcha/../internal/spec",
+    ):
+        response = client.post(path, json=body | {"count": 1, "seed": 1})
+        assert response.status_code == 404, path

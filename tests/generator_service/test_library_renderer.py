@@ -8,12 +8,13 @@ from typing import Any
 import captcha.image
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from generator_service.captcha_text import generate_text
 from generator_service.library_renderer import render_with_library
 from generator_service.seeded_random import SeededRandom, load_seeded_module
 from generator_service.synthetic.font_files import list_bundled_fonts
+from shared.effects import Effects
 from shared.spec import CaptchaSpec
 
 SPEC = CaptchaSpec()
@@ -106,6 +107,52 @@ def test_a_style_has_the_pixels_of_its_library(
         source.reseed("picture", seed, 0)
         expected = np.asarray(reference.generate_image(text))
         image = render_with_library(replace(spec, style=style), (), text, seed, 0)
+        assert np.array_equal(np.asarray(image), expected)
+
+
+EFFECTS = [
+    Effects(noise_dots=0, noise_curves=0, rotation=0, warp=0, offset=0, overlap=0),
+    Effects(noise_dots=60, noise_curves=2, rotation=60, warp=2.0, offset=2.0, overlap=0.5),
+    Effects(text_color="#102030", background_color="#ffffff"),
+    Effects(noise_curves=3, warp=0.5, background_color="#000000"),
+]
+
+
+@pytest.mark.parametrize("effects", EFFECTS, ids=lambda effects: ",".join(effects.to_dict()))
+@pytest.mark.parametrize(("style", "edits"), [("current", {}), ("classic", OLDER_WARP)])
+def test_effects_have_the_pixels_of_the_library_with_these_attributes(
+    style: Any, edits: dict[str, str], effects: Effects
+) -> None:
+    source = SeededRandom()
+    library = load_older_library(source, edits).ImageCaptcha
+
+    class Reference(library):
+        character_offset_dx = (0, round(4 * effects.offset))
+        character_offset_dy = (0, round(6 * effects.offset))
+        character_rotate = (-effects.rotation, effects.rotation)
+        character_warp_dx = (0.1 * effects.warp, 0.3 * effects.warp)
+        character_warp_dy = (0.2 * effects.warp, 0.3 * effects.warp)
+        word_offset_dx = effects.overlap
+
+        def create_noise_dots(self, image: Any, color: Any) -> Any:
+            return super().create_noise_dots(image, color, 3, effects.noise_dots)
+
+        def create_noise_curve(self, image: Any, color: Any) -> Any:
+            for _ in range(effects.noise_curves):
+                super().create_noise_curve(image, color)
+            return image
+
+    def parse(color: str) -> Any:
+        return None if color == "random" else ImageColor.getrgb(color)
+
+    spec = CaptchaSpec(style=style, effects=effects)
+    reference = Reference(spec.width, spec.height)
+    for seed in range(30):
+        text = generate_text(spec, seed, 0)
+        source.reseed("picture", seed, 0)
+        colors = parse(effects.background_color), parse(effects.text_color)
+        expected = np.asarray(reference.generate_image(text, *colors))
+        image = render_with_library(spec, (), text, seed, 0)
         assert np.array_equal(np.asarray(image), expected)
 
 

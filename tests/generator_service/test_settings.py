@@ -6,6 +6,7 @@ import pytest
 
 from generator_service.settings import Settings, SyntheticSettings
 from generator_service.synthetic.options import SyntheticOptions
+from shared.effects import Effects
 from shared.settings import SettingsError, count_cores
 from shared.spec import CaptchaSpec
 
@@ -39,6 +40,15 @@ def test_every_setting_is_read_from_its_environment_variable(
         "CAPTCHA_STYLE": "classic",
         "CAPTCHA_WIDTH": "128",
         "CAPTCHA_HEIGHT": "64",
+        "CAPTCHA_NOISE_DOTS": "5",
+        "CAPTCHA_NOISE_CURVES": "2",
+        "CAPTCHA_ROTATION": "10",
+        "CAPTCHA_WARP": "0.5",
+        "CAPTCHA_OFFSET": "2",
+        "CAPTCHA_OVERLAP": "0.1",
+        "CAPTCHA_TEXT_COLOR": "#112233",
+        "CAPTCHA_BACKGROUND_COLOR": "#ffffff",
+        "CAPTCHA_FONT_DIRECTORY": "/fonts",
         "CAPTCHA_FONTS": "/fonts/a.ttf /fonts/b.ttf",
         "CAPTCHA_VOICES": "/voices",
         "SYNTHETIC_FONTS": "/usr/share/fonts /fonts/a.ttf",
@@ -51,7 +61,9 @@ def test_every_setting_is_read_from_its_environment_variable(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = Settings.load()
-    assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic")
+    effects = Effects(5, 2, 10, 0.5, 2.0, 0.1, "#112233", "#ffffff")
+    assert settings.spec == CaptchaSpec("ABC", 5, 128, 64, 3, "classic", effects)
+    assert settings.font_directory == Path("/fonts")
     assert settings.fonts == ("/fonts/a.ttf", "/fonts/b.ttf")
     assert settings.synthetic_fonts == ("/usr/share/fonts", "/fonts/a.ttf")
     assert settings.voices == Path("/voices")
@@ -99,6 +111,8 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ),
         ("CAPTCHA_LENGTH", "0", "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
         ("CAPTCHA_MIN_LENGTH", "6", "CAPTCHA_MIN_LENGTH must be an integer from 1 to 4, not 6"),
+        ("CAPTCHA_ROTATION", "91", "CAPTCHA_ROTATION must be an integer from 0 to 90, not 91"),
+        ("CAPTCHA_TEXT_COLOR", "red", "CAPTCHA_TEXT_COLOR must be random or #rrggbb.*, not 'red'"),
         ("CAPTCHA_CHARSET", "0110", "CAPTCHA_CHARSET repeats '01'"),
         ("RENDER_PROCESSES", "0", "RENDER_PROCESSES: .* greater than or equal to 1, not '0'"),
         ("RENDER_PROCESSES", "257", "RENDER_PROCESSES: .* less than or equal to 256, not '257'"),

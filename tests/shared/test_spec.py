@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from shared.effects import Effects
 from shared.spec import (
     MAX_CHARSET,
     MAX_LENGTH,
@@ -29,6 +30,7 @@ def fails_with(**fields: object) -> str:
 
 def test_the_default_is_the_captcha_of_the_course() -> None:
     assert dataclasses.asdict(CaptchaSpec()) == {
+        "effects": dataclasses.asdict(Effects()),
         "charset": "0123456789", "length": 4, "width": 160, "height": 60, "min_length": 4,
         "style": "current",
     }  # fmt: skip
@@ -195,8 +197,8 @@ def test_a_missing_field_is_rejected(name: str) -> None:
     with pytest.raises(SpecError) as caught:
         CaptchaSpec.from_dict(values)
     assert str(caught.value) == (
-        "a spec has the fields charset, height, length, width and optionally min_length, style,"
-        f" not {', '.join(sorted(values))}"
+        "a spec has the fields charset, height, length, width and optionally effects, min_length,"
+        f" style, not {', '.join(sorted(values))}"
     )
 
 
@@ -229,3 +231,34 @@ def test_a_text_with_characters_outside_the_charset_is_rejected() -> None:
     assert text_error(CaptchaSpec(), "BA00") == (
         "text contains 'AB', which is not in the charset '0123456789'"
     )
+
+
+def test_effects_are_part_of_the_spec_unless_they_are_the_default() -> None:
+    assert CaptchaSpec().fingerprint == "080e6a8f6edd76ed"
+    assert CaptchaSpec(effects=Effects()).to_dict() == CaptchaSpec().to_dict()
+    spec = CaptchaSpec(effects=Effects(noise_dots=0, fonts=("A.ttf",)))
+    assert spec.to_dict()["effects"] == {"noise_dots": 0, "fonts": ["A.ttf"]}
+    assert spec.fingerprint != CaptchaSpec().fingerprint
+    assert CaptchaSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("effects", "message"),
+    [
+        ([1], r"effects must be an object, not \[1\]"),
+        ({"warp": 9}, "warp must be a number from 0 to 3.0, not 9"),
+        ({"speed": 9}, "effects has no speed"),
+    ],
+)
+def test_invalid_effects_are_a_spec_error(effects: object, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        CaptchaSpec.from_dict(CaptchaSpec().to_dict() | {"effects": effects})
+
+
+def test_only_the_styles_of_the_library_have_effects() -> None:
+    effects = Effects(noise_curves=3)
+    with pytest.raises(SpecError, match="noise_curves cannot be set: the style line has no"):
+        CaptchaSpec(style="line", effects=effects)
+    spec = CaptchaSpec(effects=effects)
+    assert spec.with_style("classic") == CaptchaSpec(style="classic", effects=effects)
+    assert spec.with_style("line") == CaptchaSpec(style="line")

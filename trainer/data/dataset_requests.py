@@ -24,7 +24,7 @@ class CaptchaSource:
 
     def with_options(self, style: Style, charset: str) -> CaptchaSource:
         """Return the captchas of the same generator in another style and with fewer characters."""
-        return replace(self, spec=replace(self.spec, style=style, charset=charset))
+        return replace(self, spec=replace(self.spec.with_style(style), charset=charset))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -46,14 +46,12 @@ class _Part:
         return f"{self.seed}/{self.start}-{self.size}.npz"
 
     @property
-    def query(self) -> dict[str, str | int]:
+    def body(self) -> dict[str, Any]:
         return {
+            "spec": self.source.spec.to_dict(),
             "count": self.size,
             "seed": self.seed,
             "start": self.start,
-            "format": "npz",
-            "style": self.source.spec.style,
-            "charset": self.source.spec.charset,
         }
 
     @property
@@ -116,20 +114,20 @@ class GeneratorClient:
                 )
             self._sleep(0.5)
 
+    def describe(self, spec: CaptchaSpec) -> CaptchaSource:
+        """Return what the generator renders for any spec.
+
+        Raises:
+            GeneratorError: if it cannot render the spec, with its reason, or is unreachable.
+        """
+        return self._retry(self._describe, spec)
+
+    def _describe(self, spec: CaptchaSpec) -> CaptchaSource:
+        response = self._http.post("/internal/spec", json={"spec": spec.to_dict()})
+        return _read_source(response.raise_for_status())
+
     def _get_source(self) -> CaptchaSource:
-        response = self._http.get("/captcha/spec").raise_for_status()
-        try:
-            body = SpecBody.model_validate_json(response.content)
-            spec = CaptchaSpec.from_dict(body.spec)
-        except ValueError as error:
-            # pydantic's own message has several lines.
-            reason = (
-                describe_validation_errors(error.errors())
-                if isinstance(error, ValidationError)
-                else error
-            )
-            raise GeneratorError(f"the generator's spec is invalid: {reason}") from error
-        return CaptchaSource(spec, body.renderer, body.renderer_fingerprint)
+        return _read_source(self._http.get("/captcha/spec").raise_for_status())
 
     def fetch(self, request: DatasetRequest) -> Iterator[Dataset]:
         """Yield the captchas of a request in order, in parts.
@@ -192,7 +190,7 @@ class GeneratorClient:
         partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
         deadline = time.monotonic() + PART_TIMEOUT_S
         try:
-            with self._http.stream("GET", "/dataset", params=part.query) as response:
+            with self._http.stream("POST", "/internal/dataset", json=part.body) as response:
                 if not response.is_success:
                     response.read()
                 response.raise_for_status()
@@ -226,6 +224,21 @@ class GeneratorClient:
                 self._sleep(pause_s)
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
         raise GeneratorError(f"gave up after {ATTEMPTS} attempts: {reason}")
+
+
+def _read_source(response: httpx.Response) -> CaptchaSource:
+    try:
+        body = SpecBody.model_validate_json(response.content)
+        spec = CaptchaSpec.from_dict(body.spec)
+    except ValueError as error:
+        # pydantic's own message has several lines.
+        reason = (
+            describe_validation_errors(error.errors())
+            if isinstance(error, ValidationError)
+            else error
+        )
+        raise GeneratorError(f"the generator's spec is invalid: {reason}") from error
+    return CaptchaSource(spec, body.renderer, body.renderer_fingerprint)
 
 
 def _remove_abandoned(directory: Path) -> None:

@@ -133,7 +133,7 @@ def test_an_archive_has_the_bytes_of_one_rendered_in_a_single_process(
         zip_writer = ZipWriter(7)
         expected = zip_writer.add(render_png_batch(SPEC, OPTIONS, 31, 7, 107)) + zip_writer.finish()
     else:
-        npz_writer = NpzWriter(SPEC, pool.renderer_fingerprint, 31, 7, 100)
+        npz_writer = NpzWriter(SPEC, pool.fingerprint_renderer(SPEC), 31, 7, 100)
         texts = (generate_text(SPEC, 31, index) for index in range(7, 107))
         expected = npz_writer.add(render_grey_batch(SPEC, OPTIONS, 31, 7, 107))
         expected += b"".join(npz_writer.finish(texts))

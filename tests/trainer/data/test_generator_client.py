@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -9,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from shared.dataset_archive import NpzWriter
+from shared.effects import Effects
 from shared.schemas import PicturesBody
 from shared.spec import CaptchaSpec
 from trainer.data import generator_client
@@ -51,8 +54,13 @@ def archive(
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
+def read_body(request: httpx.Request) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(request.content)
+    return body
+
+
 def send_dataset(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     data = archive(int(query["seed"]), int(query["start"]), int(query["count"]))
     return httpx.Response(200, content=data)
 
@@ -127,32 +135,32 @@ def bit_flipped(request: httpx.Request) -> httpx.Response:
 
 
 def of_another_seed(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     data = archive(int(query["seed"]) + 1, int(query["start"]), int(query["count"]))
     return httpx.Response(200, content=data)
 
 
 def of_another_start(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     data = archive(int(query["seed"]), int(query["start"]) + 1, int(query["count"]))
     return httpx.Response(200, content=data)
 
 
 def of_another_count(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     data = archive(int(query["seed"]), int(query["start"]), int(query["count"]) - 1)
     return httpx.Response(200, content=data)
 
 
 def of_another_spec(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     other = CaptchaSpec(charset="ba", length=2, width=20, height=16)
     data = archive(int(query["seed"]), int(query["start"]), int(query["count"]), other)
     return httpx.Response(200, content=data)
 
 
 def of_another_renderer(request: httpx.Request) -> httpx.Response:
-    query = request.url.params
+    query = read_body(request)
     data = archive(int(query["seed"]), int(query["start"]), int(query["count"]), renderer="other")
     return httpx.Response(200, content=data)
 
@@ -264,24 +272,41 @@ def test_a_request_states_everything_that_decides_a_dataset(tmp_path: Path) -> N
     source = replace(SOURCE, spec=replace(SPEC, charset="ab", style="classic"))
     with pytest.raises(GeneratorError):  # the data is in the other style
         list(connect(generator, tmp_path).fetch(request_of(5, start=7, seed=9, source=source)))
-    assert generator.requests[0].url.path == "/dataset"
-    assert generator.requests[0].method == "GET"
-    assert dict(generator.requests[0].url.params) == {
-        "count": "4",
-        "seed": "9",
-        "start": "7",
-        "format": "npz",
-        "style": "classic",
-        "charset": "ab",
+    assert generator.requests[0].url.path == "/internal/dataset"
+    assert generator.requests[0].method == "POST"
+    assert read_body(generator.requests[0]) == {
+        "count": 4,
+        "seed": 9,
+        "start": 7,
+        "spec": source.spec.to_dict(),
     }
+
+
+def test_a_source_describes_any_spec(tmp_path: Path) -> None:
+    spec = replace(SPEC, effects=Effects(noise_dots=0))
+    body = {
+        "spec": spec.to_dict(),
+        "fingerprint": spec.fingerprint,
+        "renderer": {"fonts": []},
+        "renderer_fingerprint": "0123456789abcdef",
+    }
+    generator = Generator(
+        lambda _: httpx.Response(200, json=body),
+        lambda _: httpx.Response(422, json={"detail": "the font A.ttf has no 'a'"}),
+    )
+    client = connect(generator, tmp_path)
+    assert client.describe(spec) == CaptchaSource(spec, {"fonts": []}, "0123456789abcdef")
+    assert read_body(generator.requests[0]) == {"spec": spec.to_dict()}
+    with pytest.raises(GeneratorError, match=r"the font A\.ttf has no 'a'"):
+        client.describe(spec)
 
 
 def test_the_parts_of_a_request_start_at_its_first_captcha(tmp_path: Path) -> None:
     generator = Generator()
     parts = list(connect(generator, tmp_path).fetch(request_of(6, start=3)))
     assert [(part.start, len(part.texts)) for part in parts] == [(3, 4), (7, 2)]
-    queries = [request.url.params for request in generator.requests]
-    assert [(query["start"], query["count"]) for query in queries] == [("3", "4"), ("7", "2")]
+    bodies = [read_body(request) for request in generator.requests]
+    assert [(body["start"], body["count"]) for body in bodies] == [(3, 4), (7, 2)]
 
 
 def test_a_part_has_4000_captchas_by_default(tmp_path: Path) -> None:
@@ -289,7 +314,7 @@ def test_a_part_has_4000_captchas_by_default(tmp_path: Path) -> None:
     http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(generator))
     with pytest.raises(GeneratorError):
         next(GeneratorClient(http, tmp_path).fetch(request_of(4_001)))
-    assert generator.requests[0].url.params["count"] == "4000"
+    assert read_body(generator.requests[0])["count"] == 4000
 
 
 def test_only_missing_parts_are_fetched_after_an_interruption(tmp_path: Path) -> None:
@@ -299,7 +324,7 @@ def test_only_missing_parts_are_fetched_after_an_interruption(tmp_path: Path) ->
         list(client.fetch(request_of(8)))
     generator.requests.clear()
     assert len(list(client.fetch(request_of(8)))) == 2
-    assert [request.url.params["start"] for request in generator.requests] == ["4"]
+    assert [read_body(request)["start"] for request in generator.requests] == [4]
 
 
 def test_a_damaged_part_in_the_cache_is_fetched_again(
