@@ -12,7 +12,7 @@ from shared.spec import MIN_SIDE_PX, Style
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 
-NetworkName = Literal["compact", "medium", "wide", "course"]
+NetworkName = Literal["compact", "medium", "wide", "course", "alexnet", "vgg"]
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 # Below this number of captchas the confidence interval of an accuracy is too wide to be useful.

@@ -361,7 +361,7 @@ def test_too_little_disk_space_is_an_error_before_captchas_are_requested(
             "renderer": {},
             "renderer_fingerprint": "0123456789abcdef",
         }
-        return httpx.Response(404 if request.url.path == "/dataset" else 200, json=body)
+        return httpx.Response(404 if request.url.path == "/internal/dataset" else 200, json=body)
 
     http = httpx.Client(base_url="http://generator", transport=httpx.MockTransport(respond))
     client = GeneratorClient(http, tmp_path / "data")
@@ -528,7 +528,14 @@ def check_manifest(manifest: Manifest, config: TrainingConfig, image_folder: Pat
     assert np.shape(manifest.golden.probabilities) == (3, 4)
     assert metrics.calibration is not None
     assert metrics.comparison is None
-    written = {"saved_model.pb", "history.csv", "curves.png", "gallery.png", "confusions.png"}
+    written = {
+        "saved_model.pb",
+        "model.keras",
+        "history.csv",
+        "curves.png",
+        "gallery.png",
+        "confusions.png",
+    }
     assert written | {"reliability.png"} < set(manifest.files)
 
 

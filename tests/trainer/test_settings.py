@@ -194,8 +194,9 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
             "TRAIN_EPOCHS: Input should be greater than or equal to 1, not 0",
         ),
         (
-            {"TRAIN_NETWORK": "vgg"},
-            "TRAIN_NETWORK: Input should be 'compact', 'medium', 'wide' or 'course', not 'vgg'",
+            {"TRAIN_NETWORK": "resnet"},
+            "TRAIN_NETWORK: Input should be 'compact', 'medium', 'wide', 'course', 'alexnet' or"
+            " 'vgg', not 'resnet'",
         ),
         (
             {"TRAIN_PRESET": "slow"},

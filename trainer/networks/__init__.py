@@ -10,9 +10,11 @@ from keras import layers
 
 from shared.spec import CaptchaSpec
 from trainer.config import NetworkName
+from trainer.networks.alexnet import build_alexnet
 from trainer.networks.compact import build_compact
 from trainer.networks.course import build_course
 from trainer.networks.medium import build_medium
+from trainer.networks.vgg import build_vgg
 from trainer.networks.wide import build_wide
 
 NETWORKS: dict[NetworkName, Callable[[CaptchaSpec], keras.Model]] = {
@@ -20,6 +22,8 @@ NETWORKS: dict[NetworkName, Callable[[CaptchaSpec], keras.Model]] = {
     "medium": build_medium,
     "wide": build_wide,
     "course": build_course,
+    "alexnet": build_alexnet,
+    "vgg": build_vgg,
 }
 """Builders. A network takes float32 (height, width, 1), 0 black to 1 white."""
 

@@ -18,6 +18,7 @@ _INITIAL_CHARACTERS = 5.5
 _INITIAL_SHARPNESS = 4.0  # the score falls by 1 at half a character from the middle
 
 
+@keras.saving.register_keras_serializable(package="captcha_pipeline")
 class CountingScores(layers.Layer):  # type: ignore[misc] # keras has no types
     """Attention scores that count the characters from the left.
 
@@ -45,6 +46,11 @@ class CountingScores(layers.Layer):  # type: ignore[misc] # keras has no types
         del input_shape
         initial = keras.initializers.Constant(_INITIAL_SHARPNESS)
         self.sharpness = self.add_weight(name="sharpness", shape=(), initializer=initial)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the layer, with which a `.keras` file creates it again."""
+        config: dict[str, Any] = super().get_config()
+        return config | {"length": self.length}
 
     def call(self, density: keras.KerasTensor) -> keras.KerasTensor:
         """Return the scores."""
@@ -88,6 +94,18 @@ def batch_norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def flat_head(x: keras.KerasTensor, spec: CaptchaSpec) -> keras.KerasTensor:
+    """Classify each position with a dense layer of its own, as the course does.
+
+    (features,) -> (length * classes,), one softmax per position.
+    """
+    heads = [
+        layers.Dense(spec.classes, activation="softmax", name=f"fc{position + 1}")(x)
+        for position in range(spec.length)
+    ]
+    return layers.Concatenate()(heads) if len(heads) > 1 else heads[0]
 
 
 def attention_head(

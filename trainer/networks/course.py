@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from shared.spec import CaptchaSpec
+from trainer.networks.blocks import flat_head
 
 
 def build_course(spec: CaptchaSpec) -> keras.Model:
@@ -24,9 +25,4 @@ def build_course(spec: CaptchaSpec) -> keras.Model:
     x = layers.MaxPooling2D((2, 2), padding="same", name="pool3")(x)
     x = layers.Flatten()(x)
     x = layers.Dropout(0.25)(x)
-    heads = [
-        layers.Dense(spec.classes, activation="softmax", name=f"fc{position + 1}")(x)
-        for position in range(spec.length)
-    ]
-    outputs = layers.Concatenate()(heads) if len(heads) > 1 else heads[0]
-    return keras.Model(inputs, outputs, name="course")
+    return keras.Model(inputs, flat_head(x, spec), name="course")

@@ -21,7 +21,12 @@ from trainer.evaluation.accuracy import Evaluation, evaluate, find_correct
 from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
 from trainer.evaluation.comparison import compare_paired
 from trainer.networks import NETWORKS
-from trainer.publishing.export import build_golden_sample, export, load_exported
+from trainer.publishing.export import (
+    build_golden_sample,
+    export,
+    load_exported,
+    save_keras_model,
+)
 from trainer.publishing.reference import Reference
 from trainer.training.fit import FitResult
 
@@ -58,6 +63,7 @@ def write_candidate(
         log.warning("the network has no dense layer with softmax: it is not calibrated")
         temperature = 1.0
     export(result.model, source.spec, directory)
+    save_keras_model(result.model, directory)
     predict = load_exported(directory)
     evaluation = evaluate(predict, splits.test)
     calibration = measure_calibration(temperature, evaluation.confidences, evaluation.is_correct)

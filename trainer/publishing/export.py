@@ -19,6 +19,9 @@ from shared.manifest import GoldenSample
 from shared.spec import CaptchaSpec
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import Predict
+from trainer.networks.tta import TestTimeAugmentation
+
+KERAS_MODEL = "model.keras"
 
 
 def export(model: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
@@ -43,6 +46,21 @@ def export(model: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
         archive.write_out(str(directory), verbose=False)
     except tf.errors.ResourceExhaustedError as error:
         raise OSError(errno.ENOSPC, f"the model cannot be written: {error.message}") from error
+
+
+def save_keras_model(model: keras.Model, directory: Path) -> None:
+    """Write KERAS_MODEL, which `keras.models.load_model` reads, for training it further.
+
+    It has the weights of the SavedModel, with the temperature, and predicts from one view. The
+    state of the optimizer is left out.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    if isinstance(model, TestTimeAugmentation):
+        model = model.recogniser
+    # A model of the same layers that was never compiled, so without an optimizer.
+    keras.Model(model.inputs, model.outputs, name=model.name).save(directory / KERAS_MODEL)
 
 
 def load_exported(directory: Path) -> Predict:

@@ -10,9 +10,11 @@ import pytest
 from shared.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.networks import NETWORKS, build_recogniser
+from trainer.networks.alexnet import build_alexnet
 from trainer.networks.compact import build_compact
 from trainer.networks.course import build_course
 from trainer.networks.medium import build_medium
+from trainer.networks.vgg import build_vgg
 from trainer.networks.wide import build_wide
 
 NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
@@ -24,6 +26,8 @@ def test_every_network_of_the_config_can_be_built() -> None:
         "medium": build_medium,
         "wide": build_wide,
         "course": build_course,
+        "alexnet": build_alexnet,
+        "vgg": build_vgg,
     } == NETWORKS
     assert tuple(NETWORKS) == NAMES
 
@@ -77,6 +81,16 @@ def test_the_course_network_has_the_parameters_and_layer_names_of_the_course() -
     assert network.output_shape == (None, 40)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("compact", 141_722), ("wide", 597_546)])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("compact", 141_722), ("wide", 597_546), ("alexnet", 1_827_864), ("vgg", 1_862_712)],
+)
 def test_our_networks_have_a_known_number_of_parameters(name: NetworkName, parameters: int) -> None:
     assert NETWORKS[name](CaptchaSpec()).count_params() == parameters
+
+
+@pytest.mark.parametrize(("name", "convolutions"), [("alexnet", 5), ("vgg", 13)])
+def test_a_published_network_has_its_layers(name: NetworkName, convolutions: int) -> None:
+    names = [layer.name for layer in NETWORKS[name](CaptchaSpec()).layers]
+    assert sum(layer.startswith("conv") for layer in names) == convolutions
+    assert [layer for layer in names if layer.startswith("hidden")] == ["hidden6", "hidden7"]

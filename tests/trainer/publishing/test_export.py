@@ -15,10 +15,17 @@ from PIL import Image
 
 from inference_service.engines import OpenVinoEngine
 from shared.spec import CaptchaSpec
+from trainer.config import NetworkName
 from trainer.data.splits import Split
 from trainer.networks import build_recogniser
 from trainer.networks.tta import add_test_time_augmentation
-from trainer.publishing.export import build_golden_sample, export, load_exported
+from trainer.publishing.export import (
+    KERAS_MODEL,
+    build_golden_sample,
+    export,
+    load_exported,
+    save_keras_model,
+)
 
 SPEC = CaptchaSpec("abc", length=2, width=32, height=16)
 IMAGES = np.random.default_rng(2).integers(256, size=(3, 16, 32), dtype=np.uint8)
@@ -35,6 +42,27 @@ def test_an_exported_model_predicts_alike_in_both_engines(tmp_path: Path, views:
     assert predict(IMAGES[:1]).shape == (1, 2, 3)
     engine = OpenVinoEngine(tmp_path, SPEC)
     assert engine.predict(IMAGES) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("network", ["compact", "medium", "course"])
+@pytest.mark.parametrize("views", [1, 2])
+def test_the_keras_model_predicts_alike_and_can_be_trained_further(
+    tmp_path: Path, network: NetworkName, views: int
+) -> None:
+    keras.utils.set_random_seed(1)
+    spec = CaptchaSpec("abc", length=2, width=40, height=20)
+    images = np.random.default_rng(2).integers(256, size=(8, 20, 40), dtype=np.uint8)
+    recogniser = build_recogniser(network, spec, (60, 30))
+    expected = recogniser(images).numpy()
+    model = add_test_time_augmentation(recogniser, views)
+    model.compile("adam", "categorical_crossentropy")
+    save_keras_model(model, tmp_path)
+    loaded = keras.models.load_model(tmp_path / KERAS_MODEL)
+    assert loaded(images).numpy() == pytest.approx(expected, abs=1e-6)
+    assert loaded.optimizer is None
+    loaded.compile("adam", "categorical_crossentropy")
+    loaded.fit(images, np.tile(np.eye(3, dtype=np.float32)[:2], (8, 1, 1)), verbose=0)
+    assert np.abs(loaded(images).numpy() - expected).max() > 1e-6
 
 
 def build_dropout() -> keras.Model:
