@@ -344,9 +344,7 @@ def train_and_publish(
             )
             status.end("rejected", reason)
         else:
-            version = publish(
-                version_dir, models, draft, uploader.upload if uploader else None
-            )
+            version = publish(version_dir, models, draft, uploader.upload if uploader else None)
             status.update(state="published", version=version)
     if is_image_folder(source) and config.init == "bundled":
         curve = measure_learning_curve(config, splits, draft.metrics.accuracy, sys.stderr)
