@@ -49,7 +49,7 @@ def build_recogniser(
         width, height = input_size
         # Not the layer Resizing: without `training=False` it lets the whole model run as in
         # training.
-        x = keras.ops.image.resize(x, (height, width))
+        x = keras.ops.image.resize(x, (height, width), data_format="channels_last")
     sized = dataclasses.replace(spec, width=input_size[0], height=input_size[1])
     x = NETWORKS[network](sized)(x)
     shape = (spec.length, spec.classes)

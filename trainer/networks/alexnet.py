@@ -29,11 +29,19 @@ def build_alexnet(spec: CaptchaSpec) -> keras.Model:
         ("conv5", 64, 3, 1, True),
     ):
         x = layers.Conv2D(
-            filters, size, strides=strides, padding="same", activation="relu", name=name
+            filters,
+            size,
+            strides=strides,
+            padding="same",
+            data_format="channels_last",
+            activation="relu",
+            name=name,
         )(x)
         if has_pool:
-            x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{name[-1]}")(x)
-    x = layers.Flatten(name="flat")(x)
+            x = layers.MaxPooling2D(
+                3, strides=2, padding="same", data_format="channels_last", name=f"pool{name[-1]}"
+            )(x)
+    x = layers.Flatten(data_format="channels_last", name="flat")(x)
     for name in ("hidden6", "hidden7"):
         x = layers.Dense(512, activation="relu", name=name)(x)
         x = layers.Dropout(0.5, name=f"dropout{name[-1]}")(x)

@@ -1,4 +1,7 @@
-"""Blocks that several networks share."""
+"""Blocks that several networks share.
+
+Every layer states `channels_last`, so that a `keras.json` with another order changes no network.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,9 @@ def space_to_depth(x: keras.KerasTensor, block: int) -> keras.KerasTensor:
     height, width, channels = x.shape[1:]
     bottom, right = -height % block, -width % block
     if bottom or right:
-        x = layers.ZeroPadding2D(((0, bottom), (0, right)), name="pad")(x)
+        x = layers.ZeroPadding2D(
+            ((0, bottom), (0, right)), data_format="channels_last", name="pad"
+        )(x)
     rows, columns = (height + bottom) // block, (width + right) // block
     x = layers.Reshape((rows, block, columns, block * channels), name="split_blocks")(x)
     x = layers.Permute((1, 3, 2, 4), name="group_blocks")(x)
@@ -81,7 +86,13 @@ def convolution(
 ) -> keras.KerasTensor:
     """Apply a 3x3 convolution, batch normalisation and ReLU."""
     x = layers.Conv2D(
-        filters, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
+        filters,
+        3,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        data_format="channels_last",
+        name=f"{name}_conv",
     )(x)
     return batch_norm_relu(x, name)
 
@@ -145,19 +156,28 @@ def attention_head(
     if count_characters and maps_per_position > 1:
         raise ValueError("count_characters needs one attention map per position")
     if mix_neighbours:
-        x = layers.Conv1D(width, 3, padding="same", use_bias=False, name="neighbours_conv")(
-            features
-        )
+        x = layers.Conv1D(
+            width,
+            3,
+            padding="same",
+            use_bias=False,
+            data_format="channels_last",
+            name="neighbours_conv",
+        )(features)
         x = batch_norm_relu(x, "neighbours")
         features = layers.Add(name="neighbours_add")([features, x])
     # The location of position i depends on the whole image, so the attention weights for each
     # position are computed from all columns.
     x = batch_norm_relu(layers.Dense(32, use_bias=False, name="summary")(features), "summary")
     maps = spec.length * maps_per_position
-    x = layers.Dense(maps * columns, name=SCORES)(layers.Flatten(name="flat")(x))
+    x = layers.Dense(maps * columns, name=SCORES)(
+        layers.Flatten(data_format="channels_last", name="flat")(x)
+    )
     x = layers.Reshape((maps, columns), name="maps")(x)
     if count_characters:
-        y = layers.Conv1D(32, 5, padding="same", use_bias=False, name="density_conv")(features)
+        y = layers.Conv1D(
+            32, 5, padding="same", use_bias=False, data_format="channels_last", name="density_conv"
+        )(features)
         y = batch_norm_relu(y, "density")
         # The initial densities add up to a text of medium length.
         density = min(_INITIAL_CHARACTERS / columns, 0.5)

@@ -23,11 +23,15 @@ def build_vgg(spec: CaptchaSpec) -> keras.Model:
     for block, (filters, count) in enumerate(((16, 2), (32, 2), (64, 3), (128, 3), (128, 3)), 1):
         for i in range(1, count + 1):
             name = f"conv{block}_{i}"
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
+            x = layers.Conv2D(
+                filters, 3, padding="same", use_bias=False, data_format="channels_last", name=name
+            )(x)
             x = layers.BatchNormalization(momentum=0.9, name=f"norm{block}_{i}")(x)
             x = layers.ReLU(name=f"relu{block}_{i}")(x)
-        x = layers.MaxPooling2D(2, padding="same", name=f"pool{block}")(x)
-    x = layers.Flatten(name="flat")(x)
+        x = layers.MaxPooling2D(
+            2, padding="same", data_format="channels_last", name=f"pool{block}"
+        )(x)
+    x = layers.Flatten(data_format="channels_last", name="flat")(x)
     for name in ("hidden6", "hidden7"):
         x = layers.Dense(512, activation="relu", name=name)(x)
         x = layers.Dropout(0.5, name=f"dropout{name[-1]}")(x)
