@@ -15,7 +15,8 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-batch \
-	bench-training bench-releases bench-designs mutation-test audit audit-captcha lock clean
+	bench-training bench-releases bench-designs mutation-test audit audit-captcha sbom \
+	lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -132,6 +133,14 @@ audit: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (nee
 	$(BIN)/pip install -q uv
 	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
 	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
+
+# The Python packages of each image, from its lock; reproducible, so that two releases can be compared.
+sbom: $(INSTALLED)  ## list the packages of the images with their hashes in sbom/, as CycloneDX
+	$(BIN)/pip install -q uv
+	mkdir -p sbom
+	for lock in generator_service/requirements*.txt inference_service/requirements*.txt trainer/requirements*.txt; do \
+	  $(BIN)/uv tool run --quiet --from cyclonedx-bom cyclonedx-py requirements --output-reproducible \
+	  --pyproject pyproject.toml -o sbom/$$(echo $${lock%.txt} | tr / -).json $$lock || exit 1; done
 
 lock: $(INSTALLED)  ## compile the dependency groups of pyproject.toml: one resolution, with hashes
 	$(BIN)/pip install -q uv
