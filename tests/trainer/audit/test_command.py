@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trainer.audit.subject import find_subject
 from trainer.data.generator_client import GeneratorClient
 from trainer.settings import TrainerSettings
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 
@@ -163,3 +165,15 @@ def test_another_seed_or_mode_is_another_audit(
     }
 
     assert len(fingerprints) == 3
+
+
+@pytest.mark.parametrize("arguments", [["--length", "x"], ["--lenght", "4"]])
+def test_the_program_ends_with_status_2_on_an_invalid_option(arguments: list[str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "trainer", "audit", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == 2
+    assert arguments[0] in result.stderr
+    assert "Traceback" not in result.stderr
