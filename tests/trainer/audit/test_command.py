@@ -167,7 +167,7 @@ def test_another_seed_or_mode_is_another_audit(
     assert len(fingerprints) == 3
 
 
-@pytest.mark.parametrize("arguments", [["--length", "x"], ["--lenght", "4"]])
+@pytest.mark.parametrize("arguments", [["--length", "x"], ["--lengths", "4"]])
 def test_the_program_ends_with_status_2_on_an_invalid_option(arguments: list[str]) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "trainer", "audit", *arguments],

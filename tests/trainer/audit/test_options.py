@@ -112,7 +112,7 @@ def test_an_invalid_option_is_named_with_its_value(arguments: list[str], message
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("lenght = 4", "--lenght: there is no such option"),
+        ("lengths = 4", "--lengths: there is no such option"),
         ("quick = true\nthorough = true", "--quick and --thorough exclude each other"),
         ("length = ", "--config: .* cannot be read"),
     ],
@@ -127,7 +127,7 @@ def test_an_invalid_file_is_refused(tmp_path: Path, content: str, message: str) 
 
 def test_an_unknown_option_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        AuditOptions.parse(["--lenght", "4"])
+        AuditOptions.parse(["--lengths", "4"])
 
     assert ended.value.code == 2
-    assert "--lenght" in capsys.readouterr().err
+    assert "--lengths" in capsys.readouterr().err
