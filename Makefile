@@ -16,7 +16,7 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 
 .PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-batch \
 	bench-training bench-releases bench-designs mutation-test audit audit-captcha sbom \
-	lock clean
+	course lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 train:  ## train on your own images, DATA=folder of <label>_<anything>.png
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
 	docker compose run --rm --volume "$(abspath $(DATA)):/images:ro" trainer --image-folder /images $(ARGS)
+
+course:  ## run all steps of the course, in at most 12 minutes, or FULL=1 with its own sizes, in hours
+	docker compose run --rm trainer course all $(if $(FULL),--size full) $(ARGS)
 
 # The container's user cannot write to a folder of yours, so the report is copied out as a stream.
 audit-captcha:  ## measure how breakable captchas are, ARGS="--style classic" [DATA=images] [CONFIG=file.toml] [OUT=folder]

@@ -36,3 +36,8 @@ class CourseWorkspace:
         path = self.directory / step
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def describe_command(self, step: str) -> str:
+        """Return the command that writes the files of a step, for the small print of figures."""
+        size = "" if self.size == "small" else f" --size {self.size}"
+        return f"docker compose run --rm trainer course {step}{size}"

@@ -1,0 +1,98 @@
+"""The captchas of the course's trainings, in the style that the generator issues."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from trainer.config import TrainingConfig
+from trainer.course.runs.sizes import TRAINING_SIZES
+from trainer.course.workspace import CourseWorkspace
+from trainer.data.dataset_requests import DatasetRequest
+from trainer.data.splits import Split, build_split
+
+
+@dataclass(frozen=True)
+class RunCaptchas:
+    """What every run of a workspace trains on and is evaluated with."""
+
+    train: Split
+    validation: Split
+    seed: int
+
+
+def fetch_captchas(workspace: CourseWorkspace) -> RunCaptchas:
+    """Return the captchas of the workspace's size.
+
+    Raises:
+        GeneratorError: if they cannot be fetched.
+    """
+    size = TRAINING_SIZES[workspace.size]
+    return RunCaptchas(
+        _fetch(workspace, "train", size.captchas),
+        _fetch(workspace, "validation", size.validation),
+        workspace.seed,
+    )
+
+
+def digest_captchas(workspace: CourseWorkspace) -> str:
+    """Return a name for the captchas and the seed, so that runs on others have another directory."""
+    size, source = TRAINING_SIZES[workspace.size], workspace.source
+    identity = [
+        source.spec.fingerprint,
+        source.renderer_fingerprint,
+        size.captchas,
+        size.validation,
+        workspace.seed,
+    ]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
+
+
+def _fetch(
+    workspace: CourseWorkspace, split: Literal["train", "validation"], count: int
+) -> Split:
+    source = workspace.source
+    seed = TrainingConfig(seed=workspace.seed).split_seed(split)
+    request = DatasetRequest(split, source.spec.style, source, seed, 0, count)
+    parts = ((source.spec.style, part) for part in workspace.client.fetch(request))
+    return build_split(parts, source.spec, report=lambda _: None)
+
+
+class EpochBatches:
+    """Shuffled training batches without augmentation, so that training curves compare like with like.
+
+    The order depends on the seed and the epoch only, so that a run that was stopped resumes with
+    the batches of one that was not.
+    """
+
+    def __init__(self, captchas: RunCaptchas, batch_size: int) -> None:
+        self.epoch = 0
+        """The epoch that the next iteration of `dataset` yields, from 0."""
+        self.steps = -(-len(captchas.train) // batch_size)
+        self._captchas, self._batch_size = captchas, batch_size
+        spec = captchas.train.spec
+        signature = (
+            tf.TensorSpec((None, spec.height, spec.width), tf.uint8),
+            tf.TensorSpec((None, spec.length, spec.classes), tf.float32),
+        )
+        self.dataset = (
+            tf.data.Dataset.from_generator(self._iterate, output_signature=signature)
+            .apply(tf.data.experimental.assert_cardinality(self.steps))
+            .prefetch(4)
+        )
+        """Images uint8 (B, height, width) and one-hot labels float32 (B, length, classes)."""
+
+    def _iterate(self) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+        split = self._captchas.train
+        one_hot = np.eye(split.spec.classes, dtype=np.float32)
+        order = np.random.default_rng((self._captchas.seed, self.epoch)).permutation(len(split))
+        for start in range(0, len(split), self._batch_size):
+            rows = order[start : start + self._batch_size]
+            yield split.images[rows], one_hot[split.labels[rows]]
