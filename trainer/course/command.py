@@ -1,122 +1,137 @@
-"""The command `python -m trainer course`."""
+"""The command `python -m trainer course`. It trains to compare, and publishes nothing."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
 
 from shared.settings import SettingsError
-from trainer.course.runs.plan import describe_time, estimate_s, list_unfinished
-from trainer.course.steps import STEPS, load, run_steps
+from trainer.course.steps import STEPS, Step
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.generator_client import GeneratorClient
+from trainer.errors import TrainerError
 from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
-COURSE_DIR = "course"
 COPY_COMMAND = (
-    "docker compose run --rm --no-deps -T --entrypoint tar trainer -C /data -c course | tar x"
+    "docker compose run --rm --no-deps -T --entrypoint tar trainer -C /data -c course | tar -x"
 )
-"""Copies all files of the course from the data volume to the current directory."""
-# Seconds of all steps without planned trainings, on two cores.
-_OTHER_STEPS_S: dict[SizeName, float] = {"tiny": 60, "small": 260, "full": 7_200}
+"""Copies the directory of the course out of the data volume, into the current directory."""
 
 
 def parse_course(arguments: Sequence[str]) -> Callable[[TrainerSettings, GeneratorClient], int]:
-    """Return the work that the arguments describe: the steps, and their size.
+    """Return the work that the arguments describe.
 
-    Prints the help and exits on `--help`, on `--list` and on unknown options.
+    Prints and exits on `--help` and `--list`.
 
     Raises:
         SettingsError: on an unknown step.
     """
-    options = _build_parser().parse_args(arguments)
-    if options.list:
-        sys.stdout.write(_list_steps() + "\n")
-        sys.exit(0)
-    names = _choose_steps(options.steps)
-    size: SizeName = options.size
+    given = _build_parser().parse_args(arguments)
+    unknown = [name for name in given.steps if name not in STEPS and name != ALL]
+    if unknown or not given.steps:
+        problem = f"there is no step {unknown[0]!r}" if unknown else "no step is given"
+        raise SettingsError(f"{problem}; the steps are {', '.join(STEPS)}, and {ALL}")
+    steps = {name: step for name, step in STEPS.items() if {name, ALL} & set(given.steps)}
 
-    def course(settings: TrainerSettings, client: GeneratorClient) -> int:
+    def take_course(settings: TrainerSettings, client: GeneratorClient) -> int:
+        # It warns of every new network that a function is traced, which is what comparisons do.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         source = client.wait_ready(settings.generator_timeout_s)
-        workspace = CourseWorkspace(settings.data_dir / COURSE_DIR, client, source, size)
-        return run_course(workspace, names)
+        directory = settings.data_dir / "course"
+        return run_steps(CourseWorkspace(directory, client, source, given.size), steps)
 
-    return course
+    return take_course
 
 
-def run_course(workspace: CourseWorkspace, names: Sequence[str]) -> int:
-    """Run steps, and say which of them failed and how to copy the files.
-
-    Nothing is published: the steps write below the workspace's directory only.
-
-    Returns:
-        The exit status: 1 if a step failed.
-    """
-    log.info("%s", describe_plan(workspace, names))
-    failed = run_steps(workspace, names)
-    log.info("the files are in %s; to copy them: %s", workspace.directory, COPY_COMMAND)
+def run_steps(workspace: CourseWorkspace, steps: Mapping[str, Step]) -> int:
+    """Run steps, and return 1 if any of them failed; a failed step does not end the others."""
+    _announce(workspace, steps)
+    failed = []
+    for name, step in steps.items():
+        log.info("%s: %s", name, step.description)
+        started = time.monotonic()
+        try:
+            files = step.load()(workspace)
+        except (TrainerError, OSError) as error:
+            log.error("%s failed: %s", name, error)
+            failed.append(name)
+        except Exception:
+            log.exception("%s failed", name)
+            failed.append(name)
+        else:
+            log.info("%s: done in %.0f s: %s", name, time.monotonic() - started, _join(files))
+    log.info("pictures and tables: %s; copied out of the containers by", workspace.directory)
+    log.info("%s", COPY_COMMAND)
     if failed:
-        log.error(
-            "%d of %d steps failed: %s; repeat them with: python -m trainer course %s --size %s",
-            len(failed), len(names), ", ".join(failed), " ".join(failed), workspace.size,
-        )  # fmt: skip
+        log.error("failed: %s; the other steps are complete", ", ".join(failed))
     return 1 if failed else 0
 
 
-def describe_plan(workspace: CourseWorkspace, names: Sequence[str]) -> str:
-    """Return how many trainings are left and about how long all steps take."""
-    runs = [
-        run
-        for name in names
-        if (listed := STEPS[name].list_runs)
-        for run in load(listed)(workspace.size)
-    ]
-    unfinished = list_unfinished(workspace, runs)
-    seconds = sum(estimate_s(workspace, run) for run in unfinished)
-    if set(names) == set(STEPS):
-        seconds += _OTHER_STEPS_S[workspace.size]
-    count = len(dict.fromkeys(runs))
-    return (
-        f"{len(names)} steps of size {workspace.size} with {count} trainings,"
-        f" {count - len(unfinished)} of them finished earlier: {describe_time(seconds)}"
-        " on two cores"
-    )
+def _announce(workspace: CourseWorkspace, steps: Mapping[str, Step]) -> None:
+    """Log how many trainings there are and how long everything takes, before it starts."""
+    seconds = sum(step.seconds[workspace.size == "full"] for step in steps.values())
+    runs = {run for step in steps.values() for run in step.list_runs(workspace.size)}
+    trainings = ""
+    if runs:
+        plan = importlib.import_module("trainer.course.runs.plan")  # TensorFlow takes 5 s
+        unfinished = plan.list_unfinished(workspace, list(runs))
+        seconds += sum(plan.estimate_s(workspace, run) for run in unfinished)
+        finished = len(runs) - len(unfinished)
+        trainings = f"{len(unfinished)} trainings ({finished} more are finished), "
+    log.info(
+        "course, size %s: %d steps, %s%s on two cores",
+        workspace.size, len(steps), trainings, _describe_hours(seconds),
+    )  # fmt: skip
 
 
-def _choose_steps(given: Sequence[str]) -> list[str]:
-    """Return the steps to run, each once and in the order of the course.
-
-    Raises:
-        SettingsError: on an unknown step, or if there is none.
-    """
-    unknown = [name for name in given if name not in {*STEPS, ALL}]
-    if unknown or not given:
-        problem = f"unknown step {', '.join(unknown)}" if unknown else "no step given"
-        raise SettingsError(f"{problem}; the steps are {ALL}, {', '.join(STEPS)}")
-    return [name for name in STEPS if name in given or ALL in given]
+def _describe_hours(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"about {minutes / 60:.1f} hours" if minutes > 90 else f"about {minutes:.0f} min"
 
 
-def _list_steps() -> str:
-    width = max(map(len, STEPS))
-    return "\n".join(f"{name:{width}}  {step.description}" for name, step in STEPS.items())
+def _join(files: Sequence[Path]) -> str:
+    return ", ".join(map(str, files))
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer course",
-        description="Run steps of the course. Each writes figures and tables. None publishes.",
+        description="Run steps of the course, each with a picture at its end.",
         allow_abbrev=False,
     )
-    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"{ALL}, {', '.join(STEPS)}")
     parser.add_argument(
-        "--size", choices=("tiny", "small", "full"), default="small",
-        help="tiny: seconds, to try a step; small (default): minutes; full: the numbers of the"
-        " course, hours",
-    )  # fmt: skip
-    parser.add_argument("--list", action="store_true", help="list the steps and exit")
+        "steps", nargs="*", metavar="STEP", help=f"names of steps, or {ALL}; see --list"
+    )
+    parser.add_argument(
+        "--size",
+        choices=get_args(SizeName),
+        default="small",
+        help="small (default): minutes; full: the sizes of the course, hours; tiny: for tests",
+    )
+    parser.add_argument("--list", action=_ListSteps, nargs=0, help="list the steps and exit")
     return parser
+
+
+class _ListSteps(argparse.Action):
+    """Prints the steps and exits, as `--help` does."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        width = max(map(len, STEPS))
+        for name, step in STEPS.items():
+            sys.stdout.write(f"{name:{width}}  {step.description}\n")
+        parser.exit()

@@ -1,146 +1,123 @@
-"""The steps of the course in their order, and running them."""
+"""The steps of the course, in its order."""
 
 from __future__ import annotations
 
 import importlib
-import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainer.course.workspace import CourseWorkspace
-from trainer.errors import TrainerError
+from trainer.course.workspace import CourseWorkspace, SizeName
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from trainer.course.runs.run import Run
 
-RunStep = Callable[[CourseWorkspace], list[Path]]
+StepFunction = Callable[[CourseWorkspace], list[Path]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the course.
+    """One step. Its modules are imported when it runs, because TensorFlow takes 5 s.
 
     Attributes:
-        description: for the list of steps.
-        function: `module:function` in this package, a `RunStep`. It is imported when the step runs,
-            because TensorFlow takes seconds.
-        list_runs: `module:function` that returns the trainings of a size; empty if the step trains
-            nothing that is planned beforehand.
+        function: "module:function" below `trainer.course`.
+        description: what it shows.
+        seconds: about how long it takes at the sizes small and full on two cores, without `runs`.
+        runs: "module:function" that lists the runs it trains, which other steps can share.
     """
 
-    description: str
     function: str
-    list_runs: str = ""
+    description: str
+    seconds: tuple[float, float] = (10, 10)
+    runs: str | None = None
 
-    def run(self, workspace: CourseWorkspace) -> list[Path]:
-        """Run the step and return the files that it wrote."""
-        written: list[Path] = load(self.function)(workspace)
-        return written
+    def load(self) -> StepFunction:
+        """Return the function."""
+        function: StepFunction = _load(self.function)
+        return function
+
+    def list_runs(self, size: SizeName) -> Sequence[Run]:
+        """Return the runs that the step trains."""
+        runs: Sequence[Run] = _load(self.runs)(size) if self.runs else ()
+        return runs
 
 
 STEPS: dict[str, Step] = {
     "dataset": Step(
-        "the folders of the course, and what is in them",
         "illustrations.dataset:export_dataset",
+        "the course's folders of captchas, contact sheets and label statistics",
+        (20, 30),
     ),
     "processing": Step(
-        "from colour to the input, from the output to the text",
         "illustrations.processing:draw_processing",
+        "from colour to normalised grey, one-hot labels, and how an output is decoded",
     ),
     "networks": Step(
-        "trains networks for the same time",
         "comparisons.networks:compare_networks",
+        "the exact match of the networks after the same training time",
+        (5, 5),
         "comparisons.networks:list_network_runs",
     ),
     "network-table": Step(
-        "draws networks; a table of size, speed and accuracy",
         "illustrations.architectures:draw_networks",
+        "the networks drawn, and a table of parameters, multiply-adds, times and accuracies",
+        (30, 60),
     ),
     "features": Step(
-        "filters and feature maps of the course's network",
         "illustrations.features:draw_features",
+        "filters and feature maps: what convolution extracts",
+        (20, 20),
     ),
     "loss-curves": Step(
-        "draws the formulas of the losses",
-        "illustrations.loss_curves:draw_loss_curves",
+        "illustrations.loss_curves:draw_loss_curves", "the formulas of the losses as curves"
     ),
     "losses": Step(
-        "trains with four losses",
         "comparisons.losses:compare_losses",
+        "four losses on the same network, captchas and optimizer",
+        (5, 5),
         "comparisons.losses:list_loss_runs",
     ),
     "optimizers": Step(
-        "trains with eight optimizers",
         "comparisons.optimizers:compare_optimizers",
+        "eight optimizers, each with a stated learning rate",
+        (5, 5),
         "comparisons.optimizers:list_optimizer_runs",
     ),
     "optimizer-paths": Step(
-        "paths of optimizers on surfaces",
         "illustrations.optimizer_paths:draw_optimizer_paths",
+        "the paths of the optimizers on a loss surface and at a saddle point",
+        (60, 60),
     ),
     "learning-rates": Step(
-        "trains with learning rates from 1e-5 to 1",
         "comparisons.learning_rates:compare_learning_rates",
+        "learning rates from 1e-5 to 1: too low, good, too high, exploding",
+        (5, 5),
         "comparisons.learning_rates:list_rate_runs",
     ),
     "range-test": Step(
-        "finds a learning rate in one short run",
         "comparisons.range_test:run_range_test",
+        "the learning rate rises during one run, which suggests a rate",
+        (15, 300),
     ),
-    "styles": Step(
-        "trains on captchas of earlier years",
+    "history-styles": Step(
         "history_styles:compare_history_styles",
+        "captchas of earlier years, and how many an attacker needs for each style",
+        (120, 3600),
     ),
     "pictures": Step(
-        "trains a classifier that solves picture captchas",
-        "picture_classifier:solve_pictures",
+        "picture_classifier:solve_pictures", "a classifier that solves the captcha of pictures",
+        (60, 300),
     ),
-    "sound": Step(
-        "waveform and spectrogram of a spoken captcha",
-        "illustrations.sound:draw_sound",
-    ),
+    "sound": Step("illustrations.sound:draw_sound", "the spoken captcha: waveform and spectrogram"),
     "deployment": Step(
-        "the requests of the course to the service",
         "illustrations.deployment:draw_deployment",
+        "the requests of the course, and where the confidences are",
     ),
-}
-"""The steps by name, in the order of the course."""
+}  # fmt: skip
+"""The steps by name."""
 
 
-def load(name: str) -> Any:
-    """Import `module:function` of this package."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(f"{__package__}.{module}"), function)
-
-
-def run_steps(
-    workspace: CourseWorkspace, names: Sequence[str], steps: Mapping[str, Step] = STEPS
-) -> list[str]:
-    """Run steps one after the other. A step that fails does not end the others.
-
-    Args:
-        workspace: what the steps get.
-        names: keys of `steps`.
-        steps: the steps by name.
-
-    Returns:
-        The names of the steps that failed.
-    """
-    failed: list[str] = []
-    for number, name in enumerate(names, start=1):
-        log.info("step %d of %d: %s", number, len(names), name)
-        started = time.monotonic()
-        try:
-            files = steps[name].run(workspace)
-        except (TrainerError, OSError) as error:
-            log.error("step %s failed: %s", name, error)
-            failed.append(name)
-        except Exception:
-            log.exception("step %s failed", name)
-            failed.append(name)
-        else:
-            seconds = time.monotonic() - started
-            log.info("step %s took %.0f s: %s", name, seconds, ", ".join(map(str, files)))
-    return failed
+def _load(reference: str) -> Any:
+    module, name = reference.split(":")
+    return getattr(importlib.import_module(f"trainer.course.{module}"), name)

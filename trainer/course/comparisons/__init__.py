@@ -1,0 +1,1 @@
+"""Steps that train: each compares some runs, and writes a figure and a table."""
