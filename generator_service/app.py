@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from generator_service.dataset_streams import DatasetStreams
-from generator_service.errors import ServiceUnavailable, UnsupportedRequest
+from generator_service.errors import FontError, ServiceUnavailable, UnsupportedRequest
 from generator_service.metrics import Metrics
 from generator_service.readiness import Readiness
 from generator_service.routes import captchas, datasets, health, internal, pictures
@@ -81,6 +81,7 @@ def _add_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"detail": describe_validation_errors(error.errors())}, 422)
 
     @app.exception_handler(SpecError)
+    @app.exception_handler(FontError)  # a font that a spec names
     @app.exception_handler(UnsupportedRequest)
     async def reject_unsupported(_: Request, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, 422)

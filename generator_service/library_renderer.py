@@ -39,7 +39,9 @@ def render_with_library(
     renderer = _load_renderer(spec.width, spec.height, fonts, spec.style, effects)
     # The library's method; it calls create_captcha_image and create_noise_dots of the subclass.
     image: Image.Image = renderer.generate_image(
-        text, _parse_color(effects.background_color), _parse_color(effects.text_color)
+        text,
+        _parse_color(effects.background_color, "RGB"),
+        _parse_color(effects.text_color, "RGBA"),
     )
     return image
 
@@ -196,9 +198,9 @@ def _load_renderer(
     return _FastImageCaptcha(width, height, list(fonts) or None, style, effects)
 
 
-def _parse_color(color: str) -> tuple[int, ...] | None:
-    """Return the channels of `#rrggbb`; None for a random colour."""
-    return None if color == RANDOM_COLOR else ImageColor.getrgb(color)
+def _parse_color(color: str, mode: str) -> Any:
+    """Return the channels of `#rrggbb` in a mode, opaque; None for a random colour."""
+    return None if color == RANDOM_COLOR else ImageColor.getcolor(color, mode)
 
 
 def _scale_range(pixels: tuple[int, int], factor: float) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from generator_service.errors import UnknownFont
+from generator_service.synthetic.font_files import FONT_SUFFIXES
 
 FONT_DIRECTORY = Path(__file__).parent / "fonts"
 
@@ -17,7 +18,8 @@ def find_named_fonts(directory: Path, names: tuple[str, ...]) -> tuple[str, ...]
     Raises:
         UnknownFont: naming the fonts that are there, if one is missing.
     """
-    files = {path.name: str(path) for path in sorted(directory.rglob("*.[ot]tf"))}
+    paths = (path for path in sorted(directory.rglob("*")) if path.suffix.lower() in FONT_SUFFIXES)
+    files = {path.name: str(path) for path in paths}
     if missing := [name for name in names if name not in files]:
         raise UnknownFont(
             f"fonts: there is no {', '.join(missing)}; the generator has {', '.join(sorted(files))}"

@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from generator_service.named_fonts import FONT_DIRECTORY
 from generator_service.synthetic.options import SyntheticOptions
-from shared.effects import Effects, EffectsError
+from shared.effects import Effects
 from shared.middleware import LogRequests
 from shared.settings import EnvironmentSettings, count_cores
 from shared.spec import CaptchaSpec, SpecError, Style
@@ -92,7 +92,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     def _check_spec(self) -> Self:
         try:
             self.spec  # noqa: B018 - raises SpecError
-        except (SpecError, EffectsError) as error:
+        except SpecError as error:
             # The message starts with the name of the field.
             field, _, problem = str(error).partition(" ")
             raise ValueError(f"CAPTCHA_{field.upper()} {problem}") from error

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
+from shared.spec_error import SpecError
+
 Change = Literal["off", "doubled"]
 
 RANDOM_COLOR = "random"
@@ -16,7 +18,7 @@ _FONT = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._+-]{0,99}\.[ot]tf", re.IGNORECASE)
 _MAX_FONTS = 100
 
 
-class EffectsError(ValueError):
+class EffectsError(SpecError):
     """An effect with an invalid value."""
 
 
@@ -114,8 +116,8 @@ class Effects:
         Yields:
             The name of the effect, the change, and the changed effects.
         """
-        for name, limit in _LIMITS.items():
-            value = getattr(self, name)
+        for name in PROTECTIONS:
+            value, limit = getattr(self, name), _LIMITS[name]
             values: dict[Change, float] = {"off": 0, "doubled": min(2 * value, limit)}
             for change, changed in values.items():
                 if changed != value:
@@ -131,4 +133,8 @@ _LIMITS: dict[str, int | float] = {
     "offset": 5.0,
     "overlap": 0.75,
 }
-"""Largest values of the protections; the type of a limit is that of the values."""
+"""Largest values; the type of a limit is that of the values."""
+
+PROTECTIONS = ("noise_dots", "noise_curves", "rotation", "warp", "overlap")
+"""Effects that can be switched off. `offset` is none: the library crops each character after it
+moved it, so that only the sequence of random numbers changes."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args
 
-from shared.effects import Effects, EffectsError
+from shared.effects import Effects
 from shared.fingerprint import fingerprint
+from shared.spec_error import SpecError as SpecError  # noqa: PLC0414 - for importers of this module
 
 Style = Literal["current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded"]
 """Rendering style: `current` as captcha 0.7.1 renders, `classic` with the stronger warp of 0.7.0
@@ -24,10 +25,6 @@ MAX_CHARSET = 94  # printable ASCII without the space
 MIN_SIDE_PX = 16
 MAX_SIDE_PX = 1000
 _OPTIONAL_FIELDS = frozenset({"min_length", "style", "effects"})
-
-
-class SpecError(ValueError):
-    """An invalid captcha spec, or a text that does not match a spec."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +147,7 @@ class CaptchaSpec:
         effects = values.get("effects", {})
         if not isinstance(effects, Mapping):
             raise SpecError(f"effects must be an object, not {effects!r}")
-        try:
-            return cls(**{**values, "effects": Effects.from_dict(effects)})
-        except EffectsError as error:
-            raise SpecError(str(error)) from error
+        return cls(**{**values, "effects": Effects.from_dict(effects)})
 
     def check_text(self, text: str) -> None:
         """Check that a captcha of this spec can show a text.

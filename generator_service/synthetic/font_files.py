@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from generator_service.errors import FontError
 
 _BUNDLED = Path(__file__).parents[1] / "fonts" / "bundled"
-_SUFFIXES = (".ttf", ".otf")
+FONT_SUFFIXES = (".ttf", ".otf")
 _CHECK_PX = 40
 _MISSING = "\uffff"  # a noncharacter: every font shows its substitute glyph
 # In fonts with small capitals these differ from the capital letter in size only.
@@ -24,7 +24,7 @@ _MAX_PER_FAMILY = 6
 
 def list_bundled_fonts() -> tuple[str, ...]:
     """Return the bundled fonts, which have every character that a charset can contain."""
-    return tuple(str(file) for file in sorted(_BUNDLED.iterdir()) if file.suffix in _SUFFIXES)
+    return tuple(str(file) for file in sorted(_BUNDLED.iterdir()) if file.suffix in FONT_SUFFIXES)
 
 
 def find_fonts(paths: Sequence[str], charset: str) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _list_files(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
             yield str(path), True
             continue
         for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in _SUFFIXES:
+            if file.suffix.lower() in FONT_SUFFIXES:
                 yield str(file), False
 
 

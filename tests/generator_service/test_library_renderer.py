@@ -113,13 +113,20 @@ def test_a_style_has_the_pixels_of_its_library(
 EFFECTS = [
     Effects(noise_dots=0, noise_curves=0, rotation=0, warp=0, offset=0, overlap=0),
     Effects(noise_dots=60, noise_curves=2, rotation=60, warp=2.0, offset=2.0, overlap=0.5),
+    Effects(noise_dots=0, noise_curves=2),
+    Effects(noise_dots=60, noise_curves=0),
+    Effects(rotation=0, overlap=0),
     Effects(text_color="#102030", background_color="#ffffff"),
     Effects(noise_curves=3, warp=0.5, background_color="#000000"),
 ]
 
 
 @pytest.mark.parametrize("effects", EFFECTS, ids=lambda effects: ",".join(effects.to_dict()))
-@pytest.mark.parametrize(("style", "edits"), [("current", {}), ("classic", OLDER_WARP)])
+@pytest.mark.parametrize(
+    ("style", "edits"),
+    [("current", {}), ("classic", OLDER_WARP), ("vintage", OLDER_WARP | VINTAGE)],
+    ids=["current", "classic", "vintage"],
+)
 def test_effects_have_the_pixels_of_the_library_with_these_attributes(
     style: Any, edits: dict[str, str], effects: Effects
 ) -> None:
@@ -142,15 +149,15 @@ def test_effects_have_the_pixels_of_the_library_with_these_attributes(
                 super().create_noise_curve(image, color)
             return image
 
-    def parse(color: str) -> Any:
-        return None if color == "random" else ImageColor.getrgb(color)
+    def parse(color: str, mode: str) -> Any:
+        return None if color == "random" else ImageColor.getcolor(color, mode)
 
     spec = CaptchaSpec(style=style, effects=effects)
     reference = Reference(spec.width, spec.height)
     for seed in range(30):
         text = generate_text(spec, seed, 0)
         source.reseed("picture", seed, 0)
-        colors = parse(effects.background_color), parse(effects.text_color)
+        colors = parse(effects.background_color, "RGB"), parse(effects.text_color, "RGBA")
         expected = np.asarray(reference.generate_image(text, *colors))
         image = render_with_library(spec, (), text, seed, 0)
         assert np.array_equal(np.asarray(image), expected)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inference_service.errors import UnsupportedCaptchas
 from inference_service.version_choice import choose_restriction
+from shared.effects import Effects
 from shared.manifest import IMAGE_FOLDER, FileRecord, Manifest
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
@@ -29,6 +32,18 @@ def test_a_published_version_predicts_the_captchas_that_it_was_trained_for() -> 
     assert found == Restriction.from_spec(BASE)
     with pytest.raises(UnsupportedCaptchas, match="it was trained for other captchas"):
         choose_restriction(manifest_of(BASE), "volume", CaptchaSpec())
+
+
+def test_effects_distinguish_captchas_for_published_versions_but_not_for_the_bundled_model() -> (
+    None
+):
+    noisy = replace(BASE, effects=Effects(noise_dots=60))
+    for source, trained_for in (("volume", noisy), ("bundled", BASE)):
+        found = choose_restriction(manifest_of(trained_for), source, noisy)
+        assert found == Restriction.from_spec(BASE)
+    for trained_for, generator in ((BASE, noisy), (noisy, BASE)):
+        with pytest.raises(UnsupportedCaptchas, match="it was trained for other captchas"):
+            choose_restriction(manifest_of(trained_for), "volume", generator)
 
 
 def test_a_version_of_an_image_folder_predicts_its_images_whatever_the_generator_renders() -> None:

@@ -4,6 +4,7 @@ import captcha.image
 import pytest
 
 from shared.effects import Effects, EffectsError
+from shared.spec import SpecError
 
 
 def test_the_defaults_are_those_of_the_library() -> None:
@@ -54,6 +55,11 @@ def test_an_invalid_effect_is_named_with_its_value(values: dict, message: str) -
     assert message in str(error.value)
 
 
+def test_an_error_is_that_of_a_spec() -> None:
+    with pytest.raises(SpecError, match=r"warp must be a number from 0 to 3\.0, not 4"):
+        Effects(warp=4)
+
+
 def test_each_protection_is_switched_off_and_doubled_alone() -> None:
     changes = {(name, change): effects.to_dict() for name, change, effects in Effects().changes()}
     assert changes == {
@@ -65,8 +71,6 @@ def test_each_protection_is_switched_off_and_doubled_alone() -> None:
         ("rotation", "doubled"): {"rotation": 60},
         ("warp", "off"): {"warp": 0.0},
         ("warp", "doubled"): {"warp": 2.0},
-        ("offset", "off"): {"offset": 0.0},
-        ("offset", "doubled"): {"offset": 2.0},
         ("overlap", "off"): {"overlap": 0.0},
         ("overlap", "doubled"): {"overlap": 0.5},
     }

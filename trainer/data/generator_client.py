@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -157,6 +157,21 @@ class GeneratorClient:
             reason = describe_validation_errors(error.errors())
             raise GeneratorError(f"the pictures of the generator are invalid: {reason}") from error
 
+    def get(self, route: str, parameters: Mapping[str, str | int]) -> bytes:
+        """Return the body of a route of the generator. It is not kept on disk.
+
+        Args:
+            route: such as `/captcha.png`.
+            parameters: its query parameters.
+
+        Raises:
+            GeneratorError: if it cannot be fetched.
+        """
+        return self._retry(self._get_body, route, parameters)
+
+    def _get_body(self, route: str, parameters: Mapping[str, str | int]) -> bytes:
+        return self._http.get(route, params=dict(parameters)).raise_for_status().content
+
     def count_missing_bytes(self, request: DatasetRequest) -> int:
         """Return how many bytes `fetch` would write to disk, at most."""
         directory = self._directory(request.source)
@@ -214,7 +229,7 @@ class GeneratorClient:
                 return call(*arguments)
             except httpx.HTTPStatusError as error:
                 response = error.response
-                reason = f"{response.status_code} {response.text[:200]}"
+                reason = _read_reason(response)
                 if response.status_code < 500:
                     raise GeneratorError(f"the generator rejects the request: {reason}") from error
             except (httpx.HTTPError, DatasetError) as error:
@@ -224,6 +239,16 @@ class GeneratorClient:
                 self._sleep(pause_s)
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
         raise GeneratorError(f"gave up after {ATTEMPTS} attempts: {reason}")
+
+
+def _read_reason(response: httpx.Response) -> str:
+    """Return the generator's sentence if it refuses a request, else the status and the text."""
+    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        try:
+            return str(response.json()["detail"])[:2000]
+        except (ValueError, TypeError, KeyError):
+            pass
+    return f"{response.status_code} {response.text[:200]}"
 
 
 def _read_source(response: httpx.Response) -> CaptchaSource:

@@ -67,6 +67,11 @@ def test_the_description_of_a_spec_fits_its_datasets(
     [
         ({"effects": Effects(fonts=("None.ttf",))}, "there is no None.ttf; the generator has "),
         ({"length": 8, "min_length": 8, "width": 60}, "width must be at least 64 for 8 characters"),
+        (
+            {"effects": Effects(text_color="#000000")},
+            "text_color must differ from background_color by at least 20 of 255 grey levels, not 0"
+            " (#000000 on random)",
+        ),
         ({"height": 30}, "height must be at least 40 in the style current"),
         (
             {"effects": Effects(fonts=("NotoSansSymbols2-pictograms.ttf",))},

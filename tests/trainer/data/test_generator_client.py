@@ -233,7 +233,7 @@ def test_an_error_without_a_message_is_named_by_its_type(tmp_path: Path) -> None
         connect(Generator(fail), tmp_path).wait_ready(0)
 
 
-@pytest.mark.parametrize("status", [400, 422, 499])
+@pytest.mark.parametrize("status", [400, 499])
 def test_a_rejected_request_is_not_repeated(tmp_path: Path, status: int) -> None:
     generator = Generator(lambda _: httpx.Response(status, json={"detail": "count: too many"}))
     reason = re.escape(f'{status} {{"detail":"count: too many"}}')
@@ -297,8 +297,14 @@ def test_a_source_describes_any_spec(tmp_path: Path) -> None:
     client = connect(generator, tmp_path)
     assert client.describe(spec) == CaptchaSource(spec, {"fonts": []}, "0123456789abcdef")
     assert read_body(generator.requests[0]) == {"spec": spec.to_dict()}
-    with pytest.raises(GeneratorError, match=r"the font A\.ttf has no 'a'"):
+    with pytest.raises(GeneratorError, match=r"rejects the request: the font A\.ttf has no 'a'$"):
         client.describe(spec)
+
+
+def test_a_refusal_without_a_sentence_is_shown_as_it_is(tmp_path: Path) -> None:
+    generator = Generator(lambda _: httpx.Response(422, text="no"))
+    with pytest.raises(GeneratorError, match=r"^the generator rejects the request: 422 no$"):
+        connect(generator, tmp_path).describe(SPEC)
 
 
 def test_the_parts_of_a_request_start_at_its_first_captcha(tmp_path: Path) -> None:
