@@ -1,0 +1,1 @@
+"""The steps of the course that draw and export, each a function of a `CourseWorkspace`."""
