@@ -17,7 +17,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.deploy.manifests import require
+from tests.deploy.manifests import ROOT, find, read_compose, render_overlay, require
 from tests.deploy.queries import (
     ALERTS,
     DASHBOARD,
@@ -33,6 +33,9 @@ from tests.serving import eventually, free_port
 
 Samples = dict[str, list[dict[str, str]]]
 QUERIES = list_queries()
+PAGE = (ROOT / "docs/monitoring.md").read_text()
+# Of Kubernetes, by job.
+SERVICES = {"inference": "inference", "generator": "generator", "gateway": "gateway-metrics"}
 # Nothing of this kind happens in the test.
 MAY_BE_EMPTY = {"alert " + rule["alert"] for rule in ALERTS}
 
@@ -93,6 +96,11 @@ def test_the_labels_in_legends_and_messages_are_those_of_their_queries() -> None
         groups = list_grouping_labels(query)
         if groups:
             assert used <= groups, query
+
+
+def test_every_alert_is_documented_with_its_severity() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", PAGE, re.MULTILINE)
+    assert sorted(rows) == sorted((r["alert"], r["labels"]["severity"]) for r in ALERTS)
 
 
 def test_the_rules_are_valid_and_fire_when_they_should() -> None:
@@ -179,6 +187,11 @@ def test_prometheus_finds_replicas_under_the_names_of_the_services() -> None:
     for job in config["scrape_configs"]:
         (discovery,) = job["dns_sd_configs"]
         assert discovery["names"] == [job["job_name"]]
+        assert discovery["names"][0] in read_compose()["services"]
+        assert f"`{SERVICES[job['job_name']]}.captcha.svc.cluster.local`" in PAGE
+        service = find(render_overlay("cpu"), "Service", SERVICES[job["job_name"]])
+        assert service["spec"]["clusterIP"] == "None"
+        assert [port["port"] for port in service["spec"]["ports"]] == [discovery["port"]]
     if shutil.which("promtool"):
         result = subprocess.run(
             ["promtool", "check", "config", "--syntax-only", "prometheus.yml"],
