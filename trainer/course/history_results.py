@@ -104,7 +104,7 @@ def write_table(table: Path, results: list[StyleResult]) -> None:
 
 
 def draw_history_styles(
-    target: Path, samples: dict[Style, Split], results: list[StyleResult]
+    target: Path, samples: dict[Style, Split], results: list[StyleResult], command: str
 ) -> None:
     """Draw samples of each style beside the accuracy over the number of captchas.
 
@@ -112,6 +112,7 @@ def draw_history_styles(
         target: a PNG file.
         samples: captchas of each style.
         results: trainings on each style.
+        command: writes the figure, for the small print.
     """
     figure = Figure(figsize=(9.5, 2.2 * len(samples) + 0.8), layout="constrained")
     figure.suptitle("Accuracy by style and number of labelled captchas (bars: 95 % intervals)")
@@ -128,6 +129,7 @@ def draw_history_styles(
         if row == 0:
             figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
     axes.set_xlabel("labelled captchas (0: the bundled model without any training)")
+    figure.supxlabel(command, fontsize=7, color="#555555", x=0.99, ha="right")
     figure.savefig(target, dpi=_DPI)
 
 

@@ -101,7 +101,8 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
                 done[result.key] = result
                 write_table(table, list(done.values()))
             results.append(result)
-    draw_history_styles(figure, samples, results)
+    command = workspace.describe_command("history-styles")
+    draw_history_styles(figure, samples, results, command)
     return [table, figure]
 
 

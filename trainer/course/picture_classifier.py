@@ -83,7 +83,8 @@ def solve_pictures(workspace: CourseWorkspace) -> list[Path]:
     _write_table(table, per_tile, per_question, model.count_params(), len(images))
     # One that was not solved, if there is one, shows more.
     shown = int(solved.argmin())
-    draw_question(figure, test[shown], by_question[shown], words, per_question)
+    command = workspace.describe_command("pictures")
+    draw_question(figure, test[shown], by_question[shown], words, per_question, command)
     return [table, figure]
 
 

@@ -39,6 +39,7 @@ def draw_question(
     probabilities: npt.NDArray[np.float32],
     words: list[str],
     accuracy: Accuracy,
+    command: str,
 ) -> None:
     """Draw the tiles of a question with what the network sees in each of them.
 
@@ -48,6 +49,7 @@ def draw_question(
         probabilities: of each word, (tiles, words).
         words: the words, in the order of the classes.
         accuracy: of all questions, for the title.
+        command: writes the figure, for the small print.
     """
     word = words.index(question.question)
     chosen = choose_tiles(probabilities, word)
@@ -74,7 +76,9 @@ def draw_question(
             fontweight="bold" if position in chosen else "normal",
         )
         _frame(axes, is_chosen=position in chosen)
-    figure.supxlabel("Below each tile: the likeliest word and its probability", fontsize=9)
+    figure.supxlabel(
+        f"Below each tile: the likeliest word and its probability\n{command}", fontsize=8
+    )
     # 128 colours: the noise of the tiles would need 500 kB.
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI)

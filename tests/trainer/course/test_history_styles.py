@@ -82,7 +82,7 @@ def test_accuracies_of_0_and_1_are_drawn(tmp_path: Path) -> None:
         StyleResult("line", "scratch", 100, 400, 0.0, 1e-18, 0.02, 500),
         StyleResult("line", "scratch", 1_000, 400, 1.0, 0.98, 1 - 1e-16, 500),
     ]
-    draw_history_styles(tmp_path / "figure.png", {"line": split}, results)
+    draw_history_styles(tmp_path / "figure.png", {"line": split}, results, "the command")
     assert Image.open(tmp_path / "figure.png").width > 800
 
 
