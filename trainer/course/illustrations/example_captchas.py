@@ -18,6 +18,7 @@ from shared.restriction import Restriction, RestrictionError, predict_texts
 from shared.spec import CaptchaSpec, SpecError
 from trainer.course.workspace import CourseWorkspace
 from trainer.errors import TrainingError
+from trainer.publishing.export import load_exported
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,6 @@ def predict_bundled(
         TrainingError: if the model does not know the characters or lengths of the spec.
         ArtifactError: if the model is damaged.
     """
-    from trainer.publishing.export import load_exported
-
     directory = directory or BUNDLED_MODEL / str(BUNDLED_VERSION)
     known = verify(directory).captcha_spec
     images = np.stack([decode_image(captcha.png, known) for captcha in captchas])

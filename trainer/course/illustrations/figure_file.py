@@ -10,20 +10,31 @@ from PIL import Image
 
 _DPI = 100
 _COLOURS = 128  # the noise of captchas would need several times the bytes in full colour
+_LINE_INCHES = 0.17
 
 
 def save_figure(figure: Figure, target: Path, step: str, caption: str = "") -> Path:
     """Write a figure with 128 colours, and below it the command that draws it; return the file.
 
     Args:
-        figure: with the layout "constrained" and without a `supxlabel`.
+        figure: any figure.
         target: a PNG file.
         step: name of the step.
-        caption: text above the command.
+        caption: lines above the command.
     """
-    lines = [caption, f"python -m trainer course {step}"]
-    figure.supxlabel("\n".join(line for line in lines if line), fontsize=8, color="#333333")
+    lines = [*caption.splitlines(), f"python -m trainer course {step}"]
+    # A figure of its own: no legend or label of the other one can be at the same place.
+    strip = Figure(figsize=(figure.get_figwidth(), _LINE_INCHES * len(lines) + 0.06))
+    strip.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=8, color="#333333")
+    upper, lower = _render(figure), _render(strip)
+    joined = Image.new("RGB", (upper.width, upper.height + lower.height), "white")
+    joined.paste(upper, (0, 0))
+    joined.paste(lower, (0, upper.height))
+    joined.quantize(_COLOURS).save(target, optimize=True)
+    return target
+
+
+def _render(figure: Figure) -> Image.Image:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI)
-    Image.open(drawn).convert("RGB").quantize(_COLOURS).save(target, optimize=True)
-    return target
+    return Image.open(drawn).convert("RGB")
