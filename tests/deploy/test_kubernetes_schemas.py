@@ -37,10 +37,10 @@ def test_an_overlay_is_valid(overlay: str, release: str) -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_component_is_valid(component: str, tmp_path: Path) -> None:
-    manifests = render_with(component, "cpu", tmp_path)
-    assert manifests != render_overlay("cpu")
+    known = render_overlay("cpu")
+    changed = [m for m in render_with(component, "cpu", tmp_path) if m not in known]
     for release in RELEASES:
-        validate(manifests, release)
+        validate(changed, release)
 
 
 @pytest.mark.parametrize("release", RELEASES)
