@@ -127,9 +127,11 @@ def draw_history_styles(
         of_style = [result for result in results if result.style == style]
         lines = _draw_accuracy(axes, of_style, counts)
         if row == 0:
-            figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
+            figure.legend(
+                handles=lines, loc="outside lower center", ncols=len(lines), frameon=False,
+                title=command, title_fontproperties={"size": 7},
+            )  # fmt: skip
     axes.set_xlabel("labelled captchas (0: the bundled model without any training)")
-    figure.supxlabel(command, fontsize=7, color="#555555", x=0.99, ha="right")
     figure.savefig(target, dpi=_DPI)
 
 
