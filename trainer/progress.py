@@ -25,7 +25,8 @@ class Progress:
         done = min(done, self._total)
         is_finished = done == self._total
         rate = done / max(now - self._started, 1e-9)
-        count = f"{done:,} of {self._total:,} ({rate:,.0f}/s)"
+        speed = f" ({rate:,.0f}/s)" if rate >= 1 else ""
+        count = f"{done:,} of {self._total:,}{speed}"
         if self._stream.isatty():
             filled = _BAR_WIDTH * done // self._total
             bar = "#" * filled + "." * (_BAR_WIDTH - filled)

@@ -49,6 +49,14 @@ def test_a_log_gets_one_line_at_the_end_of_a_short_task() -> None:
     assert "\r" not in log.getvalue()
 
 
+def test_a_slow_task_shows_no_speed(clock: Clock) -> None:
+    log = io.StringIO()
+    progress = Progress(log, "trainings", 3)
+    clock.now = 1_060.0
+    progress.update(1, "about 2 min left")
+    assert log.getvalue() == "trainings: 1 of 3, about 2 min left\n"
+
+
 def test_a_log_gets_a_line_every_five_seconds(clock: Clock) -> None:
     log = io.StringIO()
     progress = Progress(log, "steps", 5_000)

@@ -50,9 +50,7 @@ def draw_curves(
     ends: list[tuple[float, float, str, str]] = []
     for number, curve in enumerate(curves, first_style):
         dashes, marker, colour = _STYLES[number % len(_STYLES)]
-        points = [
-            (x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)
-        ]
+        points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         every = max(1, len(xs) // 8)
         axes.plot(
@@ -96,12 +94,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
 
 def save_figure(figure: Figure, target: Path, workspace: CourseWorkspace, step: str) -> Path:
     """Write a figure as PNG, with the command that makes it in small print."""
-    figure.supxlabel(describe_command(workspace, step), fontsize=7, color="#555555", x=0.99, ha="right")
+    command = workspace.describe_command(step)
+    figure.supxlabel(command, fontsize=7, color="#555555", x=0.99, ha="right")
     figure.savefig(target, dpi=_DPI)
     return target
-
-
-def describe_command(workspace: CourseWorkspace, step: str) -> str:
-    """Return the command that makes the files of a step."""
-    size = "" if workspace.size == "small" else f" --size {workspace.size}"
-    return f"docker compose run --rm trainer course {step}{size}"

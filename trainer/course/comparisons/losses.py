@@ -42,8 +42,7 @@ def list_loss_runs(size: SizeName) -> list[Run]:
     chosen = TRAINING_SIZES[size]
     rate = OPTIMIZERS["adam"].learning_rate
     return [
-        Run(chosen.network, "adam", loss, rate, chosen.batch_size, chosen.epochs)
-        for loss in LOSSES
+        Run(chosen.network, "adam", loss, rate, chosen.batch_size, chosen.epochs) for loss in LOSSES
     ]
 
 

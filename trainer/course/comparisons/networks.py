@@ -82,7 +82,9 @@ def draw_networks(histories: Mapping[Run, Sequence[Row]], n: int) -> Figure:
         seconds = [0.0, *(row["seconds"] for row in rows)]
         curves.append(Curve(label, seconds, [0.0, *(row["val_exact_match"] for row in rows)]))
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("training time in seconds, without compilation and validation; one marker per epoch")
+    axes.set_xlabel(
+        "training time in seconds, without compilation and validation; one marker per epoch"
+    )
     axes.set_ylabel(f"exact match on {n:,} captchas")
     axes.set_title("At the end: exact match with its 95 % interval", fontsize=9)
     axes.grid(alpha=0.3)

@@ -48,7 +48,9 @@ def compare_optimizers(workspace: CourseWorkspace) -> list[Path]:
         for run in histories
     }
     return [
-        save_figure(draw_optimizers(histories), directory / "optimizers.png", workspace, "optimizers"),
+        save_figure(
+            draw_optimizers(histories), directory / "optimizers.png", workspace, "optimizers"
+        ),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 

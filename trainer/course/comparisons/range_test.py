@@ -44,9 +44,7 @@ def list_range_runs(size: SizeName) -> list[Run]:
     chosen = TRAINING_SIZES[size]
     epochs = -(-chosen.range_steps * chosen.batch_size // chosen.captchas)
     return [
-        Run(
-            chosen.network, "adam", "categorical_crossentropy", _LOWEST, chosen.batch_size, epochs
-        )
+        Run(chosen.network, "adam", "categorical_crossentropy", _LOWEST, chosen.batch_size, epochs)
     ]
 
 

@@ -55,9 +55,7 @@ def digest_captchas(workspace: CourseWorkspace) -> str:
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
 
 
-def _fetch(
-    workspace: CourseWorkspace, split: Literal["train", "validation"], count: int
-) -> Split:
+def _fetch(workspace: CourseWorkspace, split: Literal["train", "validation"], count: int) -> Split:
     source = workspace.source
     seed = TrainingConfig(seed=workspace.seed).split_seed(split)
     request = DatasetRequest(split, source.spec.style, source, seed, 0, count)

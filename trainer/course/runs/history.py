@@ -24,9 +24,7 @@ def read_history(directory: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-        ]
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def write_history(directory: Path, rows: Sequence[Row]) -> None:

@@ -37,7 +37,9 @@ class Run:
 
     def __post_init__(self) -> None:
         if bool(self.epochs) == bool(self.minutes):
-            raise ValueError(f"a run ends after epochs or minutes, not {self.epochs}, {self.minutes}")
+            raise ValueError(
+                f"a run ends after epochs or minutes, not {self.epochs}, {self.minutes}"
+            )
 
     @property
     def name(self) -> str:
