@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trainer.config import NetworkName
-from trainer.course.illustrations.figure_file import save_figure
-from trainer.course.illustrations.multiply_adds import count_multiply_adds
-from trainer.course.illustrations.prediction_times import measure_times
+from trainer.course.illustrations.figure_file import save_figure, save_image
+from trainer.course.illustrations.network_costs.multiply_adds import count_multiply_adds
+from trainer.course.illustrations.network_costs.prediction_times import measure_times
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.errors import TrainingError
 from trainer.evaluation.figures import plot_network
@@ -128,9 +128,12 @@ def _draw_diagram(network: keras.Model, target: Path) -> list[Path]:
     if not target.exists():
         log.warning("%s: install graphviz (its program `dot`) and pydot", target.name)
         return []
-    # Black and white text: a few greys keep the file below 300 kB.
-    Image.open(target).convert("L").quantize(_GREYS).save(target, optimize=True)
-    return [target]
+    # A few greys keep the file of black and white text below 300 kB.
+    diagram = Image.open(target).convert("L").quantize(_GREYS).convert("RGB")
+    caption = (
+        f"The network {network.name}: layers with their shapes (batch, height, width, channels)"
+    )
+    return [save_image(diagram, target, _STEP, caption)]
 
 
 def _write_table(table: Path, rows: list[NetworkRow]) -> None:
@@ -189,6 +192,7 @@ def _draw_accuracies(axes: Axes, rows: list[NetworkRow]) -> None:
         )  # fmt: skip
         axes.text(found.high + 0.03, position, f"{found.exact_match:.1%}", va="center", fontsize=8)
     axes.set_xlim(0, 1.25)
+    axes.set_xticks((0, 0.5, 1))
     axes.grid(axis="x", alpha=0.3)
     after = f" after {min(minutes):g} min" if len(minutes) == 1 else ""
     axes.set_xlabel(f"exact match{after}\n(bars: 95 % interval)")

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from shared.spec import CaptchaSpec
 from trainer.config import SplitName, TrainingConfig
-from trainer.course.illustrations.label_figures import draw_contact_sheet, draw_label_statistics
+from trainer.course.illustrations.data_figures.label_figures import (
+    draw_contact_sheet,
+    draw_label_statistics,
+)
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.errors import GeneratorError
 

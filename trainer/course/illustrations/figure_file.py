@@ -22,14 +22,19 @@ def save_figure(figure: Figure, target: Path, step: str, caption: str = "") -> P
         step: name of the step.
         caption: lines above the command.
     """
+    return save_image(_render(figure), target, step, caption)
+
+
+def save_image(image: Image.Image, target: Path, step: str, caption: str = "") -> Path:
+    """Write an image as `save_figure` writes a figure."""
     lines = [*caption.splitlines(), f"python -m trainer course {step}"]
-    # A figure of its own: no legend or label of the other one can be at the same place.
-    strip = Figure(figsize=(figure.get_figwidth(), _LINE_INCHES * len(lines) + 0.06))
+    # A figure of its own: no legend or label of another one can be at the same place.
+    strip = Figure(figsize=(image.width / _DPI, _LINE_INCHES * len(lines) + 0.06))
     strip.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=8, color="#333333")
-    upper, lower = _render(figure), _render(strip)
-    joined = Image.new("RGB", (upper.width, upper.height + lower.height), "white")
-    joined.paste(upper, (0, 0))
-    joined.paste(lower, (0, upper.height))
+    lower = _render(strip)
+    joined = Image.new("RGB", (image.width, image.height + lower.height), "white")
+    joined.paste(image, (0, 0))
+    joined.paste(lower, (0, image.height))
     joined.quantize(_COLOURS).save(target, optimize=True)
     return target
 

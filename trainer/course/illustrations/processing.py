@@ -15,7 +15,7 @@ from PIL import Image
 from shared.images import to_grey
 from shared.labels import text2vec
 from shared.spec import CaptchaSpec
-from trainer.course.illustrations.channel_order import draw_channel_order
+from trainer.course.illustrations.data_figures.channel_order import draw_channel_order
 from trainer.course.illustrations.example_captchas import (
     BundledPrediction,
     ExampleCaptcha,

@@ -1,0 +1,1 @@
+"""What a network costs: multiply-adds, and time for one image."""
