@@ -82,7 +82,7 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
         `accuracy.csv` and `history-styles.png`.
     """
     size = _SIZES[workspace.size]
-    directory = workspace.step_directory("history-styles")
+    directory = workspace.step_directory("styles")
     table, figure = directory / "accuracy.csv", directory / "history-styles.png"
     done = {result.key: result for result in read_table(table)}
     samples = {style: _fetch(workspace, style, "test", size.test) for style in STYLES}
@@ -101,7 +101,7 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
                 done[result.key] = result
                 write_table(table, list(done.values()))
             results.append(result)
-    command = workspace.describe_command("history-styles")
+    command = workspace.describe_command("styles")
     draw_history_styles(figure, samples, results, command)
     return [table, figure]
 

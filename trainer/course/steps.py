@@ -100,7 +100,7 @@ STEPS: dict[str, Step] = {
         "the learning rate rises during one run, which suggests a rate",
         (15, 300),
     ),
-    "history-styles": Step(
+    "styles": Step(
         "history_styles:compare_history_styles",
         "captchas of earlier years, and how many an attacker needs for each style",
         (120, 3600),
