@@ -92,9 +92,11 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     return result
 
 
-def save_figure(figure: Figure, target: Path, workspace: CourseWorkspace, step: str) -> Path:
-    """Write a figure as PNG, with the command that makes it in small print."""
-    command = workspace.describe_command(step)
-    figure.supxlabel(command, fontsize=7, color="#555555", x=0.99, ha="right")
+def save_figure(
+    figure: Figure, target: Path, workspace: CourseWorkspace, step: str, note: str = ""
+) -> Path:
+    """Write a figure as PNG, with a note and the command that makes it in small print."""
+    lines = [*note.splitlines(), workspace.describe_command(step)]
+    figure.supxlabel("\n".join(lines), fontsize=8, color="#333333", x=0.01, ha="left")
     figure.savefig(target, dpi=_DPI)
     return target

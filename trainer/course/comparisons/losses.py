@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,10 +31,10 @@ _METRICS = {
     "val_exact_match": "Whole captchas right (exact match)",
 }
 _NOTE = (
-    "Only curves within a panel can be compared. Each loss is the mean over 4 positions. The course "
-    "computes categorical cross-entropy over all 40 outputs\nat once, which sum to 4: Keras divides "
-    "them by 4, so that the course's values are 4 times ours plus 4 ln 4 = 5.545. The gradient is "
-    "4 times ours, the optimum the same."
+    "Only curves within a panel can be compared. Our losses are means over the 4 positions. The"
+    " course computes categorical cross-entropy\nover all 40 outputs at once. They sum to 4, and"
+    " Keras divides them by their sum: its values are 4 times ours plus 4 ln 4 = 5.545,\n"
+    "its gradients 4 times ours, and its optimum is the same."
 )
 
 
@@ -57,7 +58,7 @@ def compare_losses(workspace: CourseWorkspace) -> list[Path]:
     figure = draw_losses(histories, workspace.source.spec.classes)
     extra = {run: {"loss_function": LOSSES[run.loss]} for run in histories}
     return [
-        save_figure(figure, directory / "losses.png", workspace, "losses"),
+        save_figure(figure, directory / "losses.png", workspace, "losses", _NOTE),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 
@@ -69,32 +70,36 @@ def draw_losses(histories: Mapping[Run, Sequence[Row]], classes: int) -> Figure:
         histories: rows of each run.
         classes: characters that a position can have.
     """
-    figure = Figure(figsize=(13, 7.6), layout="constrained")
+    figure = Figure(figsize=(14, 8), layout="constrained")
     run = next(iter(histories))
     figure.suptitle(
         f"Four losses on the same network ({run.network}), captchas and optimizer"
         f" (Adam, learning rate {run.learning_rate:g})"
     )
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    for axes, (name, title) in zip(above.subplots(1, 3), _METRICS.items(), strict=True):
+    columns = len(_METRICS) * len(histories)  # that both rows of panels fill
+    grid = figure.add_gridspec(2, columns, height_ratios=(1.15, 1))
+    for column, (name, title) in enumerate(_METRICS.items()):
+        width = len(histories)
+        axes = figure.add_subplot(grid[0, column * width : (column + 1) * width])
         _prepare(axes, title, "fraction, validation")
         axes.set_ylim(-0.02, 1.02)
         if name == "val_binary_accuracy":
             _mark_all_zeros(axes, 1 - 1 / classes)
-        curves = [
-            Curve(LOSSES[run.loss], [row["epoch"] for row in rows], [row[name] for row in rows])
-            for run, rows in histories.items()
-        ]
-        draw_curves(axes, curves)
-    panels = below.subplots(1, len(histories))
-    for number, (axes, (run, rows)) in enumerate(zip(panels, histories.items(), strict=True)):
+        draw_curves(
+            axes, [_build_curve(LOSSES[run.loss], histories[run], name) for run in histories]
+        )
+    for row, (run, rows) in enumerate(histories.items()):
+        width = len(_METRICS)
+        axes = figure.add_subplot(grid[1, row * width : (row + 1) * width])
         _prepare(axes, f"Loss: {LOSSES[run.loss]}", "loss")
-        epochs = [row["epoch"] for row in rows]
-        axes.set_ylim(0, 1.05 * max(max(row["loss"], row["val_loss"]) for row in rows))
-        draw_curves(axes, [Curve("training", epochs, [row["loss"] for row in rows])], number)
-        draw_curves(axes, [Curve("validation", epochs, [row["val_loss"] for row in rows])], number)
-    below.text(0.01, 0.0, _NOTE, fontsize=8, va="bottom")
+        curves = [_build_curve("train", rows, "loss"), _build_curve("validation", rows, "val_loss")]
+        axes.set_ylim(0, 1.05 * max(filter(math.isfinite, (*curves[0].y, *curves[1].y))))
+        draw_curves(axes, curves)
     return figure
+
+
+def _build_curve(label: str, rows: Sequence[Row], column: str) -> Curve:
+    return Curve(label, [row["epoch"] for row in rows], [row[column] for row in rows])
 
 
 def _prepare(axes: Axes, title: str, y_label: str) -> None:

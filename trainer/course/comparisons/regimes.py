@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from trainer.course.runs.history import Row
@@ -15,7 +16,7 @@ ADVICE: dict[Regime, str] = {
     "good": "good",
     "plateau": "fast, then a plateau: lower the rate",
     "oscillation": "oscillates late: lower the rate",
-    "explosion": "explodes or is NaN: lower the rate",
+    "explosion": "explodes, is NaN or stuck: lower the rate",
 }
 """What the slides advise, for figures."""
 # A loss that is this much above that of guessing has diverged.
@@ -27,6 +28,28 @@ _RISE = 1.25
 # A late loss that falls by less than this factor is on a plateau, unless it is near 0.
 _FALL = 0.8
 _NEAR_ZERO = 0.02
+
+
+def classify_rates(
+    histories: Mapping[float, Sequence[Row]], guessing: float
+) -> dict[float, Regime]:
+    """Return the regime of each learning rate, by `classify` and by the other rates.
+
+    A run that is flat at a higher rate than one that learns has exploded within its first epoch:
+    it is stuck where the network answers the same for every captcha.
+
+    Args:
+        histories: history of the run with each learning rate.
+        guessing: loss of equal probabilities for all classes.
+    """
+    regimes = {rate: classify(rows, guessing) for rate, rows in histories.items()}
+    learning = [rate for rate, regime in regimes.items() if regime not in {"flat", "explosion"}]
+    return {
+        rate: "explosion"
+        if regime == "flat" and any(rate > other for other in learning)
+        else regime
+        for rate, regime in regimes.items()
+    }
 
 
 def classify(rows: Sequence[Row], guessing: float) -> Regime:
@@ -52,6 +75,6 @@ def classify(rows: Sequence[Row], guessing: float) -> Regime:
         return "flat"
     if late[-1] < _NEAR_ZERO * guessing:
         return "good"
-    if any(after > _RISE * before for before, after in zip(late, late[1:], strict=False)):
+    if any(after > _RISE * before for before, after in itertools.pairwise(late)):
         return "oscillation"
     return "plateau" if late[-1] > _FALL * late[0] else "good"

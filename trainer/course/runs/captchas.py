@@ -43,7 +43,7 @@ def fetch_captchas(workspace: CourseWorkspace) -> RunCaptchas:
 
 
 def digest_captchas(workspace: CourseWorkspace) -> str:
-    """Return a name for the captchas and the seed, so that runs on others have another directory."""
+    """Return a name for captchas and seed; runs on others have another directory."""
     size, source = TRAINING_SIZES[workspace.size], workspace.source
     identity = [
         source.spec.fingerprint,
@@ -57,14 +57,14 @@ def digest_captchas(workspace: CourseWorkspace) -> str:
 
 def _fetch(workspace: CourseWorkspace, split: Literal["train", "validation"], count: int) -> Split:
     source = workspace.source
-    seed = TrainingConfig(seed=workspace.seed).split_seed(split)
+    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed(split)
     request = DatasetRequest(split, source.spec.style, source, seed, 0, count)
     parts = ((source.spec.style, part) for part in workspace.client.fetch(request))
     return build_split(parts, source.spec, report=lambda _: None)
 
 
 class EpochBatches:
-    """Shuffled training batches without augmentation, so that training curves compare like with like.
+    """Shuffled training batches. No augmentation: training curves compare like with like.
 
     The order depends on the seed and the epoch only, so that a run that was stopped resumes with
     the batches of one that was not.

@@ -81,7 +81,7 @@ def compile_run(run: Run, spec: CaptchaSpec, seed: int, steps_per_epoch: int) ->
 
 
 class EpochLog(ResumableCallback):
-    """Records the epochs of a run, chooses their batches, and ends the run when its time is over."""
+    """Records the epochs of a run, chooses their batches, and ends it when its time is over."""
 
     state_name = "epochs"
 

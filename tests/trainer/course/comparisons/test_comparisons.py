@@ -86,7 +86,7 @@ def test_the_accuracies_of_the_networks_have_the_columns_that_the_network_table_
 def test_every_loss_has_a_panel_of_its_own_and_the_score_of_all_zeros_is_drawn() -> None:
     histories = {run: build_rows([2.0, 1.0]) for run in list_loss_runs("small")}
     figure = draw_losses(histories, classes=10)
-    panels = [axes for part in figure.subfigs for axes in part.axes]
+    panels = figure.axes
     assert [axes.get_title() for axes in panels if axes.get_title().startswith("Loss")] == [
         "Loss: categorical cross-entropy",
         "Loss: binary cross-entropy",

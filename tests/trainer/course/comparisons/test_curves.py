@@ -39,7 +39,8 @@ def test_a_line_that_becomes_nan_ends_there_and_says_so() -> None:
 
 def test_a_figure_shows_the_command_that_makes_it(tmp_path: Path) -> None:
     figure = Figure(layout="constrained")
-    target = save_figure(figure, tmp_path / "losses.png", build_workspace(tmp_path), "losses")
+    workspace = build_workspace(tmp_path)
+    target = save_figure(figure, tmp_path / "losses.png", workspace, "losses", "A note.")
     assert Image.open(target).format == "PNG"
     command = "docker compose run --rm trainer course losses --size tiny"
-    assert figure.get_supxlabel() == command
+    assert figure.get_supxlabel() == f"A note.\n{command}"
