@@ -34,7 +34,8 @@ _NOTE = (
     "Only curves within a panel can be compared. Our losses are means over the 4 positions. The"
     " course computes categorical cross-entropy\nover all 40 outputs at once. They sum to 4, and"
     " Keras divides them by their sum: its values are 4 times ours plus 4 ln 4 = 5.545,\n"
-    "its gradients 4 times ours, and its optimum is the same."
+    "its gradients 4 times ours, and its optimum is the same. Poisson is never below the mean of"
+    " the outputs, 1 / classes = 0.1."
 )
 
 
@@ -76,11 +77,10 @@ def draw_losses(histories: Mapping[Run, Sequence[Row]], classes: int) -> Figure:
         f"Four losses on the same network ({run.network}), captchas and optimizer"
         f" (Adam, learning rate {run.learning_rate:g})"
     )
-    columns = len(_METRICS) * len(histories)  # that both rows of panels fill
-    grid = figure.add_gridspec(2, columns, height_ratios=(1.15, 1))
-    for column, (name, title) in enumerate(_METRICS.items()):
-        width = len(histories)
-        axes = figure.add_subplot(grid[0, column * width : (column + 1) * width])
+    rows_of_panels = figure.add_gridspec(2, 1, height_ratios=(1.15, 1))
+    above = figure.add_subfigure(rows_of_panels[0]).subplots(1, len(_METRICS))
+    below = figure.add_subfigure(rows_of_panels[1]).subplots(1, len(histories))
+    for axes, (name, title) in zip(above, _METRICS.items(), strict=True):
         _prepare(axes, title, "fraction, validation")
         axes.set_ylim(-0.02, 1.02)
         if name == "val_binary_accuracy":
@@ -88,11 +88,12 @@ def draw_losses(histories: Mapping[Run, Sequence[Row]], classes: int) -> Figure:
         draw_curves(
             axes, [_build_curve(LOSSES[run.loss], histories[run], name) for run in histories]
         )
-    for row, (run, rows) in enumerate(histories.items()):
-        width = len(_METRICS)
-        axes = figure.add_subplot(grid[1, row * width : (row + 1) * width])
+    for axes, (run, rows) in zip(below, histories.items(), strict=True):
         _prepare(axes, f"Loss: {LOSSES[run.loss]}", "loss")
-        curves = [_build_curve("train", rows, "loss"), _build_curve("validation", rows, "val_loss")]
+        curves = [
+            _build_curve("training", rows, "loss"),
+            _build_curve("validation", rows, "val_loss"),
+        ]
         axes.set_ylim(0, 1.05 * max(filter(math.isfinite, (*curves[0].y, *curves[1].y))))
         draw_curves(axes, curves)
     return figure

@@ -16,6 +16,12 @@ from trainer.course.runs.run import Run
 from trainer.course.runs.sizes import TRAINING_SIZES
 from trainer.course.workspace import CourseWorkspace, SizeName
 
+_NOTE = (
+    "Beside each name: the learning rate. It is constant, and stated because the course relied on"
+    " defaults, which Keras has changed since."
+    " All settings: trainer/course/runs/optimizers.py."
+)
+
 
 def list_optimizer_runs(size: SizeName) -> list[Run]:
     """Return one run for each optimizer."""
@@ -47,10 +53,9 @@ def compare_optimizers(workspace: CourseWorkspace) -> list[Path]:
         }
         for run in histories
     }
+    figure = draw_optimizers(histories)
     return [
-        save_figure(
-            draw_optimizers(histories), directory / "optimizers.png", workspace, "optimizers"
-        ),
+        save_figure(figure, directory / "optimizers.png", workspace, "optimizers", _NOTE),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 
@@ -83,7 +88,4 @@ def draw_optimizers(histories: Mapping[Run, Sequence[Row]]) -> Figure:
             axes.set_title("Whole captchas right, validation")
             axes.set_ylabel("exact match")
         draw_curves(axes, curves)
-    right.text(
-        1.04, -0.09, "name, learning rate", transform=right.transAxes, fontsize=8, style="italic"
-    )
     return figure

@@ -29,6 +29,11 @@ _SMOOTHING = 0.9
 # The run ends when the smoothed loss is this many times its smallest value: it has diverged.
 _DIVERGED = 4.0
 _TENTH = 0.1
+_NOTE = (
+    "Suggested: from the rate at which the smoothed loss has made a tenth of its way down, to a"
+    " tenth of the rate\nat which it is smallest. The run ends when the smoothed loss is 4 times"
+    " its smallest value."
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def run_range_test(workspace: CourseWorkspace) -> list[Path]:
     ]
     figure = draw_range_test(rates, losses, smoothed, region, run.network)
     return [
-        save_figure(figure, directory / "range-test.png", workspace, "range-test"),
+        save_figure(figure, directory / "range-test.png", workspace, "range-test", _NOTE),
         write_table(directory / "range-test.csv", table),
     ]
 
@@ -86,17 +91,17 @@ def smooth(losses: Sequence[float]) -> list[float]:
 def suggest_region(rates: Sequence[float], smoothed: Sequence[float]) -> Region | None:
     """Return the rates with which the loss falls; None if it never does.
 
-    From the rate at which the smoothed loss has made a tenth of its way down, to a third of the
-    rate at which it is smallest. A constant rate should be in the middle of it.
+    From the rate at which the smoothed loss has made a tenth of its way down, to a tenth of
+    the rate at which it is smallest. A constant rate should be in the middle of it.
     """
     finite = [loss if math.isfinite(loss) else math.inf for loss in smoothed]
     lowest = int(np.argmin(finite))
     start, end = finite[0], finite[lowest]
     threshold = start - _TENTH * (start - end)
     first = next((i for i in range(lowest) if finite[i] < threshold), None)
-    if first is None or rates[first] >= rates[lowest] / 3:
+    if first is None or rates[first] >= rates[lowest] * _TENTH:
         return None
-    return Region(rates[first], rates[lowest] / 3)
+    return Region(rates[first], rates[lowest] * _TENTH)
 
 
 def draw_range_test(
@@ -118,11 +123,11 @@ def draw_range_test(
             alpha=0.6, label=f"suggested: {region.low:.1g} to {region.high:.1g}",
         )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_ylim(0, 2.2 * smoothed[0])
+    axes.set_ylim(0, 1.4 * smoothed[0])
     axes.set_xlabel("learning rate (logarithmic scale), raised after every step")
     axes.set_ylabel("training loss, categorical cross-entropy")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left")
     return figure
 
 

@@ -86,13 +86,13 @@ def test_the_log_says_how_many_trainings_there_are(
     caplog.set_level(logging.INFO)
     stream = io.StringIO()
     complete_runs(build_workspace(tmp_path), "losses", [RUN, OTHER], FakeTraining(), stream)
-    assert "losses: 2 trainings, 0 of them finished earlier, about 12 s" in caplog.text
+    assert "losses: 2 trainings, 0 of them finished earlier, about 8 s" in caplog.text
     assert "losses, trainings: 2 of 2" in stream.getvalue()
     assert stream.getvalue().endswith(f"about 0 s left: {OTHER.name}\n")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(12, "about 12 s"), (600, "about 10 min"), (9_000, "about 2.5 h")]
+    ("seconds", "text"), [(12, "about 8 s"), (600, "about 10 min"), (9_000, "about 2.5 h")]
 )
 def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
     assert describe_time(seconds) == text
