@@ -548,6 +548,26 @@ def test_pictures_are_fetched_by_seed_and_again_after_a_failure(tmp_path: Path) 
     assert [request.url.path for request in generator.requests] == ["/captcha/pictures"] * 2
 
 
+def test_any_route_is_fetched_with_its_parameters_and_again_after_a_failure(
+    tmp_path: Path,
+) -> None:
+    generator = Generator(
+        lambda _: httpx.Response(503), lambda _: httpx.Response(200, content=b"x")
+    )
+    assert connect(generator, tmp_path).get("/captcha.png", {"text": "ab", "seed": 7}) == b"x"
+    assert [str(request.url) for request in generator.requests] == [
+        "http://generator/captcha.png?text=ab&seed=7"
+    ] * 2
+    assert list_files(tmp_path) == []
+
+
+def test_a_text_that_the_generator_rejects_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    generator = Generator(lambda _: httpx.Response(422, json={"detail": "text has 5 characters"}))
+    with pytest.raises(GeneratorError, match="text has 5 characters"):
+        connect(generator, tmp_path).get("/captcha.wav", {"text": "abcde"})
+    assert len(generator.requests) == 1
+
+
 def test_pictures_with_other_fields_are_an_error(tmp_path: Path) -> None:
     generator = Generator(send_spec)
     with pytest.raises(GeneratorError, match="pictures of the generator are invalid: question"):
