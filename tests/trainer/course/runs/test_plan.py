@@ -92,7 +92,7 @@ def test_the_log_says_how_many_trainings_there_are(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(12, "about 8 s"), (600, "about 10 min"), (9_000, "about 2.5 h")]
+    ("seconds", "text"), [(12, "about 12 s"), (600, "about 10 min"), (9_000, "about 2.5 h")]
 )
 def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
     assert describe_time(seconds) == text
