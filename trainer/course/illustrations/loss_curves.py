@@ -82,7 +82,7 @@ def _draw_probabilities(axes: Axes) -> None:
         axes.plot(value, loss, "o", color="#222222", markersize=5)
         axes.annotate(
             f"$-\\log({value}) = {loss:.2f}$", (value, loss), fontsize=9,
-            xytext=(8, 4) if side == "right" else (-4, 10), textcoords="offset points",
+            xytext=(8, 4) if side == "right" else (-4, 22), textcoords="offset points",
             ha="left" if side == "right" else "right",
         )  # fmt: skip
     axes.set_title(
