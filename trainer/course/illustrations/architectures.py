@@ -53,7 +53,7 @@ class NetworkRow:
         network: name of the architecture.
         parameters: all parameters, with the means and variances of normalisation.
         multiply_adds: for one image.
-        time_ms: median time for one image on one core.
+        time_ms: median CPU time for one image with one thread.
         accuracy: None if the network was not trained.
     """
 
@@ -165,7 +165,7 @@ def _draw_table(target: Path, rows: list[NetworkRow]) -> Path:
     _draw_bars(multiply_adds, [row.multiply_adds / 1e6 for row in rows], "{:.1f}")
     multiply_adds.set_xlabel("multiply-adds per image (million)")
     _draw_bars(times, [row.time_ms for row in rows], "{:.2f}")
-    times.set_xlabel("time per image (ms),\none core, median")
+    times.set_xlabel("CPU time per image (ms),\none core, median")
     _draw_accuracies(accuracies, rows)
     return save_figure(figure, target, _STEP)
 

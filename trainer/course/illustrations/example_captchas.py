@@ -73,8 +73,10 @@ def fetch_captcha(workspace: CourseWorkspace, preferred: str) -> ExampleCaptcha:
     """
     spec = workspace.source.spec
     text = choose_text(spec, preferred)
-    parameters = {"text": text, "seed": workspace.seed, "style": spec.style}
-    return ExampleCaptcha(text, workspace.client.get("/captcha.png", parameters))
+    png = workspace.client.get(
+        "/captcha.png", {"text": text, "seed": workspace.seed, "style": spec.style}
+    )
+    return ExampleCaptcha(text, png)
 
 
 def predict_bundled(

@@ -68,7 +68,7 @@ def draw_channel_order(target: Path, step: str, spec: CaptchaSpec) -> Path:
 
 def list_memory_order() -> dict[str, npt.NDArray[np.int64]]:
     """Return (row, column, channel) of each value in the order of memory, int64 (values, 3)."""
-    last = np.stack(np.indices((_ROWS, _COLUMNS, _CHANNELS)), axis=-1)
+    last = np.moveaxis(np.indices((_ROWS, _COLUMNS, _CHANNELS), np.int64), 0, -1)
     return {
         "channels_last": last.reshape(-1, 3),
         "channels_first": last.transpose(2, 0, 1, 3).reshape(-1, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -21,7 +21,7 @@ _WARM_UP = 5
 def measure_times(
     networks: Sequence[NetworkName], spec: CaptchaSpec, repetitions: int
 ) -> dict[NetworkName, float]:
-    """Return the median time of a prediction of one image by each network, in milliseconds.
+    """Return the median CPU time of a prediction of one image by each network, in milliseconds.
 
     The networks run as `tf.function` in a process of their own, because TensorFlow can be limited
     to one thread only before it starts.
@@ -37,14 +37,18 @@ def _measure(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     image = tf.constant(np.full((1, spec.height, spec.width), 200, np.uint8))
-    medians: dict[NetworkName, float] = {}
+    functions: dict[NetworkName, Callable[[tf.Tensor], tf.Tensor]] = {}
     for name in networks:
         recogniser = build_recogniser(name, spec)
-        predict = tf.function(lambda images, model=recogniser: model(images, training=False))
-        times: list[float] = []
-        for _ in range(_WARM_UP + repetitions):
-            start = time.perf_counter()
+        functions[name] = tf.function(
+            lambda images, model=recogniser: model(images, training=False)
+        )
+    times: dict[NetworkName, list[float]] = {name: [] for name in networks}
+    # In turn, so that other work on the machine affects all networks alike.
+    for _ in range(_WARM_UP + repetitions):
+        for name, predict in functions.items():
+            # CPU time: on a busy machine, the elapsed time includes that of other processes.
+            start = time.process_time()
             predict(image).numpy()
-            times.append(time.perf_counter() - start)
-        medians[name] = 1000 * statistics.median(times[_WARM_UP:])
-    return medians
+            times[name].append(time.process_time() - start)
+    return {name: 1000 * statistics.median(values[_WARM_UP:]) for name, values in times.items()}
