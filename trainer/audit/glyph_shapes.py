@@ -82,9 +82,9 @@ def count_parts(ink: npt.NDArray[np.bool_]) -> int:
         return part
 
     above: list[tuple[int, int, int]] = []
-    for row in ink:
+    for row in _list_runs(ink):
         runs = []
-        for start, stop in _list_runs(row):
+        for start, stop in row:
             part = len(parents)
             parents.append(part)
             sizes.append(stop - start)
@@ -100,9 +100,12 @@ def count_parts(ink: npt.NDArray[np.bool_]) -> int:
     return sum(sizes[root] >= _MIN_PART_PX for root in roots)
 
 
-def _list_runs(row: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    changes = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0)).tolist()
-    return zip(changes[::2], changes[1::2], strict=True)
+def _list_runs(ink: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, int]]]:
+    """Yield the first column of each run of a row, and the column after its last."""
+    edges = np.diff(ink.astype(np.int8), axis=1, prepend=0, append=0)
+    for row in edges:
+        places = np.flatnonzero(row).tolist()
+        yield list(zip(places[::2], places[1::2], strict=True))
 
 
 def _from_background(image: Grey) -> npt.NDArray[np.float64]:

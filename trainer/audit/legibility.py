@@ -2,17 +2,18 @@
 
 It is the product of four parts, each from 0 to 1, measured on the pixels:
 
-- Contrast: the WCAG contrast ratio of text and background, 1 from 3 to 1 on, which WCAG 2.2
-  (success criterion 1.4.3) asks for large text.
+- Contrast: the logarithm of the WCAG contrast ratio of text and background, 1 from 3 to 1 on,
+  which WCAG 2.2 (success criterion 1.4.3) asks for large text.
 - Clutter: the part of the ink in the area of the text that is text, not noise. Clutter around a
   target slows recognition: Rosenholtz, Li and Nakano, "Measuring Visual Clutter" (2007).
 - Shape: the correlation of the rotated and warped characters with the same characters upright, at
   the resolution from which people identify letters. Rotation costs readers little at 22 degrees and
   much from 45 on: "Letter rotations: through the magnifying glass and What evidence found there",
   Language, Cognition and Neuroscience (2022).
-- Separation: the part of the characters that stand apart from their neighbours, where a touching
-  one counts half. People separate touching characters much better than programs do: Chellapilla et
-  al., "Designing Human Friendly Human Interaction Proofs" (2005).
+- Separation: the part of the ink of the characters that neighbours leave visible, times the part of
+  the characters that stand apart, where a touching one counts half. People separate touching
+  characters much better than programs do: Chellapilla et al., "Designing Human Friendly Human
+  Interaction Proofs" (2005).
 
 Limits: it is computed, not measured on people, so the value is not the share of people who succeed.
 It compares settings of one style. It does not know the size on the screen, colours, or confusable
@@ -21,15 +22,17 @@ characters such as 0 and O.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.dataset_archive import Dataset
-from shared.spec import CaptchaSpec, Style
+from shared.spec import LIBRARY_STYLES, CaptchaSpec
 from trainer.audit.glyph_shapes import (
     Grey,
     count_parts,
@@ -43,8 +46,6 @@ from trainer.audit.results import Legibility
 Fetch = Callable[[CaptchaSpec, int], Dataset]
 """Returns the first captchas of a spec, always of the same seed."""
 
-LIBRARY_STYLES: tuple[Style, ...] = ("current", "classic", "vintage")
-"""Styles with effects that can be switched off."""
 NOISE = ("noise_dots", "noise_curves")
 DISTORTION = ("rotation", "warp", "offset", "overlap")
 ENOUGH_CONTRAST = 3.0
@@ -55,7 +56,7 @@ _GLYPHS_PER_CHARACTER, _MIN_GLYPHS = 5, 150
 
 @dataclass(frozen=True)
 class _Glyph:
-    """A character as the style renders it without distortion."""
+    """A character as it is rendered alone and without noise."""
 
     shapes: list[npt.NDArray[np.float64]]
     parts: float
@@ -65,15 +66,15 @@ class _Glyph:
 def estimate_legibility(spec: CaptchaSpec, fetch: Fetch) -> Legibility | None:
     """Return the estimate for a spec.
 
-    The same seed renders the same characters with and without noise, which the difference of both
-    images needs.
+    The generator draws noise after the text, so the same seed gives the same characters at the same
+    places with and without it. Their difference is the noise.
 
     Args:
         spec: the captchas, with their effects.
         fetch: renders captchas of any spec.
 
     Returns:
-        The estimate; None for a style whose effects cannot be switched off.
+        The estimate; None for a style without effects, which cannot be rendered without noise.
     """
     if spec.style not in LIBRARY_STYLES:
         return None
@@ -81,10 +82,12 @@ def estimate_legibility(spec: CaptchaSpec, fetch: Fetch) -> Legibility | None:
     noisy, silent = fetch(spec, _CAPTCHAS), fetch(silent_spec, _CAPTCHAS)
     count = max(_MIN_GLYPHS, _GLYPHS_PER_CHARACTER * len(spec.charset))
     single = replace(silent_spec, length=1, min_length=1)
-    glyphs = _collect_glyphs(fetch(_switch_off(single, DISTORTION), count))
-    shape = _measure_shapes(fetch(single, count), glyphs)
+    upright = _collect_glyphs(fetch(_switch_off(single, DISTORTION), count))
+    distorted = _collect_glyphs(fetch(single, count))
+    apart = fetch(_switch_off(silent_spec, ["overlap"]), _CAPTCHAS)
+    common = _compare_shapes(distorted, upright) * _measure_visible(silent, apart)
     values = [
-        shape * rate_captcha(image, text_image, _count_expected(text, glyphs), len(text))
+        common * rate_captcha(image, text_image, _count_parts(text, upright), len(text))
         for image, text_image, text in zip(noisy.images, silent.images, silent.texts, strict=True)
     ]
     return Legibility(
@@ -95,7 +98,7 @@ def estimate_legibility(spec: CaptchaSpec, fetch: Fetch) -> Legibility | None:
 
 
 def rate_captcha(image: Grey, text_image: Grey, expected_parts: float, characters: int) -> float:
-    """Return contrast, clutter and separation of one captcha, multiplied.
+    """Return the parts that are measured on one captcha, multiplied.
 
     Args:
         image: the captcha, (height, width).
@@ -107,7 +110,7 @@ def rate_captcha(image: Grey, text_image: Grey, expected_parts: float, character
     box = find_box(ink)
     if box is None:
         return 0.0
-    contrast = min(max((measure_contrast(text_image, ink) - 1) / (ENOUGH_CONTRAST - 1), 0.0), 1.0)
+    contrast = min(math.log(measure_contrast(text_image, ink)) / math.log(ENOUGH_CONTRAST), 1.0)
     strength = abs(float(np.median(text_image[ink])) - float(np.median(text_image)))
     changed = np.abs(image.astype(np.float64) - text_image) > strength / 2
     text = float(ink[box].sum())
@@ -117,18 +120,15 @@ def rate_captcha(image: Grey, text_image: Grey, expected_parts: float, character
 
 
 def _switch_off(spec: CaptchaSpec, names: Sequence[str]) -> CaptchaSpec:
-    off = {
-        name: getattr(effects, name)
-        for name, change, effects in spec.effects.changes()
-        if change == "off" and name in names
-    }
+    off: dict[str, Any] = dict.fromkeys(names, 0)
     return replace(spec, effects=replace(spec.effects, **off))
 
 
-def _collect_glyphs(upright: Dataset) -> Mapping[str, _Glyph]:
+def _collect_glyphs(captchas: Dataset) -> Mapping[str, _Glyph]:
+    """Return the characters of captchas with one character each."""
     shapes: dict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
     parts: dict[str, list[int]] = defaultdict(list)
-    for image, character in zip(upright.images, upright.texts, strict=True):
+    for image, character in zip(captchas.images, captchas.texts, strict=True):
         shape = normalise_shape(image)
         if shape is not None:
             shapes[character].append(shape)
@@ -136,17 +136,27 @@ def _collect_glyphs(upright: Dataset) -> Mapping[str, _Glyph]:
     return {c: _Glyph(found, float(np.mean(parts[c]))) for c, found in shapes.items()}
 
 
-def _measure_shapes(distorted: Dataset, glyphs: Mapping[str, _Glyph]) -> float:
+def _compare_shapes(distorted: Mapping[str, _Glyph], upright: Mapping[str, _Glyph]) -> float:
     """Return the mean correlation of characters with the most similar upright one of their text."""
-    correlations = []
-    for image, character in zip(distorted.images, distorted.texts, strict=True):
-        if character in glyphs:
-            shape = normalise_shape(image)
-            similar = glyphs[character].shapes
-            best = 0.0 if shape is None else max(float((shape * other).sum()) for other in similar)
-            correlations.append(max(best, 0.0))
+    correlations = [
+        max(0.0, *(float((shape * other).sum()) for other in upright[character].shapes))
+        for character, glyph in distorted.items()
+        if character in upright
+        for shape in glyph.shapes
+    ]
     return float(np.mean(correlations)) if correlations else 0.0
 
 
-def _count_expected(text: str, glyphs: Mapping[str, _Glyph]) -> float:
+def _measure_visible(captchas: Dataset, apart: Dataset) -> float:
+    """Return the ink of texts as a part of that of the same texts without overlap, at most 1.
+
+    The size of a character varies, so only the sums over all captchas are compared.
+    """
+    with_overlap, without = (
+        sum(int(find_ink(image).sum()) for image in dataset.images) for dataset in (captchas, apart)
+    )
+    return min(with_overlap / without, 1.0) if without else 0.0
+
+
+def _count_parts(text: str, glyphs: Mapping[str, _Glyph]) -> float:
     return sum(glyphs[c].parts if c in glyphs else 1.0 for c in text)

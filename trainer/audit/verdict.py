@@ -26,7 +26,7 @@ HALF = 0.5
 FEW_IMAGES = 1_000
 """Labelled images that one person types in less than three hours."""
 NOT_LEGIBLE = 0.1
-BARELY_LEGIBLE = 0.3
+BARELY_LEGIBLE = 0.35
 """Estimates of the legibility below these are named; see legibility.py."""
 _CHANCE_DEVIATIONS = 3.0
 """Standard errors within which the accuracy per character is that of a guess."""

@@ -29,10 +29,10 @@ LEGIBILITY_NOTE = (
     "An estimate from the pixels, not measured with people: the product of the contrast of the text"
     " (1 from 3 to 1 on, as WCAG asks for large text), the part of the ink near the text that is"
     " text and not noise, the likeness of the characters to upright and undistorted ones, and the"
-    " separation of neighbours, where a touching character counts half. It draws on WCAG 2.2 and on"
-    " studies of letter recognition, visual clutter and captchas (Solomon and Pelli 1994,"
-    " Chellapilla et al. 2005, Rosenholtz et al. 2007). Compare settings of one style with it; the"
-    " value alone is not the share of people who succeed."
+    " part of them that neighbours neither hide nor touch, where a touching one counts half. It"
+    " draws on WCAG 2.2 and on studies of letter recognition, visual clutter and captchas (Solomon"
+    " and Pelli 1994, Chellapilla et al. 2005, Rosenholtz et al. 2007). Compare settings of one"
+    " style with it; the value alone is not the share of people who succeed."
 )
 _TEMPLATES = Path(__file__).parent / "templates"
 _WORST_CHARACTERS = 8
