@@ -63,8 +63,9 @@ def run_range_test(workspace: CourseWorkspace) -> list[Path]:
     steps = TRAINING_SIZES[workspace.size].range_steps
     directory = workspace.step_directory("range-test")
     record = locate_run(workspace, run).with_name(f"{run.network}_range_test_steps_{steps}.csv")
-    points = _read_points(record) or _train(workspace, run, steps)
-    _write_points(record, points)
+    if not record.exists():
+        _write_points(record, _train(workspace, run, steps))
+    points = _read_points(record)
     rates, losses = [rate for rate, _ in points], [loss for _, loss in points]
     smoothed = smooth(losses)
     region = suggest_region(rates, smoothed)
@@ -172,8 +173,6 @@ def _train(workspace: CourseWorkspace, run: Run, steps: int) -> list[tuple[float
 
 
 def _read_points(record: Path) -> list[tuple[float, float]]:
-    if not record.exists():
-        return []
     with record.open(newline="") as file:
         return [(float(row["learning_rate"]), float(row["loss"])) for row in csv.DictReader(file)]
 
