@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -37,12 +38,12 @@ def _measure(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     image = tf.constant(np.full((1, spec.height, spec.width), 200, np.uint8))
-    functions: dict[NetworkName, Callable[[tf.Tensor], tf.Tensor]] = {}
-    for name in networks:
-        recogniser = build_recogniser(name, spec)
-        functions[name] = tf.function(
-            lambda images, model=recogniser: model(images, training=False)
-        )
+    recognisers = {name: build_recogniser(name, spec) for name in networks}
+    # Each is traced once, here.
+    functions = {
+        name: tf.function(partial(recogniser, training=False)).get_concrete_function(image)
+        for name, recogniser in recognisers.items()
+    }
     times: dict[NetworkName, list[float]] = {name: [] for name in networks}
     # In turn, so that other work on the machine affects all networks alike.
     for _ in range(_WARM_UP + repetitions):
