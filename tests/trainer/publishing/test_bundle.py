@@ -18,7 +18,7 @@ SAVED_MODEL = ["assets/words.txt", "fingerprint.pb", "saved_model.pb", "variable
 def version(tmp_path: Path) -> Path:
     """Return a version with a SavedModel of a few bytes, figures and a history."""
     source = tmp_path / "source"
-    for name in (*SAVED_MODEL, "history.csv", "curves.png", "keras_metadata.pb"):
+    for name in (*SAVED_MODEL, "history.csv", "curves.png", "model.keras"):
         path = source / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"content of {name}")

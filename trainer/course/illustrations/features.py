@@ -76,7 +76,7 @@ def draw_features(workspace: CourseWorkspace) -> list[Path]:
 
 def _fetch(workspace: CourseWorkspace, count: int) -> Split:
     source = workspace.source
-    seed = TrainingConfig(seed=workspace.seed).split_seed("train")
+    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed("train")
     request = DatasetRequest("train", source.spec.style, source, seed, 0, count)
     parts = ((source.spec.style, part) for part in workspace.client.fetch(request))
     return build_split(parts, source.spec, report=lambda _: None)
@@ -113,13 +113,15 @@ def find_feature_maps(
     maps: npt.NDArray[np.float32] = until(
         grey[np.newaxis, ..., np.newaxis] / np.float32(255)
     ).numpy()
-    return maps[0]
+    first: npt.NDArray[np.float32] = maps[0]
+    return first
 
 
 def choose_channels(maps: npt.NDArray[np.float32], count: int) -> list[int]:
     """Return the channels with the greatest standard deviation: they show most."""
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
-    return order[:count].tolist()
+    channels: list[int] = order[:count].tolist()
+    return channels
 
 
 def _draw_filters(
@@ -136,9 +138,14 @@ def _draw_filters(
     rows = (
         (before, limit, "before the training: random"),
         (after, limit, f"after it: {trained}"),
-        (change, float(np.abs(change).max()), f"the difference, {share:.0%} of the weights"),
+        (
+            change,
+            float(np.abs(change).max()),
+            f"the difference, {share:.0%} of the weights, with a scale of its own",
+        ),
     )
-    for part, (weights, scale, title) in zip(figure.subfigures(3, 1), rows, strict=True):
+    parts = np.asarray(figure.subfigures(3, 1))
+    for part, (weights, scale, title) in zip(parts, rows, strict=True):
         part.suptitle(title, fontsize=10)
         for number, axes in enumerate(part.subplots(2, len(weights) // 2).flat):
             image = axes.imshow(weights[number], cmap="gray", vmin=-scale, vmax=scale)
@@ -158,7 +165,9 @@ def _draw_maps(
 ) -> Path:
     figure = Figure(figsize=(11, 10.2), layout="constrained")
     figure.suptitle(f"One captcha through the network of the course, layer by layer ({trained})")
-    parts = figure.subfigures(len(_LAYERS) + 1, 1, height_ratios=(0.75, 1, 1, 1, 1))
+    parts = np.asarray(
+        figure.subfigures(len(_LAYERS) + 1, 1, height_ratios=(0.75, *[1] * len(_LAYERS)))
+    )
     axes = parts[0].subplots()
     axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
     axes.set_title(f"input: {grey.shape[0]}x{grey.shape[1]} pixels, grey", fontsize=10)

@@ -31,17 +31,20 @@ def binary_cross_entropy(truth: float, probability: Values) -> Values:
         truth: t, 0 or 1.
         probability: s, above 0 and below 1.
     """
-    return -truth * np.log(probability) - (1 - truth) * np.log1p(-probability)
+    loss: Values = -truth * np.log(probability) - (1 - truth) * np.log1p(-probability)
+    return loss
 
 
 def sigmoid(score: Values) -> Values:
     """Return 1 / (1 + exp(-s))."""
-    return 1 / (1 + np.exp(-score))
+    probability: Values = 1 / (1 + np.exp(-score))
+    return probability
 
 
 def softmax_cross_entropy(score: Values, others: int) -> Values:
     """Return -log(softmax) of the right class, while all other classes have the score 0."""
-    return -score + np.log(np.exp(score) + others)
+    loss: Values = -score + np.log(np.exp(score) + others)
+    return loss
 
 
 def draw_loss_curves(workspace: CourseWorkspace) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from trainer.course.workspace import CourseWorkspace
 
 _STEP = "optimizer-paths"
 # Colour, marker and line of each optimizer: any two of them suffice to tell the paths apart.
-_APPEARANCES = (
+_APPEARANCES: tuple[tuple[str, str, Literal["-", "--", "-.", ":"]], ...] = (
     ("#111111", "o", "-"),
     ("#cc3311", "s", "--"),
     ("#ee7733", "D", ":"),

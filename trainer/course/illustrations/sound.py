@@ -53,9 +53,11 @@ def read_wav(content: bytes) -> Sound:
     except (wave.Error, EOFError) as error:
         raise ValueError(f"it is not a WAV file: {error}") from error
     if bits == 8:  # unsigned, unlike 16 bits
-        samples = (np.frombuffer(frames, np.uint8).astype(np.float32) - 128) / 128
+        samples = (
+            np.frombuffer(frames, np.uint8).astype(np.float32) - np.float32(128)
+        ) / np.float32(128)
     elif bits == 16:
-        samples = np.frombuffer(frames, "<i2").astype(np.float32) / 32_768
+        samples = np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(32_768)
     else:
         raise ValueError(f"it has {bits} bits per sample, not 8 or 16")
     return Sound(samples[::channels], rate)
