@@ -83,18 +83,20 @@ def draw_losses(histories: Mapping[Run, Sequence[Row]], classes: int) -> Figure:
     for axes, (name, title) in zip(above, _METRICS.items(), strict=True):
         _prepare(axes, title, "fraction, validation")
         axes.set_ylim(-0.02, 1.02)
+        curves = [_build_curve(LOSSES[run.loss], histories[run], name) for run in histories]
         if name == "val_binary_accuracy":
-            _mark_all_zeros(axes, 1 - 1 / classes)
-        draw_curves(
-            axes, [_build_curve(LOSSES[run.loss], histories[run], name) for run in histories]
-        )
+            _mark_all_zeros(axes, 1 - 1 / classes, min(min(curve.y) for curve in curves))
+        draw_curves(axes, curves)
     for axes, (run, rows) in zip(below, histories.items(), strict=True):
         _prepare(axes, f"Loss: {LOSSES[run.loss]}", "loss")
         curves = [
             _build_curve("training", rows, "loss"),
             _build_curve("validation", rows, "val_loss"),
         ]
-        axes.set_ylim(0, 1.05 * max(filter(math.isfinite, (*curves[0].y, *curves[1].y))))
+        finite = [value for curve in curves for value in curve.y if math.isfinite(value)]
+        axes.set_ylim(0, 1.05 * max(finite, default=1))
+        if not finite:
+            axes.text(0.5, 0.5, "NaN", transform=axes.transAxes, fontsize=20, ha="center")
         draw_curves(axes, curves)
     return figure
 
@@ -110,8 +112,9 @@ def _prepare(axes: Axes, title: str, y_label: str) -> None:
     axes.grid(alpha=0.3)
 
 
-def _mark_all_zeros(axes: Axes, score: float) -> None:
-    axes.set_ylim(score - 0.03, 1.003)
+def _mark_all_zeros(axes: Axes, score: float, lowest: float) -> None:
+    # A confident network that is wrong at every position scores less than one that answers zeros.
+    axes.set_ylim(min(score, lowest) - 0.03, 1.003)
     axes.axhline(score, color="#444444", linewidth=1)
     axes.annotate(
         f"{score:.4f}: what answering all zeros scores", (0.03, score), (0, -4),

@@ -105,3 +105,14 @@ def test_each_optimizer_is_an_optimizer_of_keras() -> None:
             choice.learning_rate, **choice.settings
         )
         assert float(built.learning_rate) == pytest.approx(choice.learning_rate)
+
+
+def test_a_loss_that_is_not_a_number_in_any_epoch_is_drawn(tmp_path: Path) -> None:
+    workspace = build_workspace(tmp_path)
+    first, *others = list_loss_runs("tiny")
+    finish(workspace, first, build_rows([math.nan]))
+    for run in others:
+        finish(workspace, run, build_rows([2.0, 1.0]))
+    figure, table = compare_losses(workspace)
+    assert Image.open(figure).width > 900
+    assert [row["loss"] for row in read(table)] == ["nan", "1", "1", "1"]
