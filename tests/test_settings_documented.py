@@ -93,7 +93,8 @@ def test_documented_defaults_of_hyperparameters_are_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [GeneratorSettings, SyntheticSettings, InferenceSettings, SyncSettings, TrainerSettings]
+    "settings",
+    [GeneratorSettings, SyntheticSettings, InferenceSettings, SyncSettings, TrainerSettings],
 )
 def test_documented_defaults_of_settings_are_the_real_ones(settings: type[BaseSettings]) -> None:
     table = documented()
