@@ -14,7 +14,7 @@ Change = Literal["off", "doubled"]
 RANDOM_COLOR = "random"
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 # A name, not a path: the generator looks for it in its directory of fonts.
-_FONT = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._+-]{0,99}\.[ot]tf", re.IGNORECASE)
+_FONT = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._+-]{0,99}\.(ttf|otf)", re.IGNORECASE)
 _MAX_FONTS = 100
 
 

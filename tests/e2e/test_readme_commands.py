@@ -33,9 +33,7 @@ TESTED = {
     'make audit-captcha ARGS="--style classic --length 5" OUT=report': (
         "test_an_audit_of_ones_own_images_gives_a_report_that_the_page_lists"
     ),
-    "make course": (
-        "test_steps_of_the_course_write_figures_that_the_printed_command_copies_out"
-    ),
+    "make course": ("test_steps_of_the_course_write_figures_that_the_printed_command_copies_out"),
     "make local": "test_local.py",
     "make test": ".ci/run",
     "make test-slow": ".ci/run",
