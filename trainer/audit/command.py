@@ -12,9 +12,9 @@ from shared.spec import SpecError
 from trainer.audit.audit import Audit
 from trainer.audit.options import AuditOptions
 from trainer.audit.publication import publish_report
+from trainer.audit.report.verdict import decide_verdict
 from trainer.audit.subject import find_subject
 from trainer.audit.summary import build_results
-from trainer.audit.verdict import decide_verdict
 from trainer.data.generator_client import GeneratorClient
 from trainer.errors import AuditError, GeneratorError, ImageFolderError
 from trainer.settings import TrainerSettings

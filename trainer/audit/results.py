@@ -103,7 +103,7 @@ class GalleryImage(_Frozen):
 
 
 class Legibility(_Frozen):
-    """An estimate of the legibility to people, 0 to 1; legibility.py describes it."""
+    """An estimate of the legibility to people, 0 to 1; legibility/ describes it."""
 
     estimate: float
     """Mean over the captchas."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.dataset_archive import Dataset
 from shared.spec import CaptchaSpec
 from trainer.audit.captchas.audit_captchas import AuditCaptchas, fetch_captchas
-from trainer.audit.legibility import estimate_legibility
+from trainer.audit.legibility.estimate import estimate_legibility
 from trainer.audit.results import Legibility
 from trainer.config import TrainingConfig
 from trainer.data.dataset_requests import DatasetRequest

@@ -10,12 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trainer.audit import numbers
+from trainer.audit.report import numbers
 from trainer.audit.report.curve import NAMES, build_curve_chart
 from trainer.audit.report.protections import list_protection_rows
-from trainer.audit.results import AuditResults, CharacterResult
-from trainer.audit.thresholds import INITS, RATES
-from trainer.audit.verdict import (
+from trainer.audit.report.verdict import (
     BOT_RATE,
     HALF,
     Level,
@@ -24,6 +22,8 @@ from trainer.audit.verdict import (
     find_needed,
     is_guessing,
 )
+from trainer.audit.results import AuditResults, CharacterResult
+from trainer.audit.thresholds import INITS, RATES
 
 LEGIBILITY_NOTE = (
     "An estimate from the pixels, not measured with people: the product of the contrast of the text"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from trainer.audit.numbers import format_percent, format_points, format_signed
+from trainer.audit.report.numbers import format_percent, format_points, format_signed
+from trainer.audit.report.verdict import BARELY_LEGIBLE
 from trainer.audit.results import AuditResults, ProtectionEffect
-from trainer.audit.verdict import BARELY_LEGIBLE
 
 _Z_95 = 1.96
 _MIN_LEGIBILITY_CHANGE = 0.02

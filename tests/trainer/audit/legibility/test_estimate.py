@@ -12,7 +12,7 @@ import pytest
 from shared.dataset_archive import Dataset
 from shared.effects import Effects
 from shared.spec import LIBRARY_STYLES, STYLES, CaptchaSpec, Style
-from trainer.audit.legibility import estimate_legibility, rate_captcha
+from trainer.audit.legibility.estimate import estimate_legibility, rate_captcha
 
 DIGITS = CaptchaSpec()
 LETTERS = CaptchaSpec(string.ascii_letters + string.digits, 6)

@@ -14,8 +14,8 @@ from tests.trainer.audit.report.example import (
     build_needed,
     encode_png,
 )
+from trainer.audit.report.verdict import BARELY_LEGIBLE, NOT_LEGIBLE, decide_level, decide_verdict
 from trainer.audit.results import AuditResults, CharacterResult, GalleryImage, Legibility
-from trainer.audit.verdict import BARELY_LEGIBLE, NOT_LEGIBLE, decide_level, decide_verdict
 
 _NOTHING = build_needed(*[None] * 8)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.audit.numbers import format_count, format_duration, format_percent, format_points
+from trainer.audit.report.numbers import (
+    format_count,
+    format_duration,
+    format_percent,
+    format_points,
+)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from shared.dataset_archive import Dataset
 from shared.spec import LIBRARY_STYLES, CaptchaSpec
-from trainer.audit.glyph_shapes import (
+from trainer.audit.legibility.glyph_shapes import (
     Grey,
     count_parts,
     find_box,

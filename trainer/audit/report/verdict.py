@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from trainer.audit.numbers import (
+from trainer.audit.legibility.visible_structure import show_structure
+from trainer.audit.report.numbers import (
     SECONDS_PER_LABEL,
     format_count,
     format_interval,
@@ -16,7 +17,6 @@ from trainer.audit.numbers import (
     format_work,
 )
 from trainer.audit.results import AuditResults, CurvePoint, Verdict
-from trainer.audit.visible_structure import show_structure
 
 Level = Literal["broken", "weak", "resistant_to_this_attacker", "not_legible"]
 
@@ -27,7 +27,7 @@ FEW_IMAGES = 1_000
 """Labelled images that one person types in less than three hours."""
 NOT_LEGIBLE = 0.1
 BARELY_LEGIBLE = 0.35
-"""Estimates of the legibility below these are named; see legibility.py."""
+"""Estimates of the legibility below these are named; see trainer/audit/legibility."""
 _CHANCE_DEVIATIONS = 3.0
 """Standard errors within which the accuracy per character is that of a guess."""
 

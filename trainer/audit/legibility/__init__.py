@@ -1,0 +1,1 @@
+"""An estimate of how legible captchas are to people, from their pixels."""
