@@ -23,7 +23,7 @@ def test_steps_of_the_course_write_figures_that_the_printed_command_copies_out(
         if "docker compose run" in line
     ]
     copy, _, unpack = command.partition("|")
-    assert unpack.split() == ["tar", "x"]
+    assert unpack.split() == ["tar", "-x"]
     archive = tmp_path / "course.tar"
     with archive.open("wb") as file:
         subprocess.run(

@@ -391,9 +391,13 @@ def test_requests_in_parallel_are_predicted_in_batches(
         assert body["prediction"] == expected[i % 40]
         return int(body["details"]["batch_size"])
 
+    largest = 0
     with ThreadPoolExecutor(24) as pool:
-        batch_sizes = list(pool.map(post, range(400)))
-    assert 2 <= max(batch_sizes) <= Settings.load().max_batch_size
+        for _ in range(5):  # on a busy machine the threads of this test send one after the other
+            largest = max(largest, *pool.map(post, range(400)))
+            if largest >= 2:
+                break
+    assert 2 <= largest <= Settings.load().max_batch_size
 
 
 def test_the_api_document_describes_parameters_bodies_and_every_status(

@@ -70,7 +70,7 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
     The accuracies are those of the step `networks`, if it has run.
 
     Returns:
-        `<network>.png` for each network that could be drawn, `networks.csv` and `networks.png`.
+        `<network>.png` for each network that could be drawn, `network-table.csv` and `network-table.png`.
 
     Raises:
         TrainingError: if the accuracies of the step `networks` cannot be read.
@@ -93,9 +93,9 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
             )
         )
     rows.sort(key=lambda row: row.multiply_adds)
-    table = directory / "networks.csv"
+    table = directory / "network-table.csv"
     _write_table(table, rows)
-    return [*files, table, _draw_table(directory / "networks.png", rows)]
+    return [*files, table, _draw_table(directory / "network-table.png", rows)]
 
 
 def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:

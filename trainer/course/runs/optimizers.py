@@ -36,7 +36,7 @@ OPTIMIZERS: dict[OptimizerName, OptimizerChoice] = {
     "sgd": OptimizerChoice("SGD", "SGD", 0.02, "slides"),
     "momentum": OptimizerChoice("SGD with momentum", "SGD", 0.02, "slides", {"momentum": 0.9}),
     "nesterov": OptimizerChoice(
-        "Nesterov", "SGD", 0.02, "slides", {"momentum": 0.9, "nesterov": True}
+        "Nesterov", "SGD", 0.02, "this project", {"momentum": 0.9, "nesterov": True}
     ),
     "adagrad": OptimizerChoice("Adagrad", "Adagrad", 0.01, "slides"),
     "rmsprop": OptimizerChoice("RMSprop", "RMSprop", 0.001, "slides"),
