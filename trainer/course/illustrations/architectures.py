@@ -70,7 +70,8 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
     The accuracies are those of the step `networks`, if it has run.
 
     Returns:
-        `<network>.png` for each network that could be drawn, `network-table.csv` and `network-table.png`.
+        `<network>.png` for each network that could be drawn, `network-table.csv` and
+        `network-table.png`.
 
     Raises:
         TrainingError: if the accuracies of the step `networks` cannot be read.
