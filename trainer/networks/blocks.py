@@ -97,6 +97,25 @@ def convolution(
     return batch_norm_relu(x, name)
 
 
+def residual_convolution(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Add a convolution of a feature map to it, with ReLU after the sum.
+
+    The convolution covers 3x3 pixels, or 3 columns. The layer starts as the identity (Goyal et al.,
+    arXiv:1706.02677, section 5.1), so that it can be added to a trained network.
+    """
+    convolve = layers.Conv2D if len(x.shape) == 4 else layers.Conv1D
+    y = convolve(
+        x.shape[-1],
+        3,
+        padding="same",
+        data_format="channels_last",
+        use_bias=False,
+        name=f"{name}_conv",
+    )(x)
+    y = layers.BatchNormalization(momentum=0.9, gamma_initializer="zeros", name=f"{name}_norm")(y)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, y]))
+
+
 def batch_norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Apply batch normalisation and ReLU.
 
@@ -126,6 +145,7 @@ def attention_head(
     *,
     maps_per_position: int = 1,
     mix_neighbours: bool = False,
+    wide_context: bool = False,
     count_characters: bool = False,
 ) -> keras.KerasTensor:
     """Classify each position with attention over columns and one shared classifier.
@@ -142,6 +162,7 @@ def attention_head(
         maps_per_position: attention maps per position, so that parts of a character get separate
             weights.
         mix_neighbours: whether to mix the features of adjacent columns.
+        wide_context: whether to mix them once more, so that each column sees two on each side.
         count_characters: whether to add a term that depends on the number of characters to the
             left of a column.
 
@@ -166,6 +187,8 @@ def attention_head(
         )(features)
         x = batch_norm_relu(x, "neighbours")
         features = layers.Add(name="neighbours_add")([features, x])
+    if wide_context:
+        features = residual_convolution(features, "columns")
     # The location of position i depends on the whole image, so the attention weights for each
     # position are computed from all columns.
     x = batch_norm_relu(layers.Dense(32, use_bias=False, name="summary")(features), "summary")

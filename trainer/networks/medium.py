@@ -6,11 +6,16 @@ import keras
 from keras import layers
 
 from shared.spec import CaptchaSpec
-from trainer.networks.blocks import attention_head, convolution, space_to_depth
+from trainer.networks.blocks import (
+    attention_head,
+    convolution,
+    residual_convolution,
+    space_to_depth,
+)
 
 
 def build_medium(spec: CaptchaSpec) -> keras.Model:
-    """Build the network: 4x4 blocks, three convolutions, counting attention over 4-pixel columns.
+    """Build the network: 4x4 blocks, four convolutions, counting attention over 4-pixel columns.
 
     float32 (height, width, 1) -> probabilities (length, classes).
     """
@@ -19,6 +24,9 @@ def build_medium(spec: CaptchaSpec) -> keras.Model:
     x = convolution(x, 24, "stem")
     # Fewer rows, but all columns: eight characters have five columns each.
     x = convolution(x, 48, "downsample", strides=(2, 1))
+    x = residual_convolution(x, "refine")
     x = convolution(x, 80, "widen", strides=(2, 1))
-    outputs = attention_head(x, spec, 160, mix_neighbours=True, count_characters=True)
+    outputs = attention_head(
+        x, spec, 160, mix_neighbours=True, wide_context=True, count_characters=True
+    )
     return keras.Model(inputs, outputs, name="medium")

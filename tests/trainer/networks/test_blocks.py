@@ -13,6 +13,7 @@ from trainer.networks.blocks import (
     attention_head,
     batch_norm_relu,
     convolution,
+    residual_convolution,
     space_to_depth,
 )
 
@@ -114,3 +115,16 @@ def test_characters_are_counted_with_one_map_per_position_only() -> None:
     inputs = keras.Input((2, 40, 8))
     with pytest.raises(ValueError, match="one attention map"):
         attention_head(inputs, SPEC, 4, maps_per_position=2, count_characters=True)
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 3), (8, 3)], ids=["pixels", "columns"])
+def test_a_residual_convolution_starts_as_the_identity_and_can_learn(
+    shape: tuple[int, ...],
+) -> None:
+    inputs = keras.Input(shape)
+    model = keras.Model(inputs, residual_convolution(inputs, "refine"))
+    x = np.abs(np.random.default_rng(0).normal(size=(2, *shape))).astype(np.float32)
+    assert model(x).numpy() == pytest.approx(x)
+    model.compile("sgd", "mse")
+    model.fit(x, 2 * x, verbose=0)
+    assert np.abs(model(x).numpy() - x).max() > 1e-4
