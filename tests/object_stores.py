@@ -42,11 +42,11 @@ CREDENTIALS = {
 
 
 @contextmanager
-def running_s3(directory: Path) -> Iterator[str]:
+def running_s3(directory: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Run SeaweedFS with the bucket `bucket` and yield the address of its S3 gateway."""
     assert WEED, "SeaweedFS is missing"
     ports = {name: str(free_port()) for name in ("master", "volume", "filer", "s3")}
-    command = [WEED, "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
+    command = [WEED, "server", f"-dir={directory}", f"-ip={host}", f"-ip.bind={host}", "-s3",
                "-s3.port.iceberg=0", "-s3.iam=false", "-volume.max=20",
                "-master.volumeSizeLimitMB=64",
                f"-filer.localSocket={directory}/filer.sock"]  # fmt: skip
@@ -56,7 +56,7 @@ def running_s3(directory: Path) -> Iterator[str]:
         server = subprocess.Popen(
             command, stdout=log, stderr=log, env={**os.environ, **CREDENTIALS}
         )
-    address = f"http://127.0.0.1:{ports['s3']}"
+    address = f"http://{host}:{ports['s3']}"
     try:
         deadline = time.monotonic() + 60
         while not is_healthy(address):
