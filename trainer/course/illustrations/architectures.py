@@ -118,7 +118,7 @@ def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(
             f"{table} is not a table of accuracies ({error}): remove it, and run"
-            " `python -m trainer course networks` again"
+            " `docker compose run --rm trainer course networks` again"
         ) from error
 
 

@@ -27,7 +27,7 @@ def save_figure(figure: Figure, target: Path, step: str, caption: str = "") -> P
 
 def save_image(image: Image.Image, target: Path, step: str, caption: str = "") -> Path:
     """Write an image as `save_figure` writes a figure."""
-    lines = [*caption.splitlines(), f"python -m trainer course {step}"]
+    lines = [*caption.splitlines(), f"docker compose run --rm trainer course {step}"]
     # A figure of its own: no legend or label of another one can be at the same place.
     strip = Figure(figsize=(image.width / _DPI, _LINE_INCHES * len(lines) + 0.06))
     strip.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=8, color="#333333")
