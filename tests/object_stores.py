@@ -47,7 +47,7 @@ def running_s3(directory: Path, host: str = "127.0.0.1") -> Iterator[str]:
     assert WEED, "SeaweedFS is missing"
     ports = {name: str(free_port()) for name in ("master", "volume", "filer", "s3")}
     command = [WEED, "server", f"-dir={directory}", f"-ip={host}", f"-ip.bind={host}", "-s3",
-               "-s3.port.iceberg=0", "-s3.iam=false", "-volume.max=20",
+               "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=20",
                "-master.volumeSizeLimitMB=64",
                f"-filer.localSocket={directory}/filer.sock"]  # fmt: skip
     for name, port in ports.items():

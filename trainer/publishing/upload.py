@@ -68,7 +68,10 @@ class Uploader:
             StoreError: if the store cannot be read or written.
         """
         self._store.write(f"{_CLAIMS}/check", b"")
-        read_index(self._store)
+        _, tag = read_index(self._store)
+        if tag is None:
+            # Without an index, the sync services would check the store less and less often.
+            self._change_index(lambda index: index)
         VersionMirror(self._store, self._volume).run_once()
 
     def upload(self, directory: Path, number: int) -> int:

@@ -146,6 +146,16 @@ def test_before_a_training_the_versions_of_other_trainers_are_copied(
     assert list_versions(tmp_path / "b/captcha") == [1]
 
 
+def test_a_new_store_has_an_index_from_the_start_of_the_first_training(
+    url: str, tmp_path: Path
+) -> None:
+    Uploader(ObjectStore(url), tmp_path / "a").prepare()
+    assert VersionMirror(ObjectStore(url), tmp_path / "node").run_once() == []
+    train(url, tmp_path / "a")
+    Uploader(ObjectStore(url), tmp_path / "b").prepare()
+    assert list(read_index(ObjectStore(url))[0].versions) == [1]
+
+
 @pytest.mark.parametrize("failing", ["variables/data", "manifest.json", "index.json"])
 def test_an_upload_that_fails_publishes_nothing_anywhere(
     url: str, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failing: str
