@@ -14,7 +14,7 @@ PYTEST = $(BIN)/python -m pytest -q
 UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
-.PHONY: help test test-slow e2e lint format local train base bundle fuzz bench-serving bench-batch \
+.PHONY: help test test-slow e2e e2e-swarm lint format local train base bundle fuzz bench-serving bench-batch \
 	bench-training bench-releases bench-designs mutation-test audit audit-captcha sbom \
 	course lock clean
 
@@ -29,11 +29,11 @@ $(INSTALLED): tests/requirements.txt
 
 # Workers run whole files, because most files share a fixture that is expensive to create.
 test: $(INSTALLED)  ## run the fast tests, in random order, on WORKERS=2 processes
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" tests --ignore=tests/e2e $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" tests --ignore-glob='tests/e2e*' $(ARGS)
 
 # One process: these tests measure memory, kill processes or train for a minute.
 test-slow: $(INSTALLED)  ## run the slow tests
-	$(PYTEST) -m slow tests --ignore=tests/e2e $(ARGS)
+	$(PYTEST) -m slow tests --ignore-glob='tests/e2e*' $(ARGS)
 
 $(BROWSER): $(INSTALLED) tests/e2e/requirements.txt
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/requirements.txt
@@ -42,6 +42,9 @@ $(BROWSER): $(INSTALLED) tests/e2e/requirements.txt
 e2e: $(BROWSER)  ## test the containers and the page (needs Docker with Compose, and chromium)
 	# In the order of the files: the fixtures of the session start with empty volumes.
 	$(PYTEST) -rs -p no:randomly tests/e2e $(ARGS)
+
+e2e-swarm: $(INSTALLED)  ## test the stack on three engines of this machine, 10 minutes (needs root and Docker)
+	$(PYTEST) -rs -p no:randomly tests/e2e_swarm $(ARGS)
 
 $(MUTATION): $(INSTALLED) tests/requirements-mutation.txt
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements-mutation.txt
