@@ -65,12 +65,20 @@ class Cluster:
         options = ["--detach=true", "--resolve-image=never"]
         run(
             ["docker", "stack", "deploy", *options, *files, STACK],
-            PORT=str(self.port), **self.environment,
-        )  # fmt: skip
+            environment=self.environment | {"PORT": str(self.port)},
+        )
 
     def remove(self) -> None:
-        """Remove the stack."""
+        """Remove the stack, and the volumes of the manager. Those of the workers end with them."""
         run(["docker", "stack", "rm", "--detach=false", STACK], check=False)
+        names = [f"{STACK}_{name}" for name in ("models", "data")]
+        # A container can use a volume for some seconds more.
+        eventually(lambda: not self.remove_volumes(names), 30, "the volumes are removed")
+
+    def remove_volumes(self, names: list[str]) -> str:
+        """Remove volumes of the manager that are not in use, and return those that remain."""
+        self.manager.docker("volume", "rm", "-f", *names, check=False)
+        return self.manager.docker("volume", "ls", "-q", f"--filter=name={STACK}_")
 
     def service(self, *arguments: str, check: bool = True) -> str:
         """Run `docker service` on the manager; it returns when the service has converged."""
@@ -128,9 +136,14 @@ class Cluster:
         """Return the active version of every inference replica."""
         return [get_version(task) for task in self.tasks("inference")]
 
-    def node_state(self, node: Node) -> str:
-        """Return `ready` or `down`, as the manager sees a node."""
-        return self.manager.docker("node", "inspect", "-f", "{{.Status.State}}", node.id).strip()
+    def wait_for_state(self, node: Node, state: str) -> None:
+        """Wait until a node is `ready` or `down`, as the manager sees it."""
+        command = ("node", "inspect", "-f", "{{.Status.State}}", node.id)
+        eventually(
+            lambda: self.manager.docker(*command).strip() == state,
+            60,
+            f"node {node.number} is {state}",
+        )
 
 
 def get_version(task: Task) -> int | None:

@@ -68,6 +68,8 @@ def cluster(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     (stack / "small.toml").write_text(SMALL_PRESET)
     settings = {"REGISTRY": REGISTRY, "TAG": TAG, "TRAIN_PRESET": "/presets/small.toml"}
     cluster = Cluster(start_nodes(), directory, settings)
+    # An earlier run that was killed may have left some.
+    cluster.remove()
     try:
         cluster.deploy()
         cluster.wait_until_up(3)
@@ -115,7 +117,7 @@ def publish_copy(
 def three_replicas(trained: Cluster) -> Cluster:
     """Spread three replicas over three nodes that are ready."""
     for node in trained.nodes:
-        eventually(lambda n=node: trained.node_state(n) == "ready", 60, f"{node} is ready")
+        trained.wait_for_state(node, "ready")
         trained.manager.docker("node", "update", "--availability=active", node.id)
     if {task.node for task in trained.tasks("inference")} != set(trained.nodes):
         trained.spread()

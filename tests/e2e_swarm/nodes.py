@@ -30,10 +30,12 @@ def find_swarm_problem() -> str | None:
     return None
 
 
-def run(command: list[str], check: bool = True, **environment: str) -> str:
+def run(
+    command: list[str], *, check: bool = True, environment: dict[str, str] | None = None
+) -> str:
     """Run a command and return its output."""
     result = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False
+        command, env=os.environ | (environment or {}), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0 or not check, f"{command}: {result.stdout}{result.stderr}"
     return result.stdout
@@ -58,7 +60,7 @@ class Node:
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         """Run a command of the node's engine and return its output."""
-        return run(["docker", "-H", find_socket(self.number), *arguments], check)
+        return run(["docker", "-H", find_socket(self.number), *arguments], check=check)
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return the details of a container of the node."""

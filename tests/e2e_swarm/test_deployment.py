@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
+from tests.deploy.swarm_stack import PAGE
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.under_load import check_version, under_load
-from tests.e2e_swarm.cluster import Cluster
+from tests.e2e_swarm.cluster import REGISTRY, TAG, Cluster
+from tests.e2e_swarm.nodes import run
 from tests.load import Load, Shot
 from tests.serving import eventually
 
@@ -101,3 +105,22 @@ def test_no_request_fails_while_a_further_version_reaches_all_nodes(
         eventually(
             lambda: trained.versions() == [number] * 3, 60, f"version {number} is active everywhere"
         )
+
+
+def test_no_request_fails_while_a_version_is_withdrawn_from_all_nodes(
+    trained: Cluster, shots: list[Shot], publish_copy: Callable[[], int]
+) -> None:
+    number = publish_copy()
+    eventually(lambda: trained.versions() == [number] * 3, 60, "the copy is active everywhere")
+    (command,) = re.findall(r"^docker run .*--withdraw 7$", PAGE.read_text(), re.MULTILINE)
+    local = (
+        command.replace(
+            "registry.example.com/captcha-trainer:0.1.0", f"{REGISTRY}/captcha-trainer:{TAG}"
+        )
+        .replace("deploy/store.env", str(trained.directory / "deploy/store.env"))
+        .replace("--withdraw 7", f"--withdraw {number}")
+    )
+    check = check_version({1: "plain", number - 1: "plain", number: "plain"})
+    with under_load(Load(trained.url(trained.manager), shots, check), rate=40):
+        run(shlex.split(local))
+        eventually(lambda: trained.versions() == [number - 1] * 3, 60, "it is withdrawn")

@@ -26,7 +26,7 @@ def count_by_node(cluster: Cluster, service: str = "inference") -> Counter[int]:
 
 def wait_until_back(cluster: Cluster, node: Node) -> None:
     """Wait until a node that was away has its sync service and its gateway again."""
-    eventually(lambda: cluster.node_state(node) == "ready", 60, "the node is ready")
+    cluster.wait_for_state(node, "ready")
 
     def answers() -> bool:
         with cluster.client(node) as client:
@@ -59,7 +59,7 @@ def test_only_requests_in_flight_fail_when_a_node_dies(
         with under_load_with_losses(load, rate=RATE, most=MOST_LOST):
             node.kill()
             died = time.monotonic()
-            eventually(lambda: cluster.node_state(node) == "down", 60, "the node is down")
+            cluster.wait_for_state(node, "down")
             cluster.wait_until_up(3)
             print(f"three replicas were up {time.monotonic() - died:.0f} s after a node died")
             assert count_by_node(cluster)[node.number] == 0
@@ -81,7 +81,7 @@ def test_only_requests_in_flight_fail_when_a_node_loses_its_connection(
     try:
         with under_load_with_losses(load, rate=RATE, most=MOST_LOST):
             node.cut()
-            eventually(lambda: cluster.node_state(node) == "down", 60, "the node is down")
+            cluster.wait_for_state(node, "down")
             cluster.wait_until_up(3)
             # The engine keeps its containers, and stops those that it does not need any more later.
             assert node.docker("ps", "-q", f"--filter=name={STACK}_inference")
