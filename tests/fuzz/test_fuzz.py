@@ -107,9 +107,13 @@ def test_the_inference_service_conforms_to_its_openapi_document(tmp_path: Path) 
     app = create_inference_app(InferenceSettings.load().bundled_model, tmp_path)
     with running(app) as client:
         wait_ready(client)
-        fuzz_api(client, "/openapi.json", tmp_path, SECONDS or "10")
         # Otherwise the requests did not reach parsing, decoding and prediction.
-        assert {"200", "400", "422"} <= list_statuses(client, "/predict")
+        expected = {"200", "400", "422"}
+        for _ in range(3):  # a busy machine sends too few requests at once
+            fuzz_api(client, "/openapi.json", tmp_path, SECONDS or "10")
+            if expected <= list_statuses(client, "/predict"):
+                break
+        assert expected <= list_statuses(client, "/predict")
         assert {"200", "400"} <= list_statuses(client, "/predict/batch")
 
 
