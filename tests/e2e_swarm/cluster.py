@@ -81,7 +81,7 @@ class Cluster:
         return self.manager.docker("volume", "ls", "-q", f"--filter=name={STACK}_")
 
     def service(self, *arguments: str, check: bool = True) -> str:
-        """Run `docker service` on the manager; it returns when the service has converged."""
+        """Run `docker service` on the manager and return its output."""
         return self.manager.docker("service", *arguments, check=check)
 
     def inspect_service(self, name: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Cluster:
 
     def scale(self, replicas: int) -> None:
         """Run this number of inference replicas, and wait until the gateway uses them."""
-        self.service("scale", f"{STACK}_inference={replicas}")
+        self.service("scale", "--detach", f"{STACK}_inference={replicas}")
         self.wait_until_up(replicas)
 
     def spread(self) -> None:

@@ -15,8 +15,9 @@ RATE = 40.0
 
 
 @pytest.fixture
-def load(three_replicas: Cluster, shots: list[Shot]) -> Load:
-    return Load(three_replicas.url(three_replicas.manager), shots, SAME_TEXTS)
+def load(trained: Cluster, shots: list[Shot]) -> Load:
+    trained.wait_until_up(3)
+    return Load(trained.url(trained.manager), shots, SAME_TEXTS)
 
 
 def list_images(cluster: Cluster) -> set[str]:
@@ -34,18 +35,18 @@ def update_state(cluster: Cluster) -> str:
 
 
 def test_no_request_fails_while_scaling_to_six_replicas_and_back(
-    three_replicas: Cluster, load: Load
+    trained: Cluster, load: Load
 ) -> None:
     with under_load(load, rate=RATE):
         for replicas in (2, 6, 2, 3):
-            three_replicas.scale(replicas)
-            assert len(three_replicas.tasks("inference")) == replicas
+            trained.scale(replicas)
+            assert len(trained.tasks("inference")) == replicas
 
 
 def test_no_request_fails_during_a_rolling_update_to_a_new_image(
-    three_replicas: Cluster, load: Load
+    trained: Cluster, load: Load
 ) -> None:
-    cluster = three_replicas
+    cluster = trained
     with under_load(load, rate=RATE):
         update(cluster, "next")
         eventually(lambda: update_state(cluster) == "completed", 240, "the update is complete")
@@ -57,10 +58,8 @@ def test_no_request_fails_during_a_rolling_update_to_a_new_image(
     assert [label["release"] for label in labels] == ["next"] * 3
 
 
-def test_a_broken_image_is_rolled_back_and_no_request_fails(
-    three_replicas: Cluster, load: Load
-) -> None:
-    cluster = three_replicas
+def test_a_broken_image_is_rolled_back_and_no_request_fails(trained: Cluster, load: Load) -> None:
+    cluster = trained
     before = list_images(cluster)
     running = {task.container for task in cluster.tasks("inference")}
     with under_load(load, rate=RATE):
