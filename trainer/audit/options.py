@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from shared.effects import Effects, EffectsError
 from shared.settings import SettingsError
-from shared.spec import LIBRARY_STYLES, CaptchaSpec, Style
+from shared.spec import CaptchaSpec, Style
 from trainer.audit.plan import LABELS, Mode
 from trainer.audit.thresholds import Limit
 
@@ -139,9 +139,8 @@ class AuditOptions(BaseModel):
         if "length" in values:
             # The generator's minimum belongs to the generator's maximum.
             values.setdefault("min_length", values["length"])
-        has_effects = values.get("style", running.style) in LIBRARY_STYLES
-        given_effects = running.effects.to_dict() if has_effects else {}
-        effects = Effects.from_dict(given_effects | self.effects)
+        inherited = running.with_style(self.style or running.style).effects
+        effects = Effects.from_dict(inherited.to_dict() | self.effects)
         return replace(running, **values, effects=effects)
 
 

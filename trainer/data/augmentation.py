@@ -14,11 +14,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from shared.spec import Style
-
-AUGMENTED_STYLES: frozenset[Style] = frozenset({"current", "classic", "vintage"})
-"""The styles of the captcha library."""
-
 _MIN_SCALE_X, _MAX_SCALE_X = 0.8, 1.18
 _MIN_SCALE_Y, _MAX_SCALE_Y = 0.65, 1.14
 _MAX_SHEAR = 0.08

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from shared.spec import LIBRARY_STYLES
 from trainer.config import TrainingConfig
-from trainer.data.augmentation import AUGMENTED_STYLES, augment, shift
+from trainer.data.augmentation import augment, shift
 from trainer.data.hard_examples import ErrorRates
 from trainer.data.sampling import Rows, count_steps, sample_epoch
 from trainer.data.splits import EVALUATION_BATCH_SIZE, NO_LABEL, Split
@@ -37,7 +38,7 @@ class TrainingBatches:
         The augmentation of a batch depends on the seed, the epoch and the batch number only.
         """
         config, size = self._config, self._config.batch_size
-        fraction = config.augment_fraction if self._split.spec.style in AUGMENTED_STYLES else 0.0
+        fraction = config.augment_fraction if self._split.spec.style in LIBRARY_STYLES else 0.0
 
         def list_batches() -> Iterator[tuple[np.int64, np.int64, Rows]]:
             for step in range(self.steps_per_epoch):
