@@ -95,7 +95,7 @@ class ObjectStore:
                 "connect_timeout": f"{_CONNECT_TIMEOUT_S}s",
                 "read_timeout": f"{_READ_TIMEOUT_S}s",
                 "timeout": f"{_REQUEST_TIMEOUT_S}s",
-                "allow_http": True,  # if the URL or the endpoint says so
+                "allow_http": True,  # if the URL or the endpoint is plain HTTP
             },
             "retry_config": {"max_retries": 10, "retry_timeout": timedelta(seconds=retry_s)},
         }

@@ -1,4 +1,4 @@
-"""An estimate of how legible captchas are to people, so that nobody makes them unreadable.
+"""An estimate of how legible captchas are to people, to weigh protections against it.
 
 It is the product of four parts, each from 0 to 1, measured on the pixels:
 
