@@ -43,6 +43,12 @@ class Program:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def measure_cpu_s(self) -> float:
+        """Return the CPU time since the start, in steps of 10 ms."""
+        # The name of the program, in brackets, can contain spaces.
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def check_core(self, core: int) -> None:
         """Check that all threads are restricted to a core; some libraries pin their threads."""
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():

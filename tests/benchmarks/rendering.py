@@ -26,11 +26,13 @@ SEED = 3_000_003  # no training with TRAIN_SEED=1 uses it
 
 
 @contextmanager
-def run_generator(cores: Iterable[int]) -> Iterator[str]:
-    """Run a generator with default settings and yield its URL."""
+def run_generator(cores: Iterable[int], processes: int | None = None) -> Iterator[str]:
+    """Run a generator with default settings, or so many worker processes, and yield its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {"GENERATOR_PORT": str(port)}
+    if processes is not None:
+        environment["RENDER_PROCESSES"] = str(processes)
     with started(module("generator_service"), cores, environment) as program:
         program.wait_ready(f"{url}/ready")
         yield url

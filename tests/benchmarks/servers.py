@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -72,17 +72,9 @@ def run_reference(name: str, core: int) -> Iterator[RunningServer]:
 def run_replica(core: int, gateway_core: int | None = None) -> Iterator[RunningServer]:
     """Run the inference service with the bundled model, behind the gateway if it has a core."""
     with ExitStack() as stack:
-        models = stack.enter_context(tempfile.TemporaryDirectory(prefix="models-"))
-        shutil.copytree(BUNDLED, Path(models, MODEL_NAME, "1"))
-        port, begin = free_port(), time.perf_counter()
-        environment = {
-            "MODELS_DIR": models,
-            "INFERENCE_PORT": str(port),
-            "BUNDLED_MODEL": "off",  # it is published as version 1, with a load check
-            "DRAIN_S": "0",
-        }
-        replica = started(module("inference_service"), {core}, environment)
-        program = stack.enter_context(replica)
+        models = stack.enter_context(publish_bundled())
+        begin = time.perf_counter()
+        port, program = stack.enter_context(run_inference(models, {core}))
         url = f"http://127.0.0.1:{port}"
         if gateway_core is not None:
             url = stack.enter_context(run_gateway(port, gateway_core))
@@ -93,12 +85,34 @@ def run_replica(core: int, gateway_core: int | None = None) -> Iterator[RunningS
 
 
 @contextmanager
+def publish_bundled() -> Iterator[str]:
+    """Yield a models directory in which the bundled model is version 1."""
+    with tempfile.TemporaryDirectory(prefix="models-") as models:
+        shutil.copytree(BUNDLED, Path(models, MODEL_NAME, "1"))
+        yield models
+
+
+@contextmanager
+def run_inference(models: str, cores: Iterable[int]) -> Iterator[tuple[int, Program]]:
+    """Start a replica, which is not ready yet, and yield its port and program."""
+    port = free_port()
+    environment = {
+        "MODELS_DIR": models,
+        "INFERENCE_PORT": str(port),
+        "BUNDLED_MODEL": "off",  # it is published as version 1, with a load check
+        "DRAIN_S": "0",
+    }
+    with started(module("inference_service"), cores, environment) as program:
+        yield port, program
+
+
+@contextmanager
 def run_gateway(replica_port: int, core: int) -> Iterator[str]:
     """Run the gateway in a container on one core and yield its URL."""
     port = free_port()
     name = f"benchmark-gateway-{port}"
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write(derive_config(GATEWAY_CONFIG.read_text(), port, replica_port))
+        file.write(derive_config(GATEWAY_CONFIG.read_text(), port, {"inference": [replica_port]}))
         file.flush()
         Path(file.name).chmod(0o644)  # the container has another user
         command = ["docker", "run", "--rm", "--network=host", f"--name={name}"]
@@ -112,15 +126,29 @@ def run_gateway(replica_port: int, core: int) -> Iterator[str]:
             subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
 
 
-def derive_config(config: str, port: int, replica_port: int) -> str:
-    """Return the gateway's configuration for one replica on this machine, without Docker's DNS."""
+def derive_config(config: str, port: int, replicas: Mapping[str, Sequence[int]]) -> str:
+    """Return the gateway's configuration for replicas on this machine, without Docker's DNS.
+
+    Args:
+        config: contents of haproxy.cfg.
+        port: port that replaces 5000; the other ports become free ones.
+        replicas: ports of the replicas of `generator` and `inference`.
+    """
+
+    def list_servers(match: re.Match[str]) -> str:
+        indent, name, options = match.groups()
+        servers = [
+            f"{indent}server {name}{number} 127.0.0.1:{replica}{options}\n"
+            for number, replica in enumerate(replicas.get(name, ()), 1)
+        ]
+        return "".join(servers)
+
     for pattern, replacement in (
         (r"(?m)^resolvers .*\n([ \t].*\n)*", ""),
         (r" (resolvers|resolve-prefer|init-addr) \S+", ""),
-        (r"(?m)^ *server-template generator .*\n", ""),
-        (r"server-template inference \S+ \S+", f"server inference1 127.0.0.1:{replica_port}"),
+        (r"(?m)^( *)server-template (\w+) \S+ \S+(.*)\n", list_servers),
         (r"bind :5000", f"bind 127.0.0.1:{port}"),
-        (r"bind :8404", f"bind 127.0.0.1:{free_port()}"),
+        (r"bind :\d+", lambda _: f"bind 127.0.0.1:{free_port()}"),
     ):
         config, count = re.subn(pattern, replacement, config)
         assert count, f"haproxy.cfg contains no {pattern}"

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks 
 
 def test_the_gateway_keeps_its_rules_in_front_of_a_replica_on_this_machine() -> None:
     config = servers.GATEWAY_CONFIG.read_text()
-    derived = servers.derive_config(config, 6000, 7001)
-    assert "bind 127.0.0.1:6000\n" in derived
+    derived = servers.derive_config(config, 6000, {"inference": [7001]})
+    assert "bind 127.0.0.1:6000" in derived
+    assert "bind :" not in derived
     assert derived.count("server inference1 127.0.0.1:7001") == config.count("server-template inf")
     assert "resolvers container" not in derived
     changed = ("bind ", "server", "default-server ")
