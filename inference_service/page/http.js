@@ -1,28 +1,33 @@
 // Requests to the service that this page came from, and to no other.
 
+import { fetchWithToken } from "./token.js";
+
 const RETRY_MS = 2000;
+const MAX_RETRY_MS = 30000;
 
 /** A failed request; `message` is what the service said, `status` 0 if it did not respond. */
 export class RequestError extends Error {
-  constructor(message, status) {
+  constructor(message, status, retryAfter) {
     super(message);
     this.status = status;
+    // Without the header, or with a date in it, the default.
+    this.retryMs = Math.min(1000 * retryAfter || RETRY_MS, MAX_RETRY_MS);
   }
 
   /** Whether the same request can succeed later. */
   get isTemporary() {
-    return this.status === 0 || this.status >= 500;
+    return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
 async function request(path, text, options, read) {
   try {
-    const response = await fetch(path, { cache: "no-store", ...options });
+    const response = await fetchWithToken(path, { cache: "no-store", ...options });
     if (response.ok) return { body: await read(response), headers: response.headers };
     const body = await response.json().catch(() => null);
     const reason = body?.debug || body?.detail;
     const said = typeof reason === "string" ? reason : text("error.status", { status: response.status });
-    throw new RequestError(said, response.status);
+    throw new RequestError(said, response.status, response.headers.get("Retry-After"));
   } catch (error) {
     if (error instanceof RequestError || error.name === "AbortError") throw error;
     // No response, or a replica that died during its response.
@@ -70,16 +75,22 @@ export async function untilAvailable(action, signal, onError) {
     } catch (error) {
       if (!error.isTemporary) throw error;
       onError(error);
-      await wait(RETRY_MS, signal);
+      await wait(error.retryMs, signal);
     }
   }
 }
 
-/** Call an action again and again, while the page is visible, until the signal is aborted. */
+/**
+ * Call an action again and again, while the page is visible, until the signal is aborted.
+ *
+ * The action returns its error, if any: a temporary one can need a longer pause, and what only the
+ * operator port shows is not requested again.
+ */
 export async function repeat(action, ms, signal) {
   while (!signal.aborted) {
-    if (!document.hidden) await action();
-    await wait(ms, signal).catch(() => {});
+    const error = document.hidden ? null : await action();
+    if (error?.status === 403) return;
+    await wait(Math.max(ms, error?.retryMs ?? 0), signal).catch(() => {});
   }
 }
 

@@ -4,6 +4,8 @@ import { h } from "./dom.js";
 import { getJson, repeat } from "./http.js";
 import { store } from "./storage.js";
 import { LANGUAGES, findLanguage, loadTexts } from "./texts.js";
+import { setToken, tokenState, watchToken } from "./token.js";
+import { tokenForm } from "./token_form.js";
 import { showApi } from "./views/api.js";
 import { showAudits } from "./views/audits.js";
 import { showHuman } from "./views/human.js";
@@ -26,6 +28,7 @@ const content = document.getElementById("content");
 const nav = document.getElementById("nav");
 const languageButton = document.getElementById("language");
 const state = document.getElementById("state");
+const forget = document.getElementById("forget");
 
 let text;
 let view = new AbortController();
@@ -49,8 +52,14 @@ function showView() {
     }
   }
   document.title = `${text(`nav.${name}`)} · captcha-pipeline`;
-  content.replaceChildren(h("h1", {}, text(`${name}.title`)), h("p", { class: "lead" }, text(`${name}.lead`)));
-  VIEWS[name]({ root: content, text, options, signal: view.signal });
+  const root = h("div");
+  content.replaceChildren(
+    h("h1", {}, text(`${name}.title`)),
+    h("p", { class: "lead" }, text(`${name}.lead`)),
+    tokenForm({ text, view: root, signal: view.signal }),
+    root,
+  );
+  VIEWS[name]({ root, text, options, signal: view.signal });
 }
 
 async function useLanguage(language) {
@@ -61,6 +70,7 @@ async function useLanguage(language) {
   nav.replaceChildren(...Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, text(`nav.${name}`))));
   languageButton.textContent = text("language.other");
   languageButton.lang = language === "zh" ? "en" : "zh-CN";
+  forget.textContent = text("token.forget");
   showView();
 }
 
@@ -70,6 +80,7 @@ async function updateState() {
     setState("good", text(version === 0 ? "state.bundled" : "state.version", { version }));
   } catch (error) {
     setState("bad", error.status ? error.message : text("state.down"));
+    return error;
   }
 }
 
@@ -109,5 +120,12 @@ window.addEventListener("hashchange", () => {
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the hash is the view
   content.focus();
+});
+const showForget = () => (forget.hidden = !tokenState().isInUse);
+watchToken(showForget);
+showForget();
+forget.addEventListener("click", () => {
+  setToken(null);
+  showView();
 });
 repeat(updateState, STATE_POLL_MS, new AbortController().signal);

@@ -1,21 +1,30 @@
-// Values that stay in this browser. A browser can forbid it; then they last until the page closes.
+// Values that stay in this browser, or only in this tab. A browser can forbid it; then they last
+// until the page closes.
 
 const PREFIX = "captcha-pipeline.";
-const values = new Map();
 
-export function load(name) {
-  try {
-    return localStorage.getItem(PREFIX + name) ?? values.get(name) ?? null;
-  } catch {
-    return values.get(name) ?? null;
-  }
+function values(findStorage) {
+  const own = new Map();
+  return {
+    load(name) {
+      try {
+        return findStorage().getItem(PREFIX + name) ?? own.get(name) ?? null;
+      } catch {
+        return own.get(name) ?? null;
+      }
+    },
+    /** Store a text; null removes it. */
+    store(name, value) {
+      own.set(name, value);
+      try {
+        if (value === null) findStorage().removeItem(PREFIX + name);
+        else findStorage().setItem(PREFIX + name, value);
+      } catch {
+        // It is in `own`.
+      }
+    },
+  };
 }
 
-export function store(name, value) {
-  values.set(name, value);
-  try {
-    localStorage.setItem(PREFIX + name, value);
-  } catch {
-    // It is in `values`.
-  }
-}
+export const { load, store } = values(() => localStorage);
+export const tab = values(() => sessionStorage);

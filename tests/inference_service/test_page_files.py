@@ -52,9 +52,24 @@ def test_the_page_weighs_less_than_150_kb() -> None:
 
 
 def test_no_file_names_another_origin() -> None:
-    found = [url for path in FILES for url in re.findall(r"https?://[^\s\"'`)]+", path.read_text())]
-    # The name of SVG is not an address.
-    assert set(found) <= {"http://www.w3.org/2000/svg"}
+    found = [url for path in FILES for url in re.findall(r"https?://[\w.:/-]+", path.read_text())]
+    # The name of SVG is not an address, and the operator port is named in a text.
+    assert {url.rstrip(".") for url in found} == {
+        "http://www.w3.org/2000/svg",
+        "http://localhost:5001",
+    }
+
+
+def test_the_token_is_kept_in_the_tab_only() -> None:
+    token = (PAGE_DIR / "token.js").read_text()
+    assert re.findall(r'import { (\w+) } from "./storage.js"', token) == ["tab"]
+    assert "tab = values(() => sessionStorage)" in (PAGE_DIR / "storage.js").read_text()
+
+
+def test_only_one_file_sends_requests_to_the_service() -> None:
+    # The texts are public, so that they are loaded without a token.
+    fetching = {path.name for path in FILES if path.suffix == ".js" and "fetch(" in path.read_text()}
+    assert fetching == {"token.js", "texts.js"}
 
 
 def test_both_languages_have_the_same_texts_with_the_same_values() -> None:

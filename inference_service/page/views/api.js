@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { getJson, untilAvailable } from "../http.js";
+import { curlOption } from "../token.js";
 
 const SERVICES = [
   { name: "api.inference", schema: "openapi.json", docs: "docs" },
@@ -9,6 +10,10 @@ const SERVICES = [
 ];
 
 export function showApi({ root, text, signal }) {
+  if (curlOption()) {
+    const command = `curl${curlOption()} '${new URL("captcha", location)}'`;
+    root.append(h("p", {}, text("api.token")), h("pre", { tabindex: 0 }, command));
+  }
   for (const service of SERVICES) {
     const body = h("div", {}, h("p", { class: "muted" }, text("wait")));
     root.append(

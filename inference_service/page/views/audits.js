@@ -22,7 +22,9 @@ export function showAudits({ root, text, signal }) {
       shown = current;
       list.replaceChildren(audits.length ? reports(audits) : empty(h("p", {}, text("audits.none"))));
     } catch (error) {
-      if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      if (error.status === 403) list.replaceChildren(empty(h("p", {}, text("audits.operator"))));
+      else if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      return error;
     }
   }
 

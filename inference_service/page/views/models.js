@@ -20,8 +20,12 @@ export function showModels({ root, text, signal }) {
       if (current === shown) return; // keep what is opened
       shown = current;
       list.replaceChildren(...(versions.length ? versions.map(card) : [empty(h("p", {}, text("models.none")))]));
+      // On the public port no version has files.
+      const isReduced = versions.every(({ files }) => !files);
+      if (isReduced) list.append(h("p", { class: "muted small" }, text("models.operator")));
     } catch (error) {
       if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      return error;
     }
   }
 
@@ -36,13 +40,13 @@ export function showModels({ root, text, signal }) {
         {},
         text("models.version", { version: found.version }),
         found.active ? tag("models.active") : null,
-        found.source === "bundled" ? tag("models.bundled") : null,
+        found.version === 0 ? tag("models.bundled") : null,
         found.matches || found.rejected ? null : tag("models.mismatch"),
         found.rejected ? tag("models.rejected") : null,
       ),
       found.rejected ? h("p", { class: "notice bad", lang: "en" }, found.rejected) : null,
       facts("facts", [
-        [text("models.accuracy"), found.accuracy === null ? null : accuracy(found)],
+        [text("models.accuracy"), typeof found.accuracy === "number" ? accuracy(found) : null],
         [text("models.count"), found.test_captchas ? text.number(found.test_captchas) : null],
         [text("models.created"), found.created ? text.date(found.created) : null],
         [text("models.captchas"), spec ? describe(spec) : null],
@@ -68,7 +72,7 @@ export function showModels({ root, text, signal }) {
   }
 
   function figures(found) {
-    const images = found.files.filter((file) => file.media_type.startsWith("image/"));
+    const images = (found.files ?? []).filter((file) => file.media_type.startsWith("image/"));
     if (!images.length) return null;
     const box = h("div", { class: "pictures" });
     const fill = () => {

@@ -1,7 +1,7 @@
 // Pictures of one's own: dropped, pasted or chosen, and predicted together.
 
 import { h } from "../dom.js";
-import { getJson } from "../http.js";
+import { getJson, untilAvailable } from "../http.js";
 
 // The limits of POST /predict/batch, with room for the form around the pictures.
 const MAX_FILES = 64;
@@ -59,7 +59,8 @@ export function ownPictures({ text, signal }) {
   }
 
   function send(form, both) {
-    return getJson("predict/batch?details=1", text, { method: "POST", body: form, signal: both });
+    const post = () => getJson("predict/batch?details=1", text, { method: "POST", body: form, signal: both });
+    return untilAvailable(post, both, (error) => (notice.textContent = error.message));
   }
 
   /** Split into requests; a file that is too large for any is a part of its own. */

@@ -1,7 +1,7 @@
 // Many captchas in a row, and the misclassified ones among them.
 
 import { gallery, h } from "../dom.js";
-import { getJson, predict, withQuery } from "../http.js";
+import { getJson, predict, untilAvailable, withQuery } from "../http.js";
 
 const COUNT = 100;
 const PARALLEL = 4;
@@ -32,12 +32,15 @@ export function series({ text, signal, findStyle }) {
     let started = 0;
     let total = 0;
     let failure = null;
+    // Many requests can exceed the rate limit.
+    const patiently = (action) => untilAvailable(action, signal, (error) => (said.textContent = error.message));
     const worker = async () => {
       while (started < COUNT && !failure) {
         started += 1;
         try {
-          const captcha = await getJson(withQuery("captcha", { style }), text, { signal });
-          const { prediction } = await predict(captcha.image, text, signal);
+          const captcha = await patiently(() => getJson(withQuery("captcha", { style }), text, { signal }));
+          const { prediction } = await patiently(() => predict(captcha.image, text, signal));
+          said.textContent = "";
           total += 1;
           if (prediction !== captcha.text) misses.push(describe(captcha, prediction));
         } catch (error) {

@@ -43,6 +43,7 @@ export function showTraining({ root, text, signal }) {
       nothing.hidden = !isMissing;
       content.hidden = isMissing || !updated;
       problem.replaceChildren(isMissing ? "" : h("p", { class: "notice bad" }, error.message));
+      return error;
     }
   }
 
@@ -51,12 +52,15 @@ export function showTraining({ root, text, signal }) {
     const title = text(`training.state.${status.state}`, { version: status.version });
     if (state.textContent !== title) state.textContent = title;
     replace(details, [status.state, status.reason, status.stale, status.progress, status.seconds_left, status.captchas_fetched], () => describe(status));
+    // The public port has neither losses nor samples.
+    loss.hidden = !status.loss;
     replace(loss, status.loss, () => curve("training.loss", lossPoints(status), { format: (y) => text.number(y, 2), minimum: 0 }));
     replace(accuracy, status.epochs_done, () =>
       curve("training.accuracy", accuracyPoints(status), { format: (y) => text.percent(y, 1), maximum: 1 }),
     );
-    samples.hidden = !status.samples.length;
-    replace(samples, status.samples, () => [h("h2", {}, text("training.samples")), gallery(status.samples.map(sample))]);
+    const { samples: examples = [] } = status;
+    samples.hidden = !examples.length;
+    replace(samples, examples, () => [h("h2", {}, text("training.samples")), gallery(examples.map(sample))]);
   }
 
   /** Replace what an element contains if its data has changed, so that a selection stays. */
@@ -102,7 +106,7 @@ export function showTraining({ root, text, signal }) {
   }
 
   function lossPoints(status) {
-    return status.loss.map(({ epoch, loss: value }) => [epoch, value]);
+    return (status.loss ?? []).map(({ epoch, loss: value }) => [epoch, value]);
   }
 
   function accuracyPoints(status) {

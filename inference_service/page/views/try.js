@@ -2,6 +2,7 @@
 
 import { bar, facts, h } from "../dom.js";
 import { getJson, predict, untilAvailable, withQuery } from "../http.js";
+import { curlOption } from "../token.js";
 import { ownPictures } from "./own_pictures.js";
 import { series } from "./series.js";
 import { spokenCaptcha } from "./spoken_captcha.js";
@@ -110,8 +111,8 @@ export function showTry({ root, text, options, signal }) {
     seed.placeholder = query.seed;
     history.replaceState(null, "", `#${withQuery("try", query)}`);
     curl.textContent =
-      `curl -s '${new URL(withQuery("captcha", query), location)}' |\n` +
-      `  curl -s -H 'Content-Type: application/json' -d @- '${new URL("predict?details=1", location)}'`;
+      `curl -s${curlOption()} '${new URL(withQuery("captcha", query), location)}' |\n` +
+      `  curl -s${curlOption()} -H 'Content-Type: application/json' -d @- '${new URL("predict?details=1", location)}'`;
   }
 
   function showPrediction(found, { prediction, details, ms }) {
