@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
 from generator_service.errors import FontError, VoiceError
 from generator_service.render_options import RenderOptions
@@ -37,6 +38,7 @@ def main() -> None:
         create_app(settings, pool),
         host=settings.host,
         port=settings.port,
+        http=AbortableConnection,  # for clients that do not read datasets
         access_log=False,
         log_config=None,
     )

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from generator_service.dataset_streams import DatasetStreams
 from generator_service.errors import FontError, ServiceUnavailable, UnsupportedRequest
 from generator_service.metrics import Metrics
+from generator_service.paced_response import DATASET_PACE, Pace
 from generator_service.readiness import Readiness
 from generator_service.routes import captchas, datasets, health, internal, pictures
 from generator_service.routes.dependencies import Services
@@ -30,8 +31,14 @@ log = logging.getLogger(__name__)
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
 
 
-def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
-    """Return the application. It owns the pool and closes it at shutdown."""
+def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) -> FastAPI:
+    """Return the application. It owns the pool and closes it at shutdown.
+
+    Args:
+        settings: the settings.
+        pool: renders the captchas.
+        pace: how fast clients must read datasets.
+    """
     app = FastAPI(
         title="captcha-pipeline generator",
         description="Generates labelled text captchas.",
@@ -47,7 +54,7 @@ def create_app(settings: Settings, pool: WorkerPool) -> FastAPI:
     )
     metrics = Metrics()
     app.state.services = Services(
-        pool, metrics, Readiness(), DatasetStreams(pool, metrics), settings.max_dataset
+        pool, metrics, Readiness(), DatasetStreams(pool, metrics), settings.max_dataset, pace
     )
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests

@@ -54,8 +54,8 @@ class DatasetStreams:
         if self.active >= MAX_STREAMS:
             raise TooManyDatasets(f"{self.active} datasets are being rendered; retry later")
         stream = self._count_stream(request)
-        first = await anext(stream)
-        return _prepend(first, stream)
+        await anext(stream)
+        return stream
 
     async def _count_stream(self, request: DatasetRequest) -> AsyncGenerator[bytes]:
         # There is no await between the check in `start` and this line.
@@ -63,6 +63,10 @@ class DatasetStreams:
         try:
             stream = stream_zip if request.archive_format == "zip" else stream_npz
             async with aclosing(stream(self._pool, request)) as parts:
+                first = await anext(parts)
+                # `start` returns here. Closing a generator that has not started frees nothing.
+                yield b""
+                yield first
                 async for part in parts:
                     yield part
             self._metrics.record_rendered(request.archive_format, request.count)
@@ -101,10 +105,3 @@ async def stream_npz(pool: WorkerPool, request: DatasetRequest) -> AsyncGenerato
             await asyncio.sleep(0)  # sending to a fast client never yields to other requests
     finally:
         writer.close()
-
-
-async def _prepend(first: bytes, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async with aclosing(stream):
-        yield first
-        async for part in stream:
-            yield part

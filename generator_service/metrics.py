@@ -34,6 +34,11 @@ class Metrics:
             ["format"],
             registry=self._registry,
         )
+        self._cut = Counter(
+            "generator_datasets_cut",
+            "Datasets that were cut because the client read them too slowly.",
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
 
     def record_response(self, route: str, status: int, seconds: float) -> None:
@@ -44,6 +49,10 @@ class Metrics:
     def record_rendered(self, media_format: str, count: int = 1) -> None:
         """Count rendered captchas."""
         self._rendered.labels(media_format).inc(count)
+
+    def record_cut(self) -> None:
+        """Count a dataset that was cut because the client read it too slowly."""
+        self._cut.inc()
 
     def to_text(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

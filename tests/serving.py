@@ -18,14 +18,15 @@ _SERVER_KEEP_ALIVE_S = 600
 
 
 @contextmanager
-def running(app: Any) -> Iterator[httpx.Client]:
-    """Run an ASGI app in a thread and yield a client of it."""
+def running(app: Any, **options: Any) -> Iterator[httpx.Client]:
+    """Run an ASGI app in a thread, with options of uvicorn, and yield a client of it."""
     config = uvicorn.Config(
         app,
         port=0,
         log_level="warning",
         access_log=False,
         timeout_keep_alive=_SERVER_KEEP_ALIVE_S,
+        **options,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

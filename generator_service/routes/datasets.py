@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.paced_response import PacedResponse
 from generator_service.request_spec import choose_spec, restrict_charset
 from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Services, Style
 from generator_service.seeded_random import MAX_SEED, generate_seed
@@ -44,15 +45,17 @@ def create_router(max_dataset: int) -> APIRouter:
 
 
 async def stream_archive(services: Services, request: DatasetRequest) -> StreamingResponse:
-    """Return a response that streams a dataset.
+    """Return a response that streams a dataset, and is cut if the client reads it too slowly.
 
     Raises:
         TooManyDatasets: if as many datasets are being streamed as the service allows.
     """
     body = await services.streams.start(request)
     file_name = f"captchas-{request.seed}-{request.start}.{request.archive_format}"
-    return StreamingResponse(
+    return PacedResponse(
         body,
+        services.pace,
+        services.metrics.record_cut,
         media_type="application/zip",
         headers={
             "Content-Disposition": f'attachment; filename="{file_name}"',

@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 
 from generator_service.dataset_streams import DatasetStreams
 from generator_service.metrics import Metrics
+from generator_service.paced_response import Pace
 from generator_service.readiness import Readiness
 from generator_service.seeded_random import MAX_SEED
 from generator_service.worker_pool import WorkerPool
@@ -46,6 +47,7 @@ class Services:
     readiness: Readiness
     streams: DatasetStreams
     max_dataset: int
+    pace: Pace
 
 
 # async: FastAPI runs plain functions in a thread, which costs more than this takes.

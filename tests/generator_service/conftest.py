@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
 from generator_service.render_options import RenderOptions
 from generator_service.settings import Settings
@@ -33,6 +34,6 @@ def app(pool: WorkerPool) -> FastAPI:
 @pytest.fixture(scope="session")
 def generator(app: FastAPI) -> Iterator[httpx.Client]:
     """Run the generator until it is ready, and yield a client of it."""
-    with running(app) as client:
+    with running(app, http=AbortableConnection) as client:
         wait_ready(client)
         yield client

@@ -80,6 +80,17 @@ def test_an_error_in_the_first_batch_is_raised_before_the_stream_starts() -> Non
     asyncio.run(run())
 
 
+def test_a_stream_that_is_closed_before_its_first_byte_is_read_frees_its_place() -> None:
+    async def run() -> int:
+        streams = DatasetStreams(FakePool(SPEC, OPTIONS, 1), Metrics())
+        stream = await streams.start(request())
+        assert streams.active == 1
+        await stream.aclose()
+        return streams.active
+
+    assert asyncio.run(run()) == 0
+
+
 def test_only_completed_datasets_are_counted() -> None:
     async def run() -> str:
         metrics = Metrics()
