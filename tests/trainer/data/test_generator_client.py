@@ -112,6 +112,14 @@ def disconnected(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=body())
 
 
+def cut_by_the_generator(request: httpx.Request) -> httpx.Response:
+    def body() -> Iterator[bytes]:
+        yield send_dataset(request).content[:500]
+        raise httpx.ReadError("[Errno 104] Connection reset by peer")
+
+    return httpx.Response(200, content=body())
+
+
 def connection_refused(_: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("connection refused")
 
@@ -178,7 +186,8 @@ def html_page(_: httpx.Request) -> httpx.Response:
 
 
 FAULTS = [
-    truncated, disconnected, connection_refused, timed_out, restarting, failing, bit_flipped,
+    truncated, disconnected, cut_by_the_generator, connection_refused, timed_out, restarting,
+    failing, bit_flipped,
     of_another_seed, of_another_start, of_another_count, of_another_spec, of_another_renderer,
     endless, not_gzip, html_page,
 ]  # fmt: skip
@@ -215,6 +224,14 @@ def test_the_pauses_between_attempts_double_up_to_15_seconds(
     assert caplog.messages[2] == (
         'generator: 503 {"detail":"the workers are starting"}; retrying in 2 s'
     )
+
+
+def test_a_stream_that_the_generator_cuts_is_fetched_again_with_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        list(connect(Generator(cut_by_the_generator), tmp_path).fetch(request_of(4)))
+    assert caplog.messages == ["generator: [Errno 104] Connection reset by peer; retrying in 0.5 s"]
 
 
 def test_the_last_reason_is_named(tmp_path: Path) -> None:
