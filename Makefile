@@ -15,7 +15,7 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e e2e-swarm lint format local train base bundle fuzz bench-serving bench-batch \
-	bench-training bench-releases bench-designs mutation-test audit audit-captcha sbom \
+	bench-training bench-releases bench-designs bench-capacity mutation-test audit audit-captcha sbom \
 	course lock clean
 
 help:  ## show this list
@@ -133,6 +133,9 @@ bench-releases: $(INSTALLED)  ## predict captchas of older library releases, VER
 
 bench-designs: $(BENCHMARKS)  ## predict unknown captcha designs, also by ddddocr, VERSION=models/captcha/1 (PyPI, npm)
 	$(BIN)/python -m tests.benchmarks.designs $(or $(VERSION),$(BUNDLED)) $(ARGS)
+
+bench-capacity: $(INSTALLED)  ## measure replicas, gateway and generators (Linux, haproxy, 7 minutes)
+	$(BIN)/python -m tests.benchmarks.capacity $(ARGS)
 
 # --strict: a package without an answer from the advisory database counts as a failure.
 audit: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (needs the internet)
