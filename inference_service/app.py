@@ -23,7 +23,7 @@ from inference_service.model_store import ModelStore
 from inference_service.page_files import read_page
 from inference_service.predictor import Predictor
 from inference_service.request_body import BodyReceiver
-from inference_service.routes import health, operation, predict
+from inference_service.routes import health, operation, predict, public
 from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
 from shared.api_docs import build_api_docs
@@ -98,7 +98,7 @@ def create_app(
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
     )
-    for routes in (predict, operation, health):
+    for routes in (predict, operation, public, health):
         app.include_router(routes.router)
     files = read_page() | build_api_docs(app.title, _SWAGGER_UI)
     for path, file in files.items():

@@ -63,7 +63,10 @@ def test_only_the_gateway_publishes_a_port_and_every_service_can_be_scaled(profi
     services = resolve("--profile", profile, PORT="5123")["services"]
     published = {name: s["ports"] for name, s in services.items() if s.get("ports")}
     assert list(published) == ["gateway"]
-    assert published["gateway"][0]["published"] == "5123"
+    assert [port["published"] for port in published["gateway"]] == ["5123", "5001"]
+    public, operator = published["gateway"]
+    assert operator["host_ip"] == "127.0.0.1"
+    assert "host_ip" not in public
     for service in services.values():
         assert "container_name" not in service
 

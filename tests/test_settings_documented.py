@@ -24,7 +24,8 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 # Variables that only docker-compose.yml reads.
 COMPOSE_ONLY = {
-    "PORT", "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "VOICES_DIR",
+    "PORT", "ADMIN_PORT", "TOKENS_DIR", "TLS_DIR", "RATE_LIMIT", "CONNECTION_LIMIT",
+    "TENSORBOARD_PORT", "COMPOSE_PROFILES", "FONTS_DIR", "VOICES_DIR",
     "PRESETS_DIR", "GENERATOR_TARGET", "PROMETHEUS_PORT", "GRAFANA_PORT",
 }  # fmt: skip
 # Variables that Compose does not pass on: the images set them, or docker-compose.yml does.

@@ -31,16 +31,25 @@ class SyncBody(BaseModel):
     """What was not copied, and why."""
 
 
-class ModelBody(BaseModel):
-    """Response of `GET /model`."""
+class PublicModelBody(BaseModel):
+    """The part of `GET /model` for clients of the public port."""
 
     version: int
-    source: Source
-    engine: str
     spec: dict[str, Any]
     """The captchas that the model was trained for."""
     restriction: RestrictionBody
     """What a predicted text can be, unless the request says otherwise."""
+    accuracy: float
+    """Exact-match accuracy on the test captchas, 0 to 1."""
+    accuracy_interval_95: tuple[float, float]
+    test_captchas: int
+
+
+class ModelBody(PublicModelBody):
+    """Response of `GET /model`. The public port of the gateway sends the fields of the base class."""
+
+    source: Source
+    engine: str
     metrics: Metrics
     """Accuracy on the test set, and cost of the training."""
     created: str
@@ -61,27 +70,32 @@ class FileBody(BaseModel):
     size_bytes: int
 
 
-class VersionBody(BaseModel):
-    """One version in the response of `GET /models`.
-
-    Values of the manifest are null, and there are no files, if the manifest cannot be read.
-    """
+class PublicVersionBody(BaseModel):
+    """The part of a version for clients of the public port."""
 
     version: int
-    source: Source
     active: bool
     matches: bool
     """Whether it predicts the captchas of the generator; true if these are not known."""
-    engine: str | None
-    """What runs it; null unless it is active."""
-    rejected: str | None
-    """Why it cannot be used."""
     spec: dict[str, Any] | None
     """The captchas that it was trained for."""
     accuracy: float | None
     """Exact-match accuracy on the test captchas, 0 to 1."""
     accuracy_interval_95: tuple[float, float] | None
     test_captchas: int | None
+
+
+class VersionBody(PublicVersionBody):
+    """One version in the response of `GET /models`.
+
+    Values of the manifest are null, and there are no files, if the manifest cannot be read.
+    """
+
+    source: Source
+    engine: str | None
+    """What runs it; null unless it is active."""
+    rejected: str | None
+    """Why it cannot be used."""
     created: str | None
     """UTC, ISO 8601."""
     size_bytes: int | None
@@ -90,8 +104,17 @@ class VersionBody(BaseModel):
     """Figures and history."""
 
 
+class PublicModelsBody(BaseModel):
+    """The part of `GET /models` for clients of the public port: versions that can be used."""
+
+    generator: dict[str, Any] | None
+    """The captchas that the generator renders; null if it has not responded yet."""
+    versions: list[PublicVersionBody]
+    """The highest version first."""
+
+
 class ModelsBody(BaseModel):
-    """Response of `GET /models`."""
+    """Response of `GET /models`. The public port of the gateway sends `PublicModelsBody`."""
 
     generator: dict[str, Any] | None
     """The captchas that the generator renders; null if it has not responded yet."""
@@ -108,10 +131,13 @@ def model(request: Request) -> ModelBody:
     manifest = active.model.manifest
     return ModelBody(
         version=active.model.version,
-        source=active.model.source,
-        engine=active.model.engine.name,
         spec=active.model.spec.to_dict(),
         restriction=RestrictionBody(**asdict(active.restriction)),
+        accuracy=manifest.metrics.accuracy,
+        accuracy_interval_95=manifest.metrics.accuracy_interval_95,
+        test_captchas=manifest.metrics.n,
+        source=active.model.source,
+        engine=active.model.engine.name,
         metrics=manifest.metrics,
         created=manifest.created,
         config=manifest.config,

@@ -36,19 +36,30 @@ class TrainingBody(TrainingStatus):
     is overloaded."""
 
 
-# Not `async`: FastAPI runs it on a thread, because it reads the disk.
+# Not `async`: FastAPI runs these on a thread, because they read the disk. They also serialise there.
 @router.get("/training", response_model=TrainingBody, responses=_RESPONSES)
 def training(request: Request) -> Response:
     """Return the status of the training that runs, or of the last one."""
+    return respond(read_body(request).model_dump_json())
+
+
+def read_body(request: Request) -> TrainingBody:
+    """Return the status on the models volume.
+
+    Raises:
+        HTTPException: 404 if there is none, 503 if it cannot be read.
+    """
     status = _find(get_volume(request))
     if status is None:
         raise HTTPException(404, "no training has run on this models volume yet")
     if isinstance(status, TrainingStatusError):
         raise HTTPException(503, str(status))
-    body = TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
-    headers = {"Cache-Control": "no-store"}
-    # Serialised here, and so not on the event loop.
-    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+    return TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
+
+
+def respond(json: str) -> Response:
+    """Return a response that no cache keeps."""
+    return Response(json, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _find(directory: Path) -> TrainingStatus | TrainingStatusError | None:

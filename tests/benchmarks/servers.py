@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from shared.artifacts import MODEL_NAME
 from tests.benchmarks.processes import ROOT, Program, module, started
+from tests.gateway import CONFIG as GATEWAY_CONFIG
+from tests.gateway import derive_config
 from tests.serving import free_port
 
 COURSE = "the course's service: Flask development server, Keras `predict`, random weights"
@@ -23,7 +24,6 @@ CONSTANT = "constant response from FastAPI"
 REPLICA = "inference service, one replica"
 GATEWAY = "inference service, one replica behind the gateway"
 BUNDLED = ROOT / "shared" / "bundled" / "0"
-GATEWAY_CONFIG = ROOT / "inference_service" / "haproxy.cfg"
 GATEWAY_IMAGE = "haproxy:3.0"
 
 
@@ -124,32 +124,3 @@ def run_gateway(replica_port: int, core: int) -> Iterator[str]:
                 yield f"http://127.0.0.1:{port}"
         finally:
             subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
-
-
-def derive_config(config: str, port: int, replicas: Mapping[str, Sequence[int]]) -> str:
-    """Return the gateway's configuration for replicas on this machine, without Docker's DNS.
-
-    Args:
-        config: contents of haproxy.cfg.
-        port: port that replaces 5000; the other ports become free ones.
-        replicas: ports of the replicas of `generator` and `inference`.
-    """
-
-    def list_servers(match: re.Match[str]) -> str:
-        indent, name, options = match.groups()
-        servers = [
-            f"{indent}server {name}{number} 127.0.0.1:{replica}{options}\n"
-            for number, replica in enumerate(replicas.get(name, ()), 1)
-        ]
-        return "".join(servers)
-
-    for pattern, replacement in (
-        (r"(?m)^resolvers .*\n([ \t].*\n)*", ""),
-        (r" (resolvers|resolve-prefer|init-addr) \S+", ""),
-        (r"(?m)^( *)server-template (\w+) \S+ \S+(.*)\n", list_servers),
-        (r"bind :5000", f"bind 127.0.0.1:{port}"),
-        (r"bind :\d+", lambda _: f"bind 127.0.0.1:{free_port()}"),
-    ):
-        config, count = re.subn(pattern, replacement, config)
-        assert count, f"haproxy.cfg contains no {pattern}"
-    return config

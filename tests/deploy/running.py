@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +12,12 @@ from inference_service.app import create_app
 from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
 from shared.spec import CaptchaSpec
-from tests.deploy.manifests import ROOT, require
+from tests import gateway
+from tests.deploy.manifests import require
 from tests.inference_service.captchas import draw_captchas
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import copy_version, flip_a_byte, publish_fake
-from tests.serving import eventually, free_port, running, wait_ready
+from tests.serving import eventually, running, wait_ready
 
 
 @contextmanager
@@ -37,33 +35,13 @@ def run_inference(directory: Path) -> Iterator[httpx.Client]:
 
 @contextmanager
 def run_gateway(generator: httpx.Client, inference: httpx.Client) -> Iterator[httpx.Client]:
-    """Run HAProxy with the project's configuration in front of one replica of each service."""
+    """Run HAProxy in front of one replica of each service and yield a client for operators."""
     require("haproxy", "haproxy")
-    port = free_port()
-    config = (ROOT / "inference_service/haproxy.cfg").read_text()
-    replicas = {"generator": generator.base_url.port, "inference": inference.base_url.port}
-    for pattern, replacement in (
-        (r"(?m)^resolvers .*\n([ \t].*\n)*", ""),
-        (r" (resolvers|resolve-prefer|init-addr) \S+", ""),
-        (r"server-template (\w+) \S+ \S+", lambda m: f"server {m[1]}1 127.0.0.1:{replicas[m[1]]}"),
-        (r"bind :5000", f"bind 127.0.0.1:{port}"),
-        (r"bind :8404", f"bind 127.0.0.1:{free_port()}"),
-        # Debian 12 has HAProxy 2.6, which cannot log JSON.
-        (r"(?m)^ *log-format .*\n", ""),
-    ):
-        config, count = re.subn(pattern, replacement, config)
-        assert count, pattern
-    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write(config)
-        file.flush()
-        process = subprocess.Popen(["haproxy", "-db", "-f", file.name], stdout=subprocess.DEVNULL)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-                eventually(lambda: client.get("/ready").is_success, 10, "the gateway is ready")
-                yield client
-        finally:
-            process.kill()
-            process.wait()
+    clients = {"generator": generator, "inference": inference}
+    replicas = {name: [client.base_url.port or 0] for name, client in clients.items()}
+    with gateway.run_gateway(replicas) as running_gateway:
+        eventually(lambda: running_gateway.public.get("/ready").is_success, 10, "it is ready")
+        yield running_gateway.operator
 
 
 def send_predictions(client: httpx.Client) -> None:

@@ -98,7 +98,7 @@ def test_pods_meet_the_restricted_pod_security_standard(overlay: str, program: s
     assert context["allowPrivilegeEscalation"] is False
     assert context["capabilities"] == {"drop": ["ALL"]}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    allowed = {"configMap", "emptyDir", "persistentVolumeClaim"}
+    allowed = {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}
     assert all(volume.keys() - {"name"} <= allowed for volume in pod["volumes"])
     namespace = find(render_overlay(overlay), "Namespace", "captcha")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"

@@ -161,7 +161,8 @@ def test_the_gateway_reads_the_same_configuration_and_finds_the_services(overlay
     config = find(manifests, "ConfigMap", "gateway-config")
     text = (ROOT / "inference_service/haproxy.cfg").read_text()
     assert config["data"] == {"haproxy.cfg": text}
-    (volume,) = find_pod(manifests, "gateway")["volumes"]
+    volumes = find_pod(manifests, "gateway")["volumes"]
+    (volume,) = [volume for volume in volumes if "configMap" in volume]
     assert volume["configMap"]["name"] == config["metadata"]["name"]
     names = {e["name"]: e.get("value") for e in find_container(manifests, "gateway")["env"]}
     for program in ("generator", "inference"):
@@ -179,5 +180,8 @@ def test_only_the_port_of_the_gateway_has_an_address() -> None:
     services = [m for m in render_overlay("cpu") if m["kind"] == "Service"]
     (public,) = [m for m in services if m["spec"].get("clusterIP") != "None"]
     assert public["metadata"]["name"] == "gateway"
-    (published,) = read_compose()["services"]["gateway"]["ports"]
+    published, operator = read_compose()["services"]["gateway"]["ports"]
     assert [port["port"] for port in public["spec"]["ports"]] == [int(published.split(":")[-1])]
+    assert resolve_default(operator) == "127.0.0.1:5001:5001"
+    container = find_container(render_overlay("cpu"), "gateway")
+    assert {"name": "operator", "containerPort": 5001} in container["ports"]

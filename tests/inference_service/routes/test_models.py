@@ -22,10 +22,13 @@ def test_model_describes_the_active_version(client: httpx.Client, models: Path) 
     manifest = read_manifest(models / "1")
     assert client.get("/model").json() == {
         "version": 1,
-        "source": "volume",
-        "engine": "fake",
         "spec": {"charset": "0123456789", "length": 4, "width": 160, "height": 60},
         "restriction": {"charset": "0123456789", "min_length": 4, "max_length": 4},
+        "accuracy": manifest.metrics.accuracy,
+        "accuracy_interval_95": list(manifest.metrics.accuracy_interval_95),
+        "test_captchas": manifest.metrics.n,
+        "source": "volume",
+        "engine": "fake",
         "metrics": manifest.metrics.model_dump(mode="json"),
         "created": manifest.created,
         "config": manifest.config,

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+
+from inference_service.app import create_app
+from inference_service.model_store import ModelStore
+from inference_service.settings import Settings
+from shared.spec import CaptchaSpec
+from shared.training_status import write_training_status
+from tests.inference_service.engines import load_band_engine
+from tests.inference_service.routes.test_training import build_status
+from tests.inference_service.versions import add_files, copy_version, flip_a_byte, publish_fake
+from tests.serving import running, wait_ready
+
+VERSION_FIELDS = {
+    "version", "active", "matches", "spec", "accuracy", "accuracy_interval_95", "test_captchas",
+}  # fmt: skip
+
+
+def test_the_model_is_version_captchas_and_accuracy(client: httpx.Client) -> None:
+    body, full = client.get("/public/model").json(), client.get("/model").json()
+    assert body == {name: full[name] for name in body}
+    assert set(body) == (VERSION_FIELDS - {"active", "matches"}) | {"restriction"}
+
+
+def test_versions_that_can_be_used_are_listed_without_files_and_reasons(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    add_files(publish_fake(versions, CaptchaSpec()), {"curves.png": b"a figure"})
+    flip_a_byte(copy_version(versions, 2))
+    with running(create_app(Settings.load(), ModelStore(versions, load_band_engine))) as client:
+        wait_ready(client)
+        body, full = client.get("/public/models").json(), client.get("/models").json()
+    assert [version["version"] for version in full["versions"]] == [2, 1]
+    (version,) = body["versions"]
+    assert (version["version"], version["active"], version["accuracy"]) == (1, True, 0.99)
+    assert set(version) == VERSION_FIELDS
+    assert set(body) == {"generator", "versions"}
+
+
+def test_without_a_model_the_reasons_are_for_operators(tmp_path: Path) -> None:
+    flip_a_byte(publish_fake(tmp_path / "captcha", CaptchaSpec()))
+    store = ModelStore(tmp_path / "captcha", load_band_engine)
+    with running(create_app(Settings.load(), store)) as client:
+        assert "version 1 was rejected" in client.get("/model").json()["detail"]
+        response = client.get("/public/model")
+    assert response.status_code == 503
+    detail = "no version predicts the captchas of the generator yet"
+    assert response.json() == {"detail": detail}
+
+
+def test_of_a_training_the_progress_is_sent(empty_client: httpx.Client, volume: Path) -> None:
+    assert empty_client.get("/public/training").status_code == 404
+    write_training_status(volume, build_status(epoch=1, step=5, steps=10, reason="a path"))
+    response = empty_client.get("/public/training")
+    full = empty_client.get("/training").json()
+    secret = {"format", "reason", "network", "init", "loss", "samples"}
+    assert response.json() == {name: full[name] for name in full.keys() - secret}
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_they_are_not_documented(client: httpx.Client) -> None:
+    assert not [path for path in client.get("/openapi.json").json()["paths"] if "public" in path]
