@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import Pages, check_accessibility
+from tests.e2e.browser import Pages, check_accessibility, watch_pages
 from tests.e2e.captchas import fetch_captchas
 from tests.e2e.replicas import scale
 from tests.e2e.screenshots import VIEWS
@@ -20,6 +21,13 @@ from tests.e2e.training_view import FollowedTraining
 from tests.serving import eventually
 
 LANGUAGES = {"en-US": "Try it", "zh-CN": "试一试"}
+
+
+@pytest.fixture
+def operator_pages(stack: Stack, browser: Browser) -> Iterator[Pages]:
+    """Yield pages of the operator port."""
+    with watch_pages(browser, stack.admin_url) as pages:
+        yield pages
 
 
 def wait_for_prediction(page: Page) -> None:
@@ -35,13 +43,13 @@ def answer(page: Page) -> str:
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
 def test_each_view_is_accessible_and_fits_the_window(
     trained: float,
-    pages: Pages,
+    operator_pages: Pages,
     view: str,
     language: str,
     width: int,
     scheme: Literal["dark", "light"],
 ) -> None:
-    page = pages.open("/", width=width, height=800, language=language, color_scheme=scheme)
+    page = operator_pages.open("/", width=width, height=800, language=language, color_scheme=scheme)
     expect(page.get_by_role("link", name=LANGUAGES[language])).to_be_visible()
     page.locator(f"nav a[href='#{view}']").click()
     expect(page.locator(f"nav a[href='#{view}']")).to_have_attribute("aria-current", "page")
@@ -184,15 +192,15 @@ def test_the_training_is_followed_from_an_empty_volume_to_the_published_version(
     assert max(followed_training.correct_samples) >= 6
 
 
-def test_the_published_training_is_shown(trained: float, pages: Pages) -> None:
-    page = pages.open("/#training")
+def test_the_published_training_is_shown(trained: float, operator_pages: Pages) -> None:
+    page = operator_pages.open("/#training")
     expect(page.get_by_test_id("training-state")).to_have_text("Published as version 1")
     expect(page.locator("svg.chart")).to_have_count(2)
     expect(page.locator(".gallery li").first).to_be_visible()
 
 
-def test_versions_are_shown_with_their_pictures(trained: float, pages: Pages) -> None:
-    page = pages.open("/#models")
+def test_versions_are_shown_with_their_pictures(trained: float, operator_pages: Pages) -> None:
+    page = operator_pages.open("/#models")
     first = page.locator(".version").first
     expect(first.locator("h2")).to_contain_text("Version 1")
     expect(first.locator("h2")).to_contain_text("active")
@@ -206,8 +214,10 @@ def test_versions_are_shown_with_their_pictures(trained: float, pages: Pages) ->
         assert images.nth(i).evaluate("image => image.naturalWidth") > 100
 
 
-def test_audit_reports_appear_and_open_in_place(stack: Stack, trained: float, pages: Pages) -> None:
-    page = pages.open("/#audits")
+def test_audit_reports_appear_and_open_in_place(
+    stack: Stack, trained: float, operator_pages: Pages
+) -> None:
+    page = operator_pages.open("/#audits")
     expect(page.get_by_test_id("audits")).to_contain_text("There is no report")
     # The view looks for new reports itself.
     program = (
