@@ -68,7 +68,9 @@ def test_the_token_is_kept_in_the_tab_only() -> None:
 
 def test_only_one_file_sends_requests_to_the_service() -> None:
     # The texts are public, so that they are loaded without a token.
-    fetching = {path.name for path in FILES if path.suffix == ".js" and "fetch(" in path.read_text()}
+    fetching = {
+        path.name for path in FILES if path.suffix == ".js" and "fetch(" in path.read_text()
+    }
     assert fetching == {"token.js", "texts.js"}
 
 

@@ -14,13 +14,8 @@ export function showTraining({ root, text, signal }) {
   const loss = h("section", { class: "card" });
   const accuracy = h("section", { class: "card" });
   const samples = h("section", { class: "card" });
-  const content = h(
-    "div",
-    { class: "grid", hidden: true },
-    h("section", { class: "card" }, state, details),
-    h("div", { class: "grid two" }, loss, accuracy),
-    samples,
-  );
+  const curves = h("div", { class: "grid" }, loss, accuracy);
+  const content = h("div", { class: "grid", hidden: true }, h("section", { class: "card" }, state, details), curves, samples);
   const nothing = empty(h("p", {}, text("training.none")), h("pre", {}, "docker compose run --rm trainer"));
   nothing.hidden = true;
   root.append(problem, nothing, content);
@@ -54,6 +49,8 @@ export function showTraining({ root, text, signal }) {
     replace(details, [status.state, status.reason, status.stale, status.progress, status.seconds_left, status.captchas_fetched], () => describe(status));
     // The public port has neither losses nor samples.
     loss.hidden = !status.loss;
+    curves.classList.toggle("two", !loss.hidden);
+    content.classList.toggle("two", loss.hidden);
     replace(loss, status.loss, () => curve("training.loss", lossPoints(status), { format: (y) => text.number(y, 2), minimum: 0 }));
     replace(accuracy, status.epochs_done, () =>
       curve("training.accuracy", accuracyPoints(status), { format: (y) => text.percent(y, 1), maximum: 1 }),
