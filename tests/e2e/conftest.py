@@ -72,7 +72,14 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def first_prediction(stack: Stack, client: httpx.Client) -> dict[str, Any]:
+def operator(stack: Stack) -> Iterator[httpx.Client]:
+    """Yield a client of the gateway's port for operators."""
+    with stack.admin_client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def first_prediction(stack: Stack, client: httpx.Client, operator: httpx.Client) -> dict[str, Any]:
     """Wait for the first correct prediction and return `seconds`, `model` and `correct` of 20."""
 
     def predict_one() -> bool:
@@ -89,19 +96,19 @@ def first_prediction(stack: Stack, client: httpx.Client) -> dict[str, Any]:
     seconds = time.monotonic() - stack.started
     return {
         "seconds": seconds,
-        "model": client.get("/model").json(),
+        "model": operator.get("/model").json(),
         "correct": sum(predict_one() for _ in range(20)),
     }
 
 
 @pytest.fixture(scope="session")
 def followed_training(
-    stack: Stack, client: httpx.Client, first_prediction: dict[str, Any]
+    stack: Stack, operator: httpx.Client, first_prediction: dict[str, Any]
 ) -> FollowedTraining | None:
     """Follow the default training on the page, with two inference replicas."""
-    scale(stack, client, 2)
-    followed = follow_training(stack.url, 60 * MAX_MINUTES)
-    scale(stack, client, 1)
+    scale(stack, operator, 2)
+    followed = follow_training(stack.admin_url, 60 * MAX_MINUTES)
+    scale(stack, operator, 1)
     return followed
 
 
@@ -143,17 +150,17 @@ def shots(stack: Stack, client: httpx.Client, trained: float) -> list[Shot]:
 
 
 @pytest.fixture
-def one_replica(stack: Stack, client: httpx.Client, trained: float) -> str:
+def one_replica(stack: Stack, operator: httpx.Client, trained: float) -> str:
     """Run one inference replica and return the id of its container."""
-    scale(stack, client, 1)
+    scale(stack, operator, 1)
     (container,) = stack.containers("inference")
     return container
 
 
 @pytest.fixture
-def three_replicas(stack: Stack, client: httpx.Client, trained: float) -> list[str]:
+def three_replicas(stack: Stack, operator: httpx.Client, trained: float) -> list[str]:
     """Run three inference replicas and return the ids of their containers."""
-    scale(stack, client, 3)
+    scale(stack, operator, 3)
     containers = stack.containers("inference")
     assert len(containers) == 3
     return containers

@@ -1,4 +1,7 @@
-"""The inference replicas of a stack: their number, their state, and the gateway's view of them."""
+"""The inference replicas of a stack: their number, their state, and the gateway's view of them.
+
+`operator` is a client of the gateway's port for operators.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +16,32 @@ from tests.e2e.stack import Stack, read_log
 from tests.serving import eventually
 
 
-def scale(stack: Stack, client: httpx.Client, replicas: int) -> None:
+def scale(stack: Stack, operator: httpx.Client, replicas: int) -> None:
     """Run this number of inference replicas and wait until all are ready."""
     stack.compose(
         "up", "-d", "--no-deps", "--no-recreate", "--scale", f"inference={replicas}", "inference"
     )
-    wait_until_up(stack, client, replicas)
+    wait_until_up(stack, operator, replicas)
 
 
-def gateway_metric(client: httpx.Client, metric: str, *labels: str) -> list[float]:
+def gateway_metric(operator: httpx.Client, metric: str, *labels: str) -> list[float]:
     """Return a metric of the gateway about the inference replicas, one number for each."""
     prefix = f'{metric}{{proxy="inference"'
     lines = [
-        line for line in client.get("/gateway/metrics").text.splitlines() if line.startswith(prefix)
+        line
+        for line in operator.get("/gateway/metrics").text.splitlines()
+        if line.startswith(prefix)
     ]
     wanted = [line for line in lines if all(label in line for label in labels)]
     return [float(line.rsplit(" ", 1)[1]) for line in wanted]
 
 
-def count_up(client: httpx.Client) -> int:
+def count_up(operator: httpx.Client) -> int:
     """Return the number of replicas that the gateway considers up."""
-    return int(sum(gateway_metric(client, "haproxy_server_status", 'state="UP"')))
+    return int(sum(gateway_metric(operator, "haproxy_server_status", 'state="UP"')))
 
 
-def wait_until_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
+def wait_until_up(stack: Stack, operator: httpx.Client, replicas: int) -> None:
     """Wait until this number of replicas is ready and the gateway considers all of them up.
 
     The gateway alone is not enough: a new address counts as up until its first checks fail.
@@ -45,7 +50,7 @@ def wait_until_up(stack: Stack, client: httpx.Client, replicas: int) -> None:
     def ready() -> bool:
         found = [get_inside(c, "/ready") for c in stack.containers("inference")]
         good = [response for response in found if response and response.status_code == 200]
-        return len(good) == len(found) == replicas == count_up(client)
+        return len(good) == len(found) == replicas == count_up(operator)
 
     eventually(ready, 60, f"{replicas} replicas are up")
 

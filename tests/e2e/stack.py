@@ -42,24 +42,32 @@ class Stack:
     Attributes:
         project: name of the project.
         presets: directory mounted as /presets.
-        port: port of the gateway.
+        port: port of the gateway for clients.
+        admin_port: port of the gateway for operators.
         started: time of `up`, in seconds of `time.monotonic`.
     """
 
     project: str
     presets: Path
     port: int = field(default_factory=free_port)
+    admin_port: int = field(default_factory=free_port)
     started: float = 0.0
 
     @property
     def url(self) -> str:
-        """Address of the gateway."""
+        """Address of the gateway for clients."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Address of the gateway for operators, which serves everything."""
+        return f"http://127.0.0.1:{self.admin_port}"
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment of Compose commands."""
-        return {**os.environ, "PORT": str(self.port), "PRESETS_DIR": str(self.presets)}
+        ports = {"PORT": str(self.port), "ADMIN_PORT": f"127.0.0.1:{self.admin_port}"}
+        return {**os.environ, **ports, "PRESETS_DIR": str(self.presets)}
 
     def compose(
         self, *arguments: str, check: bool = True, **environment: str
@@ -100,3 +108,7 @@ class Stack:
     def client(self) -> httpx.Client:
         """Return a client of the gateway."""
         return httpx.Client(base_url=self.url, timeout=30)
+
+    def admin_client(self) -> httpx.Client:
+        """Return a client of the gateway's port for operators."""
+        return httpx.Client(base_url=self.admin_url, timeout=30)

@@ -28,7 +28,7 @@ def make(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_audit_of_ones_own_images_gives_a_report_that_the_page_lists(
-    stack: Stack, client: httpx.Client, trained: float, tmp_path: Path
+    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float, tmp_path: Path
 ) -> None:
     images, report = tmp_path / "images", tmp_path / "report"
     query = {"count": IMAGES, "seed": 77, "style": "line"}
@@ -36,14 +36,18 @@ def test_an_audit_of_ones_own_images_gives_a_report_that_the_page_lists(
     zipfile.ZipFile(io.BytesIO(archive)).extractall(images)
     options = "--quick --name e2e --fail-above 0.5@100"
     try:
-        check_audit(stack, client, images, report, options)
+        check_audit(stack, operator, images, report, options)
     finally:  # other tests expect no report
         shell = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "sh", "trainer", "-c")
         stack.compose(*shell, "rm -rf /models/audits")
 
 
 def check_audit(
-    stack: Stack, client: httpx.Client, images: Path, report: Path, options: str
+    stack: Stack,
+    operator: httpx.Client,
+    images: Path,
+    report: Path,
+    options: str,
 ) -> None:
     audit = make(stack, "audit-captcha", f"DATA={images}", f"OUT={report}", f"ARGS={options}")
     assert audit.returncode == 2, "make reports status 1 of the audit as 2"
@@ -55,9 +59,9 @@ def check_audit(
     assert results["curve"][0]["labels"] == 0
     assert results["curve"][0]["accuracy"]["accuracy"] > 0.5
     assert "<script" not in (report / "report.html").read_text()
-    assert "e2e" in [found["name"] for found in client.get("/audits").json()["audits"]]
-    assert client.get("/audits/e2e/report.html").content == (report / "report.html").read_bytes()
-    assert client.get("/model").json()["version"] == 1, "an audit publishes no version"
+    assert "e2e" in [found["name"] for found in operator.get("/audits").json()["audits"]]
+    assert operator.get("/audits/e2e/report.html").content == (report / "report.html").read_bytes()
+    assert operator.get("/model").json()["version"] == 1, "an audit publishes no version"
 
 
 def test_an_impossible_setting_is_refused_before_anything_is_trained(

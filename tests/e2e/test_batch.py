@@ -44,7 +44,7 @@ def test_every_image_gets_the_prediction_of_a_single_request(
 
 
 def test_a_killed_replica_fails_only_large_requests_that_it_was_processing(
-    stack: Stack, client: httpx.Client, three_replicas: list[str]
+    stack: Stack, client: httpx.Client, operator: httpx.Client, three_replicas: list[str]
 ) -> None:
     images = [png for _, png in fetch_captchas(client, 64)]
     shot = batch_shot([(predict(client, png).json()["prediction"], png) for png in images])
@@ -54,10 +54,10 @@ def test_a_killed_replica_fails_only_large_requests_that_it_was_processing(
         for turn in range(KILLS):
             killed = three_replicas[turn % 3]
             subprocess.run(["docker", "kill", killed], check=True, capture_output=True)
-            eventually(lambda: count_up(client) == 2, 10, "the gateway removes the replica")
+            eventually(lambda: count_up(operator) == 2, 10, "the gateway removes the replica")
             time.sleep(0.5)
             subprocess.run(["docker", "start", killed], check=True, capture_output=True)
-            wait_until_up(stack, client, 3)
+            wait_until_up(stack, operator, 3)
     problems = report.problems
     print(f"{report.answers} responses, failures: {problems.most_common()}")
     unexpected = [problem for problem in problems if not problem.startswith((CLEAN, LOST))]

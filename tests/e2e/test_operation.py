@@ -85,6 +85,7 @@ def rotated(
 def test_no_request_fails_while_replicas_leave_and_return(
     stack: Stack,
     client: httpx.Client,
+    operator: httpx.Client,
     shots: list[Shot],
     three_replicas: list[str],
     how: list[str],
@@ -93,33 +94,34 @@ def test_no_request_fails_while_replicas_leave_and_return(
         for turn in range(4):
             leaving = three_replicas[turn % 3]
             subprocess.run(["docker", *how, leaving], check=True, capture_output=True)
-            eventually(lambda: count_up(client) == 2, 10, "the gateway removes the replica")
+            eventually(lambda: count_up(operator) == 2, 10, "the gateway removes the replica")
             time.sleep(0.5)
             subprocess.run(["docker", "start", leaving], check=True, capture_output=True)
-            wait_until_up(stack, client, 3)
+            wait_until_up(stack, operator, 3)
 
 
 def test_no_request_fails_while_scaling_and_new_replicas_get_requests_within_5_s(
     stack: Stack,
     client: httpx.Client,
+    operator: httpx.Client,
     shots: list[Shot],
     one_replica: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # The counters of replicas that left remain, so count those that grow.
-    before = gateway_metric(client, "haproxy_server_http_responses_total", 'code="2xx"')
+    before = gateway_metric(operator, "haproxy_server_http_responses_total", 'code="2xx"')
 
     def count_growing() -> int:
-        now = gateway_metric(client, "haproxy_server_http_responses_total", 'code="2xx"')
+        now = gateway_metric(operator, "haproxy_server_http_responses_total", 'code="2xx"')
         return sum(b > a for a, b in zip(before, now, strict=True))
 
     with under_load(Load(stack.url, shots, check_version({1: "plain"}))):
-        scale(stack, client, 3)
+        scale(stack, operator, 3)
         eventually(lambda: count_growing() == 3, 60, "three replicas respond")
         seen = time.time()
         new = [c for c in stack.containers("inference") if c != one_replica]
         ready = [find_time(container, "version 1 is active") for container in new]
-        scale(stack, client, 1)
+        scale(stack, operator, 1)
     with capsys.disabled():
         print(f"\nthe last of two new replicas responded {seen - max(ready):.1f} s after its model")
     assert seen - max(ready) < MAX_NEW_REPLICA_S
@@ -184,15 +186,16 @@ def test_broken_versions_are_rejected_with_a_reason_while_the_good_one_stays_act
 def test_a_restarted_replica_activates_the_highest_good_version_and_a_later_one(
     stack: Stack,
     client: httpx.Client,
+    operator: httpx.Client,
     volume: Volume,
     shots: list[Shot],
     rotated: Callable[[], list[float]],
 ) -> None:
     rotated()
     volume.put("empty", FIRST_BROKEN)
-    scale(stack, client, 1)
+    scale(stack, operator, 1)
     stack.compose("restart", "inference")
-    wait_until_up(stack, client, 1)
+    wait_until_up(stack, operator, 1)
     assert client.get("/ready").json()["version"] == 2
     check = check_version({2: "rotated", 30: "plain"})
     with under_load(Load(stack.url, shots, check), rate=60):
@@ -286,14 +289,14 @@ def unusual_uploads(captcha: Image.Image) -> dict[str, tuple[dict, int]]:
 
 
 def test_unusual_uploads_get_a_fast_response_and_use_no_memory(
-    client: httpx.Client, one_replica: str
+    client: httpx.Client, operator: httpx.Client, one_replica: str
 ) -> None:
     png = client.get("/captcha.png?seed=12").content
     expected = predict(client, png).json()["prediction"]
     uploads = unusual_uploads(Image.open(io.BytesIO(png)))
 
     def resident_mb() -> float:
-        return parse_resident_mb(client.get("/metrics").text)
+        return parse_resident_mb(operator.get("/metrics").text)
 
     before = resident_mb()
     for _ in range(10):
@@ -315,7 +318,7 @@ def test_a_stack_started_in_the_wrong_order_reports_what_is_missing_and_recovers
         assert int(response.headers["retry-after"]) > 0
         return str(response.json().get("debug") or response.json()["detail"])
 
-    with new_stack("bare") as bare, bare.client() as client:
+    with new_stack("bare") as bare, bare.client() as client, bare.admin_client() as operator:
         bare.compose("up", "-d", "--no-deps", "gateway")
         eventually(lambda: client.get("/ping"), 30, "the gateway responds")
         assert "no inference replica is up" in problem(client.get("/ping"))
@@ -325,7 +328,7 @@ def test_a_stack_started_in_the_wrong_order_reports_what_is_missing_and_recovers
         # Without the bundled model, the replica has none.
         bare.compose("up", "-d", "--no-deps", "inference", BUNDLED_MODEL="off")
         eventually(lambda: client.get("/ping").text == "pong", 30, "the replica is live")
-        assert "the trainer has not published a version yet" in problem(client.get("/model"))
+        assert "the trainer has not published a version yet" in problem(operator.get("/model"))
         # The response is from the replica, or from the gateway after failed checks.
         png = b"any"
         assert re.search("no model: |no replica has a model", problem(predict(client, png)))
@@ -342,12 +345,16 @@ def test_a_stack_started_in_the_wrong_order_reports_what_is_missing_and_recovers
 
 
 def test_a_replica_is_ready_2_s_after_its_start_and_small(
-    stack: Stack, client: httpx.Client, one_replica: str, capsys: pytest.CaptureFixture[str]
+    stack: Stack,
+    client: httpx.Client,
+    operator: httpx.Client,
+    one_replica: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     seconds = []
     for _ in range(3):
         stack.compose("restart", "inference")
-        wait_until_up(stack, client, 1)
+        wait_until_up(stack, operator, 1)
         state = stack.inspect(one_replica)["State"]
         started = datetime.datetime.fromisoformat(state["StartedAt"])
         seconds.append(find_time(one_replica, "version 1 is active") - started.timestamp())

@@ -155,7 +155,7 @@ def test_tensorboard_shows_the_trainings(stack: Stack, trained: float) -> None:
 
 
 def test_other_captchas_are_predicted_without_a_training(
-    stack: Stack, client: httpx.Client, trained: float
+    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float
 ) -> None:
     settings = {
         "CAPTCHA_CHARSET": "ABCDEFGHJKLMNPQRSTUVWXYZ23456789",
@@ -174,7 +174,7 @@ def test_other_captchas_are_predicted_without_a_training(
     recreate(**settings)
     try:
         eventually(lambda: all_answer_with(0), 60, "the bundled model is active")
-        model = client.get("/model").json()
+        model = operator.get("/model").json()
         assert (model["version"], model["source"]) == (0, "bundled")
         correct = 0
         for _ in range(50):

@@ -17,6 +17,7 @@ from tests.serving import eventually, free_port
 REGISTRY = "localhost:1"
 TAG = "test"
 STACK = "captcha-test"
+STACK_FILES = ("stack.yml", "operator.yml", "test.yml")
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Cluster:
         nodes: the manager first.
         directory: contains copies of deploy/ and haproxy.cfg.
         environment: variables of `docker stack deploy`.
-        port: port of the gateways.
+        port: port of the gateways for clients.
+        admin_port: port of the gateways for operators.
     """
 
     nodes: list[Node]
     directory: Path
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
+    admin_port: int = field(default_factory=free_port)
 
     @property
     def manager(self) -> Node:
@@ -58,14 +61,20 @@ class Cluster:
         """Return a client of the gateway of a node, by default of the manager."""
         return httpx.Client(base_url=self.url(node or self.manager), timeout=30)
 
+    def operator(self, node: Node | None = None) -> httpx.Client:
+        """Return a client of the port for operators of a node, by default of the manager."""
+        address = (node or self.manager).address
+        return httpx.Client(base_url=f"http://{address}:{self.admin_port}", timeout=30)
+
     def deploy(self) -> None:
         """Run `docker stack deploy`."""
         stack = self.directory / "deploy/swarm"
-        files = [f"--compose-file={stack / name}" for name in ("stack.yml", "test.yml")]
+        files = [f"--compose-file={stack / name}" for name in STACK_FILES]
         options = ["--detach=true", "--resolve-image=never"]
         run(
             ["docker", "stack", "deploy", *options, *files, STACK],
-            environment=self.environment | {"PORT": str(self.port)},
+            environment=self.environment
+            | {"PORT": str(self.port), "ADMIN_PORT": str(self.admin_port)},
         )
 
     def remove(self) -> None:
@@ -125,8 +134,8 @@ class Cluster:
         states = [task.state for task in self.tasks("inference")]
         if states != ["running"] * replicas:
             return False
-        with self.client() as client:
-            return count_up(client) == replicas
+        with self.operator() as operator:
+            return count_up(operator) == replicas
 
     def wait_until_up(self, replicas: int, timeout_s: float = 90) -> None:
         """Wait until so many inference replicas run and the manager's gateway uses them."""
