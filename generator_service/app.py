@@ -20,7 +20,7 @@ from generator_service.routes import captchas, datasets, health, internal, pictu
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.api_docs import build_api_docs
+from shared.api_docs import build_api_docs, declare_token
 from shared.logs import request_id
 from shared.middleware import SECURITY_HEADERS, RequestMiddleware
 from shared.schemas import ErrorBody, describe_validation_errors
@@ -67,6 +67,8 @@ def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) 
     app.include_router(internal.router)
     for path, file in build_api_docs(app.title, _SWAGGER_UI).items():
         app.router.routes.append(Route(f"/captcha/{path}", file, methods=["GET"]))
+    build_openapi = app.openapi
+    app.openapi = lambda: declare_token(build_openapi())  # type: ignore[method-assign]
     return app
 
 

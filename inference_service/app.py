@@ -26,7 +26,7 @@ from inference_service.request_body import BodyReceiver
 from inference_service.routes import health, operation, predict, public
 from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
-from shared.api_docs import build_api_docs
+from shared.api_docs import build_api_docs, declare_token
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
 from shared.middleware import SECURITY_HEADERS, RequestMiddleware
@@ -104,6 +104,8 @@ def create_app(
     for path, file in files.items():
         app.router.routes.append(Route(f"/{path}", file, methods=["GET"]))
     _add_error_handlers(app)
+    build_openapi = app.openapi
+    app.openapi = lambda: declare_token(build_openapi())  # type: ignore[method-assign]
     return app
 
 

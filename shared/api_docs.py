@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from shared.static_files import StaticFile
 
@@ -50,6 +51,15 @@ _ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
+
+
+def declare_token(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an OpenAPI document that offers the API token which the gateway can demand."""
+    components = document.get("components", {}) | {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}
+    }
+    # Either nothing or a token: it depends on a setting of the gateway.
+    return document | {"components": components, "security": [{}, {"token": []}]}
 
 
 def build_api_docs(title: str, swagger_ui: Traversable) -> dict[str, StaticFile]:

@@ -1,6 +1,6 @@
 """Screenshots of the page for the documentation.
 
-With the services running: `python -m tests.e2e.screenshots http://127.0.0.1:5000`.
+With the services running: `python -m tests.e2e.screenshots http://127.0.0.1:5001`.
 """
 
 from __future__ import annotations

@@ -270,7 +270,11 @@ def test_the_page_says_that_the_generator_is_down_and_recovers_by_itself(
 
 
 def test_the_page_works_while_a_replica_is_killed(
-    stack: Stack, client: httpx.Client, three_replicas: list[str], pages: Pages
+    stack: Stack,
+    client: httpx.Client,
+    operator: httpx.Client,
+    three_replicas: list[str],
+    pages: Pages,
 ) -> None:
     page = pages.open("/")
     page.get_by_role("button", name="Run 100").click()
@@ -280,7 +284,7 @@ def test_the_page_works_while_a_replica_is_killed(
     try:
         expect(result).to_contain_text("of 100 correct", timeout=60_000)
     finally:
-        scale(stack, client, 1)
+        scale(stack, operator, 1)
 
 
 def test_the_page_says_that_there_is_no_model(

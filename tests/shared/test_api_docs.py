@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.api_docs import build_api_docs
+from shared.api_docs import build_api_docs, declare_token
 from tests.shared.test_static_files import request
 
 ASSETS = {
@@ -54,3 +54,12 @@ def test_the_start_script_reads_the_document_beside_the_page(docs: dict[str, Any
     assert 'url: "openapi.json"' in script
     # Otherwise Swagger UI sends the address of the document to another host.
     assert "validatorUrl: null" in script
+
+
+def test_the_document_offers_a_token_and_keeps_everything_else() -> None:
+    schemas = {"Body": {"type": "object"}}
+    document = declare_token({"paths": {"/ping": {}}, "components": {"schemas": schemas}})
+    assert document["paths"] == {"/ping": {}}
+    assert document["components"]["schemas"] == schemas
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert {} in document["security"], "without tokens at the gateway, none is needed"

@@ -1,0 +1,130 @@
+"""The two ports of the gateway in its container, and its optional tokens, limits and TLS."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.captchas import predict
+from tests.e2e.stack import Stack
+from tests.serving import eventually
+
+PUBLIC_MODEL = {
+    "version", "spec", "restriction", "accuracy", "accuracy_interval_95", "test_captchas",
+}  # fmt: skip
+
+
+@contextmanager
+def gateway_with(stack: Stack, **settings: str) -> Iterator[None]:
+    """Run the gateway with other settings."""
+    up = ("up", "-d", "--no-deps", "gateway")
+    stack.compose(*up, **settings)
+    try:
+        yield
+    finally:
+        stack.compose(*up)
+        with stack.client() as client:
+            eventually(lambda: client.get("/ready").is_success, 30, "the gateway is back")
+
+
+def test_strangers_see_less_than_operators(
+    client: httpx.Client, operator: httpx.Client, trained: float
+) -> None:
+    assert set(client.get("/model").json()) == PUBLIC_MODEL
+    assert set(operator.get("/model").json()) > PUBLIC_MODEL
+    assert all(set(found) <= PUBLIC_MODEL | {"active", "matches"}
+               for found in client.get("/models").json()["versions"])  # fmt: skip
+    assert "samples" not in client.get("/training").json()
+    for path in ("/metrics", "/gateway/metrics", "/captcha/metrics", "/audits"):
+        assert client.get(path).status_code == 403, path
+        assert operator.get(path).status_code == 200, path
+    assert client.get("/models/1/files/curves.png").status_code == 403
+    assert operator.get("/models/1/files/curves.png").status_code == 200
+
+
+def test_the_port_for_operators_is_on_this_machine_only(stack: Stack, trained: float) -> None:
+    (gateway,) = stack.containers("gateway")
+    ports = stack.inspect(gateway)["NetworkSettings"]["Ports"]
+    assert [port["HostIp"] for port in ports["5001/tcp"]] == ["127.0.0.1"]
+
+
+def test_with_tokens_and_a_certificate_only_who_has_a_token_is_served(
+    stack: Stack, trained: float, tmp_path: Path
+) -> None:
+    def write_token(token: str) -> None:
+        line = f"{hashlib.sha256(token.encode()).hexdigest()}  somebody\n"
+        (tmp_path / "tokens.sha256").write_text(line)
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, verify=False, headers=headers) as client:
+            return client.get("/captcha").status_code
+
+    tmp_path.chmod(0o755)  # the gateway does not run as its owner
+    write_token("one")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    create = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost")
+    subprocess.run(
+        ["openssl", *create, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    (tmp_path / "tls.pem").write_text(certificate.read_text() + key.read_text())
+    url = stack.url.replace("http:", "https:")
+    with gateway_with(stack, TOKENS_DIR=str(tmp_path), TLS_DIR=str(tmp_path)):
+        eventually(lambda: status("one") == 200, 30, "the token is accepted")
+        assert status("two") == 401
+        write_token("two")
+        stack.compose("kill", "-s", "USR2", "gateway")
+        eventually(lambda: status("two") == 200, 10, "the new token is accepted")
+        eventually(lambda: status("one") == 401, 10, "the old token is refused")
+
+
+def test_a_client_that_exceeds_the_limit_gets_429(
+    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float
+) -> None:
+    png = client.get("/captcha.png").content
+    with gateway_with(stack, RATE_LIMIT="2", CONNECTION_LIMIT="50"):
+        eventually(lambda: operator.get("/ready").is_success, 30, "the gateway is ready")
+        responses = [predict(client, png) for _ in range(30)]
+        assert [response.status_code for response in responses[:20]] == [200] * 20
+        assert responses[-1].status_code == 429
+        assert responses[-1].headers["retry-after"] == "1"
+        assert set(responses[-1].json()) == {"success", "prediction", "debug"}
+        assert predict(operator, png).status_code == 200
+
+
+def test_a_replica_that_vanishes_fails_a_large_request_within_seconds(
+    stack: Stack, client: httpx.Client, one_replica: str
+) -> None:
+    captchas = [client.get("/captcha.png").content for _ in range(64)]
+    files = [("image", png) for png in captchas]
+    network = f"{stack.project}_internal"
+    # The kernel of the replica keeps the connection, and nothing that it sends arrives.
+    subprocess.run(["docker", "pause", one_replica], check=True, capture_output=True)
+    try:
+        with httpx.Client(base_url=stack.url, timeout=30) as other:
+            with ThreadPoolExecutor(1) as pool:
+                sent = pool.submit(other.post, "/predict/batch", files=files)
+                time.sleep(0.5)
+                subprocess.run(
+                    ["docker", "network", "disconnect", "-f", network, one_replica],
+                    check=True, capture_output=True,
+                )  # fmt: skip
+                started = time.monotonic()
+                response = sent.result()
+        assert time.monotonic() - started < 8
+        assert response.status_code in (502, 503, 504)
+        assert set(response.json()) == {"success", "prediction", "debug"}
+    finally:
+        subprocess.run(["docker", "unpause", one_replica], check=True, capture_output=True)
+        subprocess.run(
+            ["docker", "network", "connect", "--alias", "inference", network, one_replica],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        eventually(lambda: client.get("/ready").is_success, 30, "the replica is back")
