@@ -35,9 +35,9 @@ def to_load(result: inference.Result, requests: Requests) -> Load:
 
 def format_inference(results: inference.Results) -> str:
     """Return a row per setup and kind of request."""
-    first, *others = (f"{count} connections" for count in inference.CONNECTIONS)
-    columns = ["replicas", "cores", "requests", f"predictions/s, {first}", *others]
-    columns += [f"p50, p99 ms, {LATENCY_CONNECTIONS} connections"]
+    counts = [f"connections: {count}" for count in inference.CONNECTIONS]
+    columns = ["replicas", "cores", "requests", f"predictions/s, {counts[0]}", *counts[1:]]
+    columns += [f"p50, p99 ms, connections: {LATENCY_CONNECTIONS}"]
     columns += [f"p50, p99 ms, {100 * inference.UTILISATION:.0f} % load"]
     columns += ["MB per replica", "MB gateway", "wrong or failed"]
 

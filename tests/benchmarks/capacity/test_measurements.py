@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.benchmarks.capacity import generators, inference, samples, stack, tables
+from tests.benchmarks.capacity.figures import Assumptions, Sizes
 from tests.benchmarks.capacity.gateway import get_shot, require
 from tests.benchmarks.capacity.samples import Requests, Sample
 from tests.benchmarks.serving import render_captchas
@@ -94,7 +95,7 @@ def test_a_plan_has_a_row_per_target_and_kind_of_request() -> None:
     result = inference.Result({16: [sample]}, [sample], [160.0], [20.0])
     requests = Requests(1, [get_shot("/ping", "pong")], require(200))
     load = tables.to_load(result, requests)
-    table = tables.format_plans([load], tables.Sizes(160, 20, 6), tables.Assumptions())
+    table = tables.format_plans([load], Sizes(160, 20, 6), Assumptions())
     firsts = [line.split(" | ")[:4] for line in table.splitlines()[2:]]
     assert firsts == [
         ["| 1,000", "single", "4", "1"],

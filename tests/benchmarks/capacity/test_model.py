@@ -71,7 +71,8 @@ def test_a_batch_costs_the_gateway_one_request() -> None:
 def test_the_money_is_that_of_cores_memory_and_responses() -> None:
     prices = replace(ASSUMED, vcpu_hour_usd=1, gb_hour_usd=10, gb_out_usd=100)
     plan = model.plan(1_000, LOAD, SIZES, prices)
-    assert (plan.replicas, plan.gateways, plan.memory_gb) == (4, 1, pytest.approx(0.85))
+    assert (plan.replicas, plan.gateways) == (4, 1)
+    assert plan.memory_gb == pytest.approx(0.85)
     assert plan.machines_usd == pytest.approx(730 * (5 + 8.5))
     # 1 MB per second.
     assert plan.traffic_usd == pytest.approx(730 * 3600 / 1000 * 100)
