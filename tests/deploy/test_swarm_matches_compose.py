@@ -160,3 +160,13 @@ def test_docker_accepts_the_stack(tmp_path: Path) -> None:
     services = yaml.safe_load(result.stdout)["services"]
     assert services["sync"]["environment"]["MODELS_URL"] == "s3://bucket/path"
     assert services["inference"]["deploy"]["replicas"] == 3
+
+
+def test_the_port_for_operators_is_published_only_on_request() -> None:
+    assert len(read_stack()["services"]["gateway"]["ports"]) == 1
+    more = yaml.safe_load((ROOT / "deploy/swarm/operator.yml").read_text())["services"]
+    (port,) = more.pop("gateway")["ports"]
+    assert not more
+    assert port["mode"] == "host"
+    *_, target = read_compose()["services"]["gateway"]["ports"][1].split(":")
+    assert str(port["target"]) == target
