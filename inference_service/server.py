@@ -12,6 +12,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 
+KEEP_ALIVE_S = 60
+"""The gateway closes idle connections to replicas after some seconds. If a replica closed one just
+when the gateway uses it, a request too large to be sent again would fail."""
+
+
 class DrainingServer(uvicorn.Server):
     """Keeps serving for `drain_s` seconds after SIGTERM, while `/ready` returns 503.
 
@@ -22,7 +27,14 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, app: Starlette, host: str, port: int, drain_s: float) -> None:
         # RequestMiddleware logs the requests, and the loggers are configured already.
         super().__init__(
-            uvicorn.Config(app, host=host, port=port, access_log=False, log_config=None)
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                access_log=False,
+                log_config=None,
+                timeout_keep_alive=KEEP_ALIVE_S,
+            )
         )
         self._app = app
         self._drain_s = drain_s
