@@ -40,6 +40,7 @@ def main() -> None:
         port=settings.port,
         http=AbortableConnection,  # for clients that do not read datasets
         access_log=False,
+        server_header=False,
         log_config=None,
     )
 

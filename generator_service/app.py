@@ -48,13 +48,21 @@ def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) 
         # These pages would load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
+        # A redirect would contain the Host that the client claims.
+        redirect_slashes=False,
         responses={
             422: {"model": ErrorBody, "description": "Invalid value; the body names it."},
         },
     )
     metrics = Metrics()
     app.state.services = Services(
-        pool, metrics, Readiness(), DatasetStreams(pool, metrics), settings.max_dataset, pace
+        pool,
+        metrics,
+        Readiness(),
+        streams=DatasetStreams(pool, metrics),
+        internal_streams=DatasetStreams(pool, metrics),
+        max_dataset=settings.max_dataset,
+        pace=pace,
     )
     app.add_middleware(
         RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests

@@ -34,6 +34,9 @@ class DatasetRequest:
 class DatasetStreams:
     """Streams datasets, at most MAX_STREAMS at the same time.
 
+    Clients and the programs of the internal network have one each, so that clients cannot keep a
+    trainer from its captchas.
+
     Attributes:
         active: number of datasets that are being streamed.
     """

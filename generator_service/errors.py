@@ -10,6 +10,7 @@ GeneratorError
 │   └── IllegibleText       a text that the image or the fonts cannot show
 └── ServiceUnavailable      a request that can succeed later
     ├── NotReady            the worker processes have not rendered yet
+    ├── TooBusy             as many captchas wait to be rendered as the service allows
     └── TooManyDatasets     as many datasets are being streamed as the service allows
 """
 
@@ -62,6 +63,12 @@ class ServiceUnavailable(GeneratorError):
 
 class NotReady(ServiceUnavailable):
     """The worker processes have not rendered yet, or failed to."""
+
+    retry_after_s = 1
+
+
+class TooBusy(ServiceUnavailable):
+    """As many captchas wait to be rendered as the service allows."""
 
     retry_after_s = 1
 

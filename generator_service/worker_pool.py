@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from generator_service.audio_renderer import render_audio
 from generator_service.captcha_text import generate_text
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.errors import TooBusy
 from generator_service.image_renderer import render_png
 from generator_service.pictures.question import PictureQuestion, draw_question
 from generator_service.render_options import RenderOptions
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 # Captchas per task: about 0.1 s of work, so a single captcha does not wait long for a dataset.
 BATCH_SIZE = 32
+# Single captchas that wait for a worker, per process: some tenths of a second. It is not noticed if
+# their clients leave.
+MAX_WAITING = 64
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +59,10 @@ class WorkerPool:
         self._renderers: dict[tuple[str, ...], dict[str, Any]] = {}
         self.describe_renderer(spec)  # an unusable font ends the start
         self._executor = self._start_executor()
+        self._waiting = 0
+        # Batches of all datasets that the workers have or that are next, so that a single captcha
+        # does not wait for those of each dataset.
+        self._batch_slots = asyncio.Semaphore(2 * processes)
 
     def describe_renderer(self, spec: CaptchaSpec) -> dict[str, Any]:
         """Return the versions of the libraries and the digests of the fonts that render a spec.
@@ -103,10 +111,11 @@ class WorkerPool:
 
         Raises:
             SpecError: if the text does not match the spec.
+            TooBusy: if too many captchas wait, here and below.
         """
         spec = spec or self.spec
         spec.check_text(text)
-        return await self._run(render_png, spec, self.options, text, seed, 0)
+        return await self._run_single(render_png, spec, self.options, text, seed, 0)
 
     async def render_audio(self, text: str, seed: int) -> bytes:
         """Return the spoken text as WAV.
@@ -116,11 +125,11 @@ class WorkerPool:
             MissingRecording: if a character cannot be spoken.
         """
         self.spec.check_text(text)
-        return await self._run(render_audio, self.spec, self.options.voices, text, seed)
+        return await self._run_single(render_audio, self.spec, self.options.voices, text, seed)
 
     async def draw_question(self, seed: int) -> PictureQuestion:
         """Return the pictures to choose from, and the right ones."""
-        return await self._run(draw_question, seed)
+        return await self._run_single(draw_question, seed)
 
     def render_grey_batches(
         self, spec: CaptchaSpec, seed: int, start: int, count: int
@@ -145,7 +154,7 @@ class WorkerPool:
             while True:
                 while len(queue) < 2 * self.processes and (first := next(starts, None)) is not None:
                     stop = min(first + BATCH_SIZE, start + count)
-                    batch = self._run(render, spec, self.options, seed, first, stop)
+                    batch = self._run_batch(render, spec, self.options, seed, first, stop)
                     queue.append(asyncio.create_task(batch))
                 if not queue:
                     return
@@ -153,6 +162,19 @@ class WorkerPool:
         finally:
             for task in queue:
                 task.cancel()
+
+    async def _run_single(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._waiting >= MAX_WAITING * self.processes:
+            raise TooBusy(f"{self._waiting} captchas wait to be rendered; retry later")
+        self._waiting += 1
+        try:
+            return await self._run(function, *args, **kwargs)
+        finally:
+            self._waiting -= 1
+
+    async def _run_batch(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        async with self._batch_slots:
+            return await self._run(function, *args, **kwargs)
 
     async def _run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         executor = self._executor

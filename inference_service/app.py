@@ -92,6 +92,8 @@ def create_app(
         # These pages would load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
+        # A redirect would contain the Host that the client claims.
+        redirect_slashes=False,
     )
     app.state.is_draining = False  # set by DrainingServer
     app.state.service = ServiceState(store, predictor, receiver or BodyReceiver(), metrics)

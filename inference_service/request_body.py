@@ -21,6 +21,9 @@ MAX_BODY_BYTES = 1_000_000
 # 64 kB for each image on average. A captcha in base64 has about 12 kB.
 MAX_BATCH_BODY_BYTES = MAX_BATCH_IMAGES * 64_000
 MAX_BYTES_IN_MEMORY = 64_000_000
+LARGE_BODY_BYTES = 64_000
+"""A body of more bytes is rejected if all bodies together exceed the limit. Smaller ones never are,
+so that large uploads that stall do not keep single captchas from being predicted."""
 UPLOAD_TIMEOUT_S = 10.0
 
 
@@ -47,7 +50,7 @@ class BodyReceiver:
 
         Raises:
             RequestError: if the body is too large or too slow, or the client disconnected.
-            TooManyUploads: if the bodies of all requests exceed the limit.
+            TooManyUploads: if this one is large, and the bodies of all requests exceed the limit.
         """
         content = bytearray()
         size = 0
@@ -74,7 +77,8 @@ class BodyReceiver:
                     self._bytes_in_memory += len(chunk)
                     if len(content) > max_bytes:
                         raise too_large
-                    if self._bytes_in_memory > self._max_bytes_in_memory:
+                    is_large = len(content) > LARGE_BODY_BYTES
+                    if is_large and self._bytes_in_memory > self._max_bytes_in_memory:
                         raise TooManyUploads("too many uploads at once; retry later")
         except TimeoutError:
             raise RequestTimeout(

@@ -11,7 +11,6 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-
 KEEP_ALIVE_S = 60
 """The gateway closes idle connections to replicas after some seconds. If a replica closed one just
 when the gateway uses it, a request too large to be sent again would fail."""
@@ -32,6 +31,7 @@ class DrainingServer(uvicorn.Server):
                 host=host,
                 port=port,
                 access_log=False,
+                server_header=False,
                 log_config=None,
                 timeout_keep_alive=KEEP_ALIVE_S,
             )

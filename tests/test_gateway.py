@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -311,3 +312,68 @@ def test_with_a_certificate_the_public_port_speaks_https(tmp_path: Path) -> None
             pytest.raises(httpx.ConnectError, match="protocol version"),
         ):
             client.get("/captcha")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200), ("localhost:5001", 200), ("127.0.0.1:5001", 200), ("[::1]:5001", 200),
+        ("gateway", 200), ("captcha.example.com", 421), ("evil.example:5001", 421), ("a.b", 421),
+        ("127.0.0.1.evil.example", 421),
+    ],
+)  # fmt: skip
+def test_a_page_of_another_site_cannot_give_the_operator_port_its_name(
+    gateway: Gateway, host: str, status: int
+) -> None:
+    assert gateway.operator.get("/model", headers={"Host": host}).status_code == status
+    assert gateway.public.get("/model", headers={"Host": host}).status_code == 200
+    embedding = gateway.operator.get("/model").headers["cross-origin-resource-policy"]
+    assert embedding == "same-origin"
+
+
+def test_the_public_port_refuses_other_methods_and_bodies_that_nothing_reads(
+    gateway: Gateway,
+) -> None:
+    for method in ("PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "ANY"):
+        assert gateway.public.request(method, "/captcha").status_code in (400, 405)
+    assert gateway.public.post("/ping", content=b"a small body").status_code == 200
+    refused = gateway.public.post("/ping", content=b"x" * 50_000)
+    assert refused.status_code == 413
+    assert refused.headers["connection"] == "close"
+    assert gateway.public.post("/predict", content=b"x" * 50_000).status_code == 200
+
+
+def exchange(client: httpx.Client, data: bytes) -> bytes:
+    address = ("127.0.0.1", client.base_url.port)
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(data)
+        return connection.recv(1000)
+
+
+def test_http_2_is_not_spoken(gateway: Gateway) -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    assert exchange(gateway.public, preface).startswith(b"HTTP/1.1 400")
+    assert exchange(gateway.operator, preface).startswith(b"HTTP/1.1 400")
+
+
+def test_idle_connections_of_one_client_are_limited_too() -> None:
+    with echo_gateway(CONNECTION_LIMIT="3") as gateway, ExitStack() as stack:
+        address = ("127.0.0.1", gateway.public.base_url.port)
+        idle = [stack.enter_context(socket.create_connection(address)) for _ in range(20)]
+
+        def count_closed() -> int:
+            for connection in idle:
+                connection.setblocking(False)
+            return sum(is_closed(connection) for connection in idle)
+
+        eventually(lambda: count_closed() >= 12, 5, "connections beyond twice the limit are closed")
+        assert gateway.operator.get("/captcha").status_code == 200
+
+
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True

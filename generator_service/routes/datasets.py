@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.dataset_streams import ArchiveFormat, DatasetRequest, DatasetStreams
 from generator_service.paced_response import PacedResponse
 from generator_service.request_spec import choose_spec, restrict_charset
 from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Services, Style
@@ -39,18 +39,20 @@ def create_router(max_dataset: int) -> APIRouter:
             spec = restrict_charset(spec, charset)
         chosen = generate_seed() if seed is None else seed
         request = DatasetRequest(spec, chosen, start, count, archive_format)
-        return await stream_archive(services, request)
+        return await stream_archive(services, services.streams, request)
 
     return router
 
 
-async def stream_archive(services: Services, request: DatasetRequest) -> StreamingResponse:
+async def stream_archive(
+    services: Services, streams: DatasetStreams, request: DatasetRequest
+) -> StreamingResponse:
     """Return a response that streams a dataset, and is cut if the client reads it too slowly.
 
     Raises:
         TooManyDatasets: if as many datasets are being streamed as the service allows.
     """
-    body = await services.streams.start(request)
+    body = await streams.start(request)
     file_name = f"captchas-{request.seed}-{request.start}.{request.archive_format}"
     return PacedResponse(
         body,

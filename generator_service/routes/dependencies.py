@@ -46,6 +46,7 @@ class Services:
     metrics: Metrics
     readiness: Readiness
     streams: DatasetStreams
+    internal_streams: DatasetStreams
     max_dataset: int
     pace: Pace
 

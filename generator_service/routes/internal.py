@@ -61,4 +61,4 @@ async def stream_dataset(body: DatasetBody, services: AppServices) -> StreamingR
         raise UnsupportedRequest(f"count must be at most {services.max_dataset}, not {body.count}")
     await asyncio.to_thread(services.pool.describe_renderer, spec)  # reads the fonts once
     request = DatasetRequest(spec, body.seed, body.start, body.count, body.format)
-    return await stream_archive(services, request)
+    return await stream_archive(services, services.internal_streams, request)

@@ -46,7 +46,7 @@ class PublicModelBody(BaseModel):
 
 
 class ModelBody(PublicModelBody):
-    """Response of `GET /model`. The public port of the gateway sends the fields of the base class."""
+    """Response of `GET /model`. The gateway's public port sends the fields of the base class."""
 
     source: Source
     engine: str

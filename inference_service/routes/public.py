@@ -1,7 +1,7 @@
 """What clients of the gateway's public port receive of the routes for operators.
 
-The gateway rewrites `/model` to `/public/model`, and so on. They receive versions, captchas, accuracy
-and progress, and neither settings, files nor the reason why a version is rejected.
+The gateway rewrites `/model` to `/public/model`, and so on. They receive versions, captchas,
+accuracy and progress, and neither settings, files nor the reason why a version is rejected.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class TrainingBody(TrainingStatus):
     is overloaded."""
 
 
-# Not `async`: FastAPI runs these on a thread, because they read the disk. They also serialise there.
+# Not `async`: FastAPI runs it on a thread, because it reads the disk. It also serialises there.
 @router.get("/training", response_model=TrainingBody, responses=_RESPONSES)
 def training(request: Request) -> Response:
     """Return the status of the training that runs, or of the last one."""

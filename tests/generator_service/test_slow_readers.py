@@ -108,18 +108,29 @@ def read_slowly(connection: socket.socket, pause_s: float) -> tuple[bytes, bool]
     return bytes(content), False
 
 
-@pytest.mark.parametrize("request_text", [GET.format(ENDLESS), POST], ids=["public", "internal"])
+@pytest.mark.parametrize("is_internal", [False, True])
 def test_stalled_readers_are_cut_and_their_places_are_free_at_once(
-    request_text: str, caplog: pytest.LogCaptureFixture
+    is_internal: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with generator_with(Pace(0.5, 32_000)) as generator, caplog.at_level(logging.INFO):
+
+        def fetch(is_internal: bool) -> httpx.Response:
+            if not is_internal:
+                return generator.client.get("/dataset", params={"count": 1})
+            body = {"spec": SPEC.to_dict(), "count": 1, "seed": 1}
+            return generator.client.post("/internal/dataset", json=body)
+
+        services = generator.services
+        streams = services.internal_streams if is_internal else services.streams
+        request_text = POST if is_internal else GET.format(ENDLESS)
         stalled = [generator.request(request_text) for _ in range(MAX_STREAMS)]
-        eventually(lambda: generator.services.streams.active == MAX_STREAMS, 5, "all places taken")
-        assert generator.client.get("/dataset", params={"count": 1}).status_code == 503
+        eventually(lambda: streams.active == MAX_STREAMS, 5, "all places are taken")
+        assert fetch(is_internal).status_code == 503
+        assert fetch(not is_internal).status_code == 200, "the others have places of their own"
         eventually(lambda: generator.count_cut() == MAX_STREAMS, 5, "all stalled readers are cut")
-        assert generator.services.streams.active == 0
+        assert streams.active == 0
         assert generator.pool.active == 0
-        ninth = generator.client.get("/dataset", params={"count": 1})
+        ninth = fetch(is_internal)
         assert ninth.status_code == 200
         assert len(ninth.content) > BATCH_BYTES
         for connection in stalled:

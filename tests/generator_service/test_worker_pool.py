@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from generator_service.dataset_batches import render_grey_batch, render_png_batch
-from generator_service.errors import FontError, MissingRecording
+from generator_service.errors import FontError, MissingRecording, TooBusy
 from generator_service.render_options import RenderOptions
 from generator_service.settings import SyntheticSettings
-from generator_service.worker_pool import BATCH_SIZE, WorkerPool
+from generator_service.worker_pool import BATCH_SIZE, MAX_WAITING, WorkerPool
 from shared.spec import STYLES, CaptchaSpec, SpecError, Style
 
 SPEC = CaptchaSpec()
@@ -65,6 +65,46 @@ def test_a_dataset_can_be_rendered_in_parts(pool: WorkerPool) -> None:
     whole, parts = asyncio.run(collect())
     assert whole == parts
     assert len(whole) == 90 * 160 * 60
+
+
+def test_more_captchas_than_can_wait_are_rejected(pool: WorkerPool) -> None:
+    async def render_many() -> list[object]:
+        count = MAX_WAITING * pool.processes + 10
+        tasks = (pool.render_png("1234", seed) for seed in range(count))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await pool.render_png("1234", 1)  # there is room again
+        return list(results)
+
+    results = asyncio.run(render_many())
+    rejected = [result for result in results if isinstance(result, TooBusy)]
+    assert len(rejected) == 10
+    assert "wait to be rendered; retry later" in str(rejected[0])
+    assert sum(isinstance(result, bytes) for result in results) == len(results) - 10
+
+
+def test_a_captcha_waits_for_few_batches_however_many_datasets_there_are() -> None:
+    pool = WorkerPool(SPEC, OPTIONS, 1)
+    rendered = 0
+
+    async def read(seed: int) -> None:
+        nonlocal rendered
+        async for _ in pool.render_grey_batches(SPEC, seed, 0, 4 * BATCH_SIZE):
+            rendered += 1
+
+    async def render_beside_datasets() -> int:
+        await pool.warm_up()
+        datasets = [asyncio.create_task(read(seed)) for seed in range(8)]
+        await asyncio.sleep(0.01)  # all of them have asked for batches
+        before = rendered
+        await pool.render_png("1234", 1)
+        waited_for = rendered - before
+        await asyncio.gather(*datasets)
+        return waited_for
+
+    # Two are at the worker or next, and one more can be finished before this is noticed.
+    assert asyncio.run(render_beside_datasets()) <= 3
+    assert rendered == 8 * 4
+    pool.close()
 
 
 def test_an_abandoned_dataset_cancels_its_waiting_batches(pool: WorkerPool) -> None:
