@@ -61,6 +61,18 @@ def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:
         variable.assign(np.mean(values, axis=0))
 
 
+def freeze(model: keras.Model) -> bool:
+    """Keep every batch normalisation as it is, and return whether there is one.
+
+    Statistics of a hundred captchas are worse than those of the many that the initial weights were
+    trained on (docs/experiments.md). Compile the model afterwards.
+    """
+    norms = list(_find_batch_norms(model))
+    for norm in norms:
+        norm.trainable = False
+    return bool(norms)
+
+
 def _statistics_of(norm: keras.layers.BatchNormalization) -> tuple[keras.Variable, keras.Variable]:
     return norm.moving_mean, norm.moving_variance
 

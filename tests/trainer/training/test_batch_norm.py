@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 from tests.trainer.training.fakes import FakeModel, attach
-from trainer.training.batch_norm import BatchNormRecalibration, recalibrate
+from trainer.training.batch_norm import BatchNormRecalibration, freeze, recalibrate
 
 Images = npt.NDArray[np.uint8]
 
@@ -83,6 +83,18 @@ def test_the_momenta_are_restored_after_an_error(batches: list[Images]) -> None:
     with pytest.raises(OSError, match="the disk is gone"):
         recalibrate(model, fail())
     assert [norm.momentum for norm in list_norms(model)] == [0.9, 0.8]
+
+
+def test_a_frozen_network_trains_without_changing_its_statistics(batches: list[Images]) -> None:
+    model = build()
+    assert freeze(model)
+    before = [norm.get_weights() for norm in list_norms(model)]
+    dense = model.layers[-2].get_layer("dense").get_weights()
+    model.compile(optimizer="sgd", loss="mse")
+    model.fit(batches[0], np.ones((8, 2)), verbose=0)
+    for norm, weights in zip(list_norms(model), before, strict=True):
+        assert all(map(np.array_equal, norm.get_weights(), weights))
+    assert not np.array_equal(model.layers[-2].get_layer("dense").get_weights()[0], dense[0])
 
 
 def test_a_network_without_batch_normalisation_is_left_alone() -> None:

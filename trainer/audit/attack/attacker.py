@@ -20,7 +20,7 @@ from trainer.data.batches import TrainingBatches
 from trainer.data.splits import IMAGE_FOLDER, Split
 from trainer.evaluation.accuracy import Predict
 from trainer.networks.initialisation import build_initialised
-from trainer.training.batch_norm import recalibrate
+from trainer.training.batch_norm import freeze, recalibrate
 
 # The learning rate changes between two executions.
 _STEPS_PER_EXECUTION = 10
@@ -65,6 +65,7 @@ class Attacker:
             }
         )
         self._model = build_initialised(self._config, spec)
+        self._is_frozen = init == "bundled" and freeze(self._model)
         self._initial_weights = self._model.get_weights()
         self._model.compile(
             optimizer=keras.optimizers.AdamW(
@@ -103,7 +104,8 @@ class Attacker:
         batches.start_epoch(0)
         rate = _CosineRate(learning_rate, batches.steps_per_epoch, report)
         self._model.fit(batches.dataset, epochs=1, callbacks=[rate], shuffle=False, verbose=0)
-        recalibrate(self._model, self._plain_batches(split))
+        if not self._is_frozen:
+            recalibrate(self._model, self._plain_batches(split))
         return Trained(self._predict, time.process_time() - began)
 
     def _reset(self) -> None:
