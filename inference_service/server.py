@@ -11,6 +11,8 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
+from inference_service.whole_responses import WholeResponses
+
 KEEP_ALIVE_S = 60
 """The gateway closes idle connections to replicas after some seconds. If a replica closed one just
 when the gateway uses it, a request too large to be sent again would fail."""
@@ -30,6 +32,7 @@ class DrainingServer(uvicorn.Server):
                 app,
                 host=host,
                 port=port,
+                http=WholeResponses,
                 access_log=False,
                 server_header=False,
                 log_config=None,

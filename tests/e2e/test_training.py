@@ -60,7 +60,7 @@ def test_a_killed_training_resumes_and_respects_its_time_limit(stack: Stack) -> 
         "TRAIN_SEED": "79", "TRAIN_CAPTCHAS": "1000", "TRAIN_EPOCHS": "5000",
     }  # fmt: skip
     killed = run_trainer(stack, **settings, TRAIN_MAX_MINUTES="60")
-    eventually(lambda: "epoch 3: loss" in read_log(killed), 120, "three epochs are done")
+    eventually(lambda: "epoch 4: loss" in read_log(killed), 120, "three checkpoints are written")
     subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
     assert finish(stack, killed)[0] == 137
 
