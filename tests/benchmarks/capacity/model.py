@@ -8,7 +8,7 @@ from math import ceil
 from tests.benchmarks.capacity.figures import WIRE_BYTES, Assumptions, Load, Sizes
 
 REPLICAS_PER_GATEWAY = 16  # `server-template inference 1-16` in haproxy.cfg
-CONNECTIONS_PER_GATEWAY = 1000  # `maxconn` in haproxy.cfg
+CONNECTIONS_PER_GATEWAY = 900  # `maxconn` of the public port in haproxy.cfg
 IDLE_CONNECTION_S = 10.0
 """When the gateway closes an idle connection: `timeout http-request` in haproxy.cfg."""
 HOURS_PER_MONTH = 730

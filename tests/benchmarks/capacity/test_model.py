@@ -94,6 +94,6 @@ def test_the_limits_are_those_of_the_gateway() -> None:
     config = CONFIG.read_text()
     ranges = set(re.findall(r"server-template \w+ (\S+)", config))
     assert ranges == {f"1-{model.REPLICAS_PER_GATEWAY}"}
-    assert f"\n    maxconn {model.CONNECTIONS_PER_GATEWAY}\n" in config
+    assert f"bind :5000 name public maxconn {model.CONNECTIONS_PER_GATEWAY}\n" in config
     assert f"\n    timeout http-request {model.IDLE_CONNECTION_S:g}s\n" in config
     assert "timeout http-keep-alive" not in config
