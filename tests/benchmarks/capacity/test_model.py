@@ -41,7 +41,7 @@ def test_a_gateway_is_added_for_every_16_replicas() -> None:
     ("changed", "gateways"),
     [
         (replace(LOAD, gateway_cpu_s=6e-4), 5),  # 1,000 per second at 60 %
-        (replace(LOAD, latency_s=1.0), 8),  # 600 at once, each for a second
+        (replace(LOAD, latency_s=1.0), 9),  # 540 at once, each for a second
         (replace(LOAD, request_bytes=750e3 / WIRE_BYTES - 1_000), 5),  # 1,000 x 750 kB: 6 Gbit/s
     ],
 )
@@ -59,8 +59,8 @@ def test_the_network_of_a_gateway_carries_requests_and_responses_in_each_directi
 
 
 def test_open_connections_bound_clients_that_send_one_request() -> None:
-    assert find_limit(LOAD, "reuse or close") == pytest.approx(60_000)
-    assert find_limit(LOAD, "left open") == pytest.approx(600 / 10.01)
+    assert find_limit(LOAD, "reuse or close") == pytest.approx(54_000)
+    assert find_limit(LOAD, "left open") == pytest.approx(540 / 10.01)
 
 
 def test_a_batch_costs_the_gateway_one_request() -> None:
