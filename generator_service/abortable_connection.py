@@ -14,8 +14,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _STATE_KEY = "abort_connection"
 # struct linger: on, 0 s. Closing then discards what the kernel has not sent yet.
 _DISCARD_UNSENT = struct.pack("ii", 1, 0)
-
-
 # By default the kernel keeps up to 4 MB, and accepts more only when a third of that is free. So it
 # would seem that a client of 40 kB/s reads nothing for more than half a minute.
 _MAX_UNSENT_BYTES = 131_072
@@ -27,7 +25,7 @@ class AbortableConnection(HttpToolsProtocol):
     ASGI has no message for this. uvicorn closes the connection of an incomplete response only when
     the client has read what is buffered, which a client that does not read never does.
 
-    `send` of the application waits while the kernel has not sent more than 128 kB.
+    The application's `send` waits while more than 128 kB are unsent in the kernel's buffer.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -34,8 +34,8 @@ class DatasetRequest:
 class DatasetStreams:
     """Streams datasets, at most MAX_STREAMS at the same time.
 
-    Clients and the programs of the internal network have one each, so that clients cannot keep a
-    trainer from its captchas.
+    Clients and the programs of the internal network have one instance each, so that clients cannot
+    keep a trainer from its captchas.
 
     Attributes:
         active: number of datasets that are being streamed.

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 # Captchas per task: about 0.1 s of work, so a single captcha does not wait long for a dataset.
 BATCH_SIZE = 32
-# Single captchas that wait for a worker, per process: some tenths of a second. It is not noticed if
-# their clients leave.
+# Limit of waiting single captchas for each worker process: some tenths of a second of work. One
+# whose client has disconnected still counts.
 MAX_WAITING = 64
 
 P = ParamSpec("P")
@@ -60,8 +60,8 @@ class WorkerPool:
         self.describe_renderer(spec)  # an unusable font ends the start
         self._executor = self._start_executor()
         self._waiting = 0
-        # Batches of all datasets that the workers have or that are next, so that a single captcha
-        # does not wait for those of each dataset.
+        # Limits the batches that workers render or have queued for all datasets together, so that a
+        # single captcha does not wait for those of each dataset.
         self._batch_slots = asyncio.Semaphore(2 * processes)
 
     def describe_renderer(self, spec: CaptchaSpec) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class WorkerPool:
 
         Raises:
             SpecError: if the text does not match the spec.
-            TooBusy: if too many captchas wait, here and below.
+            TooBusy: if too many captchas wait.
         """
         spec = spec or self.spec
         spec.check_text(text)
@@ -123,12 +123,17 @@ class WorkerPool:
         Raises:
             SpecError: if the text does not match the spec.
             MissingRecording: if a character cannot be spoken.
+            TooBusy: if too many captchas wait.
         """
         self.spec.check_text(text)
         return await self._run_single(render_audio, self.spec, self.options.voices, text, seed)
 
     async def draw_question(self, seed: int) -> PictureQuestion:
-        """Return the pictures to choose from, and the right ones."""
+        """Return the pictures to choose from, and the right ones.
+
+        Raises:
+            TooBusy: if too many captchas wait.
+        """
         return await self._run_single(draw_question, seed)
 
     def render_grey_batches(

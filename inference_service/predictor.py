@@ -24,12 +24,10 @@ from inference_service.prediction import (
     predict_batch,
     without_traceback,
 )
-from inference_service.request_body import MAX_BODY_BYTES
+from inference_service.request_body import MAX_BODY_BYTES, MAX_INLINE_BYTES
 from shared.images import ImageError
 from shared.schemas import PredictBatchBody, PredictBody
 
-# A captcha in base64 has about 12 kB.
-MAX_INLINE_BYTES = 64_000
 # Four times as many as the default captcha of 160x60 has.
 MAX_INLINE_PIXELS = 40_000
 # Pillow writes one per 64 kB.

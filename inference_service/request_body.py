@@ -18,12 +18,12 @@ from inference_service.parsing import RequestBody
 from shared.schemas import MAX_BATCH_IMAGES
 
 MAX_BODY_BYTES = 1_000_000
-# 64 kB for each image on average. A captcha in base64 has about 12 kB.
+# 64 kB for each image on average.
 MAX_BATCH_BODY_BYTES = MAX_BATCH_IMAGES * 64_000
 MAX_BYTES_IN_MEMORY = 64_000_000
-LARGE_BODY_BYTES = 64_000
-"""A body of more bytes is rejected if all bodies together exceed the limit. Smaller ones never are,
-so that large uploads that stall do not keep single captchas from being predicted."""
+MAX_INLINE_BYTES = 64_000
+"""Of an ordinary captcha, which has about 12 kB in base64. Only larger bodies are rejected if all
+bodies together exceed the limit, so that large uploads that stall do not block single captchas."""
 UPLOAD_TIMEOUT_S = 10.0
 
 
@@ -77,7 +77,7 @@ class BodyReceiver:
                     self._bytes_in_memory += len(chunk)
                     if len(content) > max_bytes:
                         raise too_large
-                    is_large = len(content) > LARGE_BODY_BYTES
+                    is_large = len(content) > MAX_INLINE_BYTES
                     if is_large and self._bytes_in_memory > self._max_bytes_in_memory:
                         raise TooManyUploads("too many uploads at once; retry later")
         except TimeoutError:

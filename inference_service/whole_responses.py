@@ -1,4 +1,4 @@
-"""Connections on which header and body of a response leave in one piece."""
+"""Connections that send header and body of a response together."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -57,6 +58,28 @@ def derive_config(config: str, port: int, replicas: Mapping[str, Sequence[int]])
     return config
 
 
+def remove_json_log(config: str) -> str:
+    """Return a configuration for HAProxy 2.6 of Debian 12, which cannot log JSON."""
+    return re.sub(r"(?m)^ *log-format .*\n", "", config)
+
+
+def write_tokens(directory: Path, *tokens: str) -> None:
+    """Write tokens.sha256, which accepts these tokens only."""
+    lines = [f"{hashlib.sha256(token.encode()).hexdigest()}  a name\n" for token in tokens]
+    (directory / "tokens.sha256").write_text("".join(lines))
+
+
+def write_certificate(directory: Path) -> None:
+    """Write tls.pem with a certificate for localhost that it signs itself."""
+    key, certificate = directory / "key.pem", directory / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    (directory / "tls.pem").write_text(certificate.read_text() + key.read_text())
+
+
 def _responds(process: subprocess.Popen[bytes], operator: httpx.Client) -> bool:
     assert process.poll() is None, "the gateway ended"
     try:
@@ -82,9 +105,7 @@ def run_gateway(
     """
     port, operator_port = free_port(), free_port()
     config = CONFIG.read_text().replace("bind :5001", f"bind 127.0.0.1:{operator_port}")
-    config = derive_config(config, port, replicas)
-    # Debian 12 has HAProxy 2.6, which cannot log JSON.
-    config = re.sub(r"(?m)^ *log-format .*\n", "", config)
+    config = remove_json_log(derive_config(config, port, replicas))
     for mount in ("/tokens", "/tls"):
         config = config.replace(f"{mount}/", f"{directory}{mount}/")
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:

@@ -6,8 +6,7 @@ import hashlib
 import signal
 import socket
 import ssl
-import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from inference_service.model_store import ModelStore
 from inference_service.routes import operation
 from inference_service.settings import Settings
 from tests.deploy.manifests import require
-from tests.gateway import Gateway, run_gateway
+from tests.gateway import Gateway, run_gateway, write_certificate, write_tokens
 from tests.inference_service.engines import load_band_engine
 from tests.serving import eventually, running
 
@@ -44,7 +43,7 @@ def build_echo() -> FastAPI:
 
     @app.get("/dataset")
     async def stream() -> StreamingResponse:
-        async def parts() -> Iterator[bytes]:  # type: ignore[misc]
+        async def parts() -> AsyncIterator[bytes]:
             for _ in range(100):
                 yield b"x" * 1_000_000
 
@@ -117,7 +116,7 @@ def test_the_public_port_serves_no_other_paths(gateway: Gateway, path: str) -> N
     assert response.status_code in (403, 404) or reached_page_file
 
 
-def test_the_public_port_serves_no_route_for_operators(tmp_path: Path, gateway: Gateway) -> None:
+def test_the_public_port_serves_no_route_for_operators(gateway: Gateway) -> None:
     app = FastAPI()
     app.include_router(operation.router)
     for path in app.openapi()["paths"]:
@@ -167,12 +166,6 @@ def test_one_client_reads_four_datasets_at_once(gateway: Gateway) -> None:
     eventually(is_served, 10, "a place is free again")
 
 
-def write_tokens(directory: Path, *tokens: str) -> None:
-    (directory / "tokens").mkdir(exist_ok=True)
-    lines = [f"{hashlib.sha256(token.encode()).hexdigest()}  a name\n" for token in tokens]
-    (directory / "tokens" / "tokens.sha256").write_text("".join(lines))
-
-
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -181,7 +174,8 @@ def bearer(token: str) -> dict[str, str]:
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Yield a gateway that needs a token."""
     directory = tmp_path_factory.mktemp("gateway")
-    write_tokens(directory, TOKEN)
+    (directory / "tokens").mkdir()
+    write_tokens(directory / "tokens", TOKEN)
     with echo_gateway(directory, TOKENS_DIR="tokens") as gateway:
         yield gateway
 
@@ -223,7 +217,8 @@ def test_operators_need_no_token(closed: Gateway) -> None:
 
 
 def test_tokens_are_exchanged_without_a_restart(tmp_path: Path) -> None:
-    write_tokens(tmp_path, TOKEN)
+    (tmp_path / "tokens").mkdir()
+    write_tokens(tmp_path / "tokens", TOKEN)
     with echo_gateway(tmp_path, TOKENS_DIR="tokens") as gateway:
 
         def status(token: str) -> int:
@@ -231,7 +226,7 @@ def test_tokens_are_exchanged_without_a_restart(tmp_path: Path) -> None:
                 return client.get("/captcha", headers=bearer(token)).status_code
 
         assert (status(TOKEN), status(OTHER_TOKEN)) == (200, 401)
-        write_tokens(tmp_path, OTHER_TOKEN)
+        write_tokens(tmp_path / "tokens", OTHER_TOKEN)
         gateway.process.send_signal(signal.SIGUSR2)
         eventually(lambda: status(OTHER_TOKEN) == 200, 10, "the new token is accepted")
         eventually(lambda: status(TOKEN) == 401, 10, "the old token is refused")
@@ -281,20 +276,10 @@ def test_more_connections_than_the_limit_get_429() -> None:
         eventually(is_served, 10, "a place is free again")
 
 
-def create_certificate(directory: Path) -> None:
-    (directory / "tls").mkdir()
-    key, certificate = directory / "key.pem", directory / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
-         "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    (directory / "tls/tls.pem").write_text(certificate.read_text() + key.read_text())
-
-
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_with_a_certificate_the_public_port_speaks_https(tmp_path: Path) -> None:
-    create_certificate(tmp_path)
+    (tmp_path / "tls").mkdir()
+    write_certificate(tmp_path / "tls")
     with echo_gateway(tmp_path, TLS_DIR="tls") as gateway:
         response = gateway.public.get("/captcha")
         assert response.text == "/captcha"

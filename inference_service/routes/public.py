@@ -1,7 +1,7 @@
-"""What clients of the gateway's public port receive of the routes for operators.
+"""The routes of the operators, reduced to what clients of the gateway's public port receive.
 
-The gateway rewrites `/model` to `/public/model`, and so on. They receive versions, captchas,
-accuracy and progress, and neither settings, files nor the reason why a version is rejected.
+The gateway rewrites `/model` to `/public/model`, and so on. Clients receive versions, captchas,
+accuracy and progress, but neither settings nor files nor the reason why a version is rejected.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from inference_service.routes.models import (
     model,
     models,
 )
-from inference_service.routes.training import read_body, respond
+from inference_service.routes.training import describe_training, respond_uncached
 
-TRAINING_FIELDS = frozenset(
-    {"state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted"}
-    | {"epoch", "epochs", "step", "steps", "progress", "seconds_left", "epochs_done", "stale"}
-)
+TRAINING_FIELDS = {
+    "state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted",
+    "epoch", "epochs", "step", "steps", "progress", "seconds_left", "epochs_done", "stale",
+}  # fmt: skip
 """Fields of `GET /training` for the public port."""
 
 router = APIRouter(prefix="/public", include_in_schema=False)
@@ -53,4 +53,4 @@ async def public_models(request: Request) -> ModelsBody:
 @router.get("/training")
 def public_training(request: Request) -> Response:
     """Return the progress of the training that runs, or of the last one."""
-    return respond(read_body(request).model_dump_json(include=set(TRAINING_FIELDS)))
+    return respond_uncached(describe_training(request).model_dump_json(include=TRAINING_FIELDS))

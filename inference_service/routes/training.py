@@ -40,10 +40,10 @@ class TrainingBody(TrainingStatus):
 @router.get("/training", response_model=TrainingBody, responses=_RESPONSES)
 def training(request: Request) -> Response:
     """Return the status of the training that runs, or of the last one."""
-    return respond(read_body(request).model_dump_json())
+    return respond_uncached(describe_training(request).model_dump_json())
 
 
-def read_body(request: Request) -> TrainingBody:
+def describe_training(request: Request) -> TrainingBody:
     """Return the status on the models volume.
 
     Raises:
@@ -57,7 +57,7 @@ def read_body(request: Request) -> TrainingBody:
     return TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
 
 
-def respond(json: str) -> Response:
+def respond_uncached(json: str) -> Response:
     """Return a response that no cache keeps."""
     return Response(json, media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -43,11 +43,7 @@ def test_an_audit_of_ones_own_images_gives_a_report_that_the_page_lists(
 
 
 def check_audit(
-    stack: Stack,
-    operator: httpx.Client,
-    images: Path,
-    report: Path,
-    options: str,
+    stack: Stack, operator: httpx.Client, images: Path, report: Path, options: str
 ) -> None:
     audit = make(stack, "audit-captcha", f"DATA={images}", f"OUT={report}", f"ARGS={options}")
     assert audit.returncode == 2, "make reports status 1 of the audit as 2"

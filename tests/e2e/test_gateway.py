@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from tests.e2e.captchas import predict
 from tests.e2e.stack import Stack
+from tests.gateway import write_certificate, write_tokens
 from tests.serving import eventually
 
 PUBLIC_MODEL = {
@@ -59,28 +59,19 @@ def test_the_port_for_operators_is_on_this_machine_only(stack: Stack, trained: f
 def test_with_tokens_and_a_certificate_only_who_has_a_token_is_served(
     stack: Stack, trained: float, tmp_path: Path
 ) -> None:
-    def write_token(token: str) -> None:
-        line = f"{hashlib.sha256(token.encode()).hexdigest()}  somebody\n"
-        (tmp_path / "tokens.sha256").write_text(line)
-
     def status(token: str) -> int:
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=url, verify=False, headers=headers) as client:
             return client.get("/captcha").status_code
 
     tmp_path.chmod(0o755)  # the gateway does not run as its owner
-    write_token("one")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    create = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost")
-    subprocess.run(
-        ["openssl", *create, "-keyout", key, "-out", certificate], check=True, capture_output=True
-    )
-    (tmp_path / "tls.pem").write_text(certificate.read_text() + key.read_text())
+    write_tokens(tmp_path, "one")
+    write_certificate(tmp_path)
     url = stack.url.replace("http:", "https:")
     with gateway_with(stack, TOKENS_DIR=str(tmp_path), TLS_DIR=str(tmp_path)):
         eventually(lambda: status("one") == 200, 30, "the token is accepted")
         assert status("two") == 401
-        write_token("two")
+        write_tokens(tmp_path, "two")
         stack.compose("kill", "-s", "USR2", "gateway")
         eventually(lambda: status("two") == 200, 10, "the new token is accepted")
         eventually(lambda: status("one") == 401, 10, "the old token is refused")

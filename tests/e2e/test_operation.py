@@ -84,7 +84,6 @@ def rotated(
 @pytest.mark.parametrize("how", [["stop"], ["kill", "-s", "KILL"]], ids=["stopped", "killed"])
 def test_no_request_fails_while_replicas_leave_and_return(
     stack: Stack,
-    client: httpx.Client,
     operator: httpx.Client,
     shots: list[Shot],
     three_replicas: list[str],
@@ -102,7 +101,6 @@ def test_no_request_fails_while_replicas_leave_and_return(
 
 def test_no_request_fails_while_scaling_and_new_replicas_get_requests_within_5_s(
     stack: Stack,
-    client: httpx.Client,
     operator: httpx.Client,
     shots: list[Shot],
     one_replica: str,
@@ -345,11 +343,7 @@ def test_a_stack_started_in_the_wrong_order_reports_what_is_missing_and_recovers
 
 
 def test_a_replica_is_ready_2_s_after_its_start_and_small(
-    stack: Stack,
-    client: httpx.Client,
-    operator: httpx.Client,
-    one_replica: str,
-    capsys: pytest.CaptureFixture[str],
+    stack: Stack, operator: httpx.Client, one_replica: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = []
     for _ in range(3):

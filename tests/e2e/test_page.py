@@ -270,11 +270,7 @@ def test_the_page_says_that_the_generator_is_down_and_recovers_by_itself(
 
 
 def test_the_page_works_while_a_replica_is_killed(
-    stack: Stack,
-    client: httpx.Client,
-    operator: httpx.Client,
-    three_replicas: list[str],
-    pages: Pages,
+    stack: Stack, operator: httpx.Client, three_replicas: list[str], pages: Pages
 ) -> None:
     page = pages.open("/")
     page.get_by_role("button", name="Run 100").click()

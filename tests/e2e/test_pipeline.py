@@ -37,11 +37,7 @@ def test_the_bundled_model_predicts_before_the_first_training_ends(
 
 
 def test_the_default_training_publishes_a_version_that_becomes_active(
-    stack: Stack,
-    client: httpx.Client,
-    operator: httpx.Client,
-    trained: float,
-    capsys: pytest.CaptureFixture[str],
+    stack: Stack, operator: httpx.Client, trained: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = operator.get("/model").json()
     assert (model["version"], model["source"]) == (1, "volume")

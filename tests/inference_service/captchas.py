@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from inference_service.predictor import MAX_INLINE_BYTES
+from inference_service.request_body import MAX_INLINE_BYTES
 from shared.images import GreyImage
 from shared.labels import encode
 from shared.spec import CaptchaSpec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 from tests.benchmarks.processes import Program, find_cores, started
 from tests.benchmarks.rendering import run_generator
 from tests.benchmarks.servers import publish_bundled, run_inference
-from tests.gateway import CONFIG, derive_config
+from tests.gateway import CONFIG, derive_config, remove_json_log
 from tests.serving import free_port
 
 
@@ -41,9 +40,7 @@ def run_haproxy(cores: Iterable[int], replicas: Mapping[str, Sequence[int]]) -> 
     """Run the gateway with the project's configuration in front of replicas that are ready."""
     cores = frozenset(cores)
     port = free_port()
-    config = derive_config(CONFIG.read_text(), port, replicas)
-    # Debian 12 has HAProxy 2.6, which cannot log JSON. Only failed requests are logged.
-    config = re.sub(r"(?m)^ *log-format .*\n", "", config)
+    config = remove_json_log(derive_config(CONFIG.read_text(), port, replicas))
     url = f"http://127.0.0.1:{port}"
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         file.write(config)
