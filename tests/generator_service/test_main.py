@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+PICTOGRAMS = "generator_service/fonts/pictograms/NotoSansSymbols2-pictograms.ttf"  # without digits
+
 
 @pytest.mark.parametrize(
     ("variables", "message"),
@@ -14,6 +16,10 @@ import pytest
         ({"CAPTCHA_LENGTH": "0"}, "CAPTCHA_LENGTH must be an integer from 1 to 16, not 0"),
         ({"SYNTHETIC_MAX_LINES": "51"}, "SYNTHETIC_MAX_LINES: Input should be less than or equal"),
         ({"CAPTCHA_FONTS": "/missing.ttf"}, "the font /missing.ttf cannot be used: "),
+        ({"CAPTCHA_FONTS": PICTOGRAMS}, "the font NotoSansSymbols2-pictograms.ttf cannot be used"),
+        ({"CAPTCHA_WIDTH": "31"}, "width must be at least 32 for 4 characters"),
+        ({"CAPTCHA_HEIGHT": "39"}, "height must be at least 40 in the style current"),
+        ({"CAPTCHA_TEXT_COLOR": "#000000"}, "text_color must differ from background_color"),
         ({"SYNTHETIC_FONTS": "/missing"}, "the font /missing cannot be used: "),
         ({"CAPTCHA_VOICES": "/missing"}, "the voice directory /missing does not exist"),
         ({"SYNTHETIC_FONTS": "docs"}, "no font in docs has all of the characters '0123456789'"),
