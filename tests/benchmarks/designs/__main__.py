@@ -1,16 +1,19 @@
 """Benchmark of captcha designs that no model was trained on.
 
 `make bench-designs` prints the table. With `--labels 0,300,1000` a training on that many labelled
-pictures follows for each design; it starts from the bundled model. Published generators and fonts
-are installed from PyPI and npm once, in the directory of `--cache`, which keeps the pictures too.
+pictures follows for each design; it starts from the bundled model. `--jobs 2` runs two trainings at
+a time, each on half of the cores. Published generators and fonts are installed from PyPI and npm
+once, in the directory of `--cache`, which keeps the pictures too.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.benchmarks import page
@@ -43,9 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measure_design(design, options.pictures, options.cache, core, base, ocrs)
         for design in designs
     ]
-    for count in filter(None, labels):
-        for result in results:
-            add_labels(result, count, options, core, base)
+    shares = share_cores(sorted(os.sched_getaffinity(0)), options.jobs)
+    with ThreadPoolExecutor(len(shares)) as executor:
+        jobs = [
+            executor.submit(add_all_labels, results[i :: len(shares)], labels, options, cores)
+            for i, cores in enumerate(shares)
+        ]
+        for job in jobs:
+            job.result()
     text = describe(machine, options, results, labels)
     page.publish("designs", text, quick=not options.write)
     if not any(result.base for result in results):
@@ -62,6 +70,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--labels", default="0", help="numbers of labelled pictures: 0,300,1000")
     parser.add_argument("--designs", help="names, separated by commas; all by default")
     parser.add_argument("--cache", type=Path, default=CACHE, help="for generators and pictures")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
     parser.add_argument("--trainer", default="", help="further options of the trainer, quoted")
     parser.add_argument("--no-ddddocr", dest="ddddocr", action="store_false")
     parser.add_argument("--write", action="store_true", help="write the section of the page")
@@ -90,13 +99,26 @@ def measure_design(
     return result
 
 
-def add_labels(
-    result: Result,
-    count: int,
+def share_cores(cores: Sequence[int], jobs: int) -> list[set[int]]:
+    """Return disjoint sets of cores, one for each of at most `jobs` jobs."""
+    jobs = max(1, min(jobs, len(cores)))
+    return [set(cores[i::jobs]) for i in range(jobs)]
+
+
+def add_all_labels(
+    results: Sequence[Result],
+    labels: Sequence[int],
     options: argparse.Namespace,
-    core: int,
-    base: VersionRecogniser,
+    cores: Iterable[int],
 ) -> None:
+    """Train on each number of labels for each design, one after the other."""
+    with pinned(cores):
+        for count in filter(None, labels):
+            for result in results:
+                add_labels(result, count, options)
+
+
+def add_labels(result: Result, count: int, options: argparse.Namespace) -> None:
     """Train on labelled pictures of a design and measure what was published."""
     if result.base is None:
         return
@@ -107,9 +129,8 @@ def add_labels(
         pictures = load(design, options.pictures, TEST_SEED, options.cache)
         with tempfile.TemporaryDirectory(prefix="designs-") as workspace:
             run = fine_tune(images.folder, Path(workspace), options.trainer.split())
-            with pinned({core}):
-                tuned = VersionRecogniser(run.version) if run.version else base
-                measurement = measure(tuned.predict, pictures, design.restriction)
+            tuned = VersionRecogniser(run.version or options.version)
+            measurement = measure(tuned.predict, pictures, design.restriction)
     except (GeneratorError, ProgramError, ValueError) as error:
         result.failure = str(error)
         return
@@ -120,9 +141,10 @@ def describe(
     machine: str, options: argparse.Namespace, results: Sequence[Result], labels: Sequence[int]
 ) -> list[str]:
     """Return the paragraphs of the section."""
+    trainings = f" Trainings: {options.jobs} at the same time." if any(labels) else ""
     paragraphs = [
         f"`make bench-designs` on {machine}. {options.pictures:,} pictures of each design, which"
-        " both recognisers predict on one core.",
+        f" both recognisers predict on one core.{trainings}",
         format_results(results, labels),
     ]
     for problem, designs in list_misses(results).items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.manifest import Accuracy
 from shared.restriction import Restriction
-from tests.benchmarks.designs.__main__ import measure_design
+from tests.benchmarks.designs.__main__ import measure_design, share_cores
 from tests.benchmarks.designs.accuracy import Measurement
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.design import Design
@@ -110,3 +110,9 @@ def test_the_page_has_a_section_for_the_table() -> None:
     assert "designs.png" in page
     changed = replace_section(page, "designs", "new")
     assert "<!-- designs:begin -->\nnew\n<!-- designs:end -->" in changed
+
+
+def test_jobs_share_the_cores() -> None:
+    assert share_cores([0, 1, 2, 5], 1) == [{0, 1, 2, 5}]
+    assert share_cores([0, 1, 2, 5], 2) == [{0, 2}, {1, 5}]
+    assert share_cores([4], 2) == [{4}]
