@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from matplotlib.figure import Figure
 
 from shared.manifest import Accuracy
 from shared.spec import Style
+from trainer.course.figure_file import save_figure
+from trainer.course.table_file import write_table
 from trainer.data.splits import Split
 
 Start = Literal["scratch", "bundled"]
@@ -27,7 +30,6 @@ _LINES: dict[Start, tuple[str, str]] = {
 # Of 100,000 attempts a day, the share that the course calls a breach.
 _BREACH = 0.15
 _SAMPLES = 3
-_DPI = 90  # keeps the file below 300 kB
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class StyleResult:
         return cls(style, start, captchas, steps, accuracy.accuracy, low, high, accuracy.n)
 
 
-def read_table(table: Path) -> list[StyleResult]:
+def read_results(table: Path) -> list[StyleResult]:
     """Return the rows of a table; none if it does not exist."""
     if not table.exists():
         return []
@@ -88,19 +90,15 @@ def read_table(table: Path) -> list[StyleResult]:
         ]
 
 
-def write_table(table: Path, results: list[StyleResult]) -> None:
-    """Write a table as a whole, or leave the one before it."""
-    partial = table.with_suffix(".part")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(StyleResult)])
-        writer.writeheader()
-        for result in results:
-            rounded = {
-                name: round(value, 4) if isinstance(value, float) else value
-                for name, value in asdict(result).items()
-            }
-            writer.writerow(rounded)
-    partial.replace(table)
+def write_results(table: Path, results: Sequence[StyleResult]) -> None:
+    """Write a table with four decimals; `results` must not be empty."""
+    write_table(table, [
+        {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in asdict(result).items()
+        }
+        for result in results
+    ])  # fmt: skip
 
 
 def draw_history_styles(
@@ -128,11 +126,10 @@ def draw_history_styles(
         lines = _draw_accuracy(axes, of_style, counts)
         if row == 0:
             figure.legend(
-                handles=lines, loc="outside lower center", ncols=len(lines), frameon=False,
-                title=command, title_fontproperties={"size": 7},
-            )  # fmt: skip
+                handles=lines, loc="outside lower center", ncols=len(lines), frameon=False
+            )
     axes.set_xlabel("labelled captchas (0: the bundled model without any training)")
-    figure.savefig(target, dpi=_DPI)
+    save_figure(figure, target, command)
 
 
 def _draw_accuracy(axes: Axes, results: list[StyleResult], counts: list[int]) -> list[Any]:

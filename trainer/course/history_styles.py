@@ -25,8 +25,8 @@ from trainer.course.history_results import (
     Start,
     StyleResult,
     draw_history_styles,
-    read_table,
-    write_table,
+    read_results,
+    write_results,
 )
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.dataset_requests import DatasetRequest
@@ -84,7 +84,7 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
     size = _SIZES[workspace.size]
     directory = workspace.step_directory("styles")
     table, figure = directory / "accuracy.csv", directory / "history-styles.png"
-    done = {result.key: result for result in read_table(table)}
+    done = {result.key: result for result in read_results(table)}
     samples = {style: _fetch(workspace, style, "test", size.test) for style in STYLES}
     results: list[StyleResult] = []
     for start, counts in size.captchas.items():
@@ -99,7 +99,7 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
                     style, start, count, steps, trainings.run(train, test)
                 )
                 done[result.key] = result
-                write_table(table, list(done.values()))
+                write_results(table, list(done.values()))
             results.append(result)
     command = workspace.describe_command("styles")
     draw_history_styles(figure, samples, results, command)

@@ -6,7 +6,6 @@ network learns to name a tile. A question is solved by choosing the tiles that g
 
 from __future__ import annotations
 
-import csv
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from keras import layers
 from shared.manifest import Accuracy
 from shared.schemas import PicturesBody
 from trainer.course.picture_question import choose_tiles, decode_tile, draw_question
+from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.generator_client import GeneratorClient
 from trainer.evaluation.accuracy import measure_accuracy
@@ -80,7 +80,10 @@ def solve_pictures(workspace: CourseWorkspace) -> list[Path]:
 
     directory = workspace.step_directory("pictures")
     table, figure = directory / "accuracy.csv", directory / "solved-question.png"
-    _write_table(table, per_tile, per_question, model.count_params(), len(images))
+    write_table(table, [
+        _list_columns(name, measured, model.count_params(), len(images))
+        for name, measured in (("tile", per_tile), ("question", per_question))
+    ])  # fmt: skip
     # One that was not solved, if there is one, shows more.
     shown = int(solved.argmin())
     command = workspace.describe_command("pictures")
@@ -125,15 +128,14 @@ def _collect_tiles(
     return np.stack(images), np.array(classes)
 
 
-def _write_table(
-    target: Path, per_tile: Accuracy, per_question: Accuracy, weights: int, tiles: int
-) -> None:
-    with target.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["measured", "accuracy", "low_95", "high_95", "n", "training_tiles", "weights"]
-        )
-        for name, measured in (("tile", per_tile), ("question", per_question)):
-            low, high = measured.accuracy_interval_95
-            row = [f"{value:.4f}" for value in (measured.accuracy, low, high)]
-            writer.writerow([name, *row, measured.n, tiles, weights])
+def _list_columns(name: str, measured: Accuracy, weights: int, tiles: int) -> dict[str, object]:
+    low, high = measured.accuracy_interval_95
+    return {
+        "measured": name,
+        "accuracy": f"{measured.accuracy:.4f}",
+        "low_95": f"{low:.4f}",
+        "high_95": f"{high:.4f}",
+        "n": measured.n,
+        "training_tiles": tiles,
+        "weights": weights,
+    }

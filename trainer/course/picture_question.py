@@ -14,8 +14,7 @@ from PIL import Image
 
 from shared.manifest import Accuracy
 from shared.schemas import PicturesBody
-
-_DPI = 110
+from trainer.course.figure_file import save_figure
 
 
 def decode_tile(tile: str) -> npt.NDArray[np.uint8]:
@@ -76,13 +75,8 @@ def draw_question(
             fontweight="bold" if position in chosen else "normal",
         )
         _frame(axes, is_chosen=position in chosen)
-    figure.supxlabel(
-        f"Below each tile: the likeliest word and its probability\n{command}", fontsize=8
-    )
-    # 128 colours: the noise of the tiles would need 500 kB.
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DPI)
-    Image.open(drawn).convert("RGB").quantize(128).save(target, optimize=True)
+    caption = "Below each tile: the likeliest word and its probability"
+    save_figure(figure, target, command, caption)
 
 
 def _number(positions: list[int]) -> str:

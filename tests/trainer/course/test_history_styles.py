@@ -14,8 +14,8 @@ from tests.conftest import SPEC
 from trainer.course.history_results import (
     StyleResult,
     draw_history_styles,
-    read_table,
-    write_table,
+    read_results,
+    write_results,
 )
 from trainer.course.history_styles import STYLES, compare_history_styles
 from trainer.course.workspace import CourseWorkspace
@@ -52,7 +52,7 @@ def test_each_style_is_trained_evaluated_and_drawn_once(tmp_path: Path) -> None:
     client = RenderingClient()
     files = compare_history_styles(build_workspace(tmp_path, client))
     assert [file.name for file in files] == ["accuracy.csv", "history-styles.png"]
-    results = read_table(files[0])
+    results = read_results(files[0])
     assert [(r.start, r.style, r.captchas) for r in results] == [
         *(("scratch", style, 40) for style in STYLES),
         *(("bundled", style, count) for style in STYLES for count in (0, 40)),
@@ -92,7 +92,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         StyleResult("line", "bundled", 0, 0, 0.91, 0.88, 0.93, 500),
     ]
     table = tmp_path / "accuracy.csv"
-    assert read_table(table) == []
-    write_table(table, results)
-    assert read_table(table) == results
+    assert read_results(table) == []
+    write_results(table, results)
+    assert read_results(table) == results
     assert [file.name for file in tmp_path.iterdir()] == ["accuracy.csv"]

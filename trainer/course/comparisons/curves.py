@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from trainer.course.workspace import CourseWorkspace
-
-_DPI = 110
 # Lines that follow each other differ in dashes, marker and brightness.
 _STYLES: tuple[tuple[str, str, str], ...] = (
     ("-", "o", "#000000"),
@@ -90,13 +85,3 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
         result[i] = min(result[i], ceiling)
         ceiling = result[i] - gap
     return result
-
-
-def save_figure(
-    figure: Figure, target: Path, workspace: CourseWorkspace, step: str, note: str = ""
-) -> Path:
-    """Write a figure as PNG, with a note and the command that makes it in small print."""
-    lines = [*note.splitlines(), workspace.describe_command(step)]
-    figure.supxlabel("\n".join(lines), fontsize=8, color="#333333", x=0.01, ha="left")
-    figure.savefig(target, dpi=_DPI)
-    return target

@@ -9,9 +9,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainer.course.comparisons.curves import Curve, draw_curves, save_figure
+from trainer.course.comparisons.curves import Curve, draw_curves
 from trainer.course.comparisons.regimes import ADVICE, Regime, classify_rates
 from trainer.course.comparisons.summary import write_summary
+from trainer.course.figure_file import save_figure
 from trainer.course.runs.history import Row
 from trainer.course.runs.plan import complete_runs
 from trainer.course.runs.run import Run
@@ -50,11 +51,12 @@ def compare_learning_rates(workspace: CourseWorkspace) -> list[Path]:
     histories = complete_runs(workspace, "learning-rates", list_rate_runs(workspace.size))
     guessing = math.log(workspace.source.spec.classes)
     directory = workspace.step_directory("learning-rates")
+    command = workspace.describe_command("learning-rates")
     regimes = classify_rates({run.learning_rate: rows for run, rows in histories.items()}, guessing)
     figure = draw_learning_rates(histories, regimes, guessing)
     extra = {run: {"regime": regimes[run.learning_rate]} for run in histories}
     return [
-        save_figure(figure, directory / "learning-rates.png", workspace, "learning-rates", _NOTE),
+        save_figure(figure, directory / "learning-rates.png", command, _NOTE),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainer.course.comparisons.curves import Curve, draw_curves, save_figure
+from trainer.course.comparisons.curves import Curve, draw_curves
 from trainer.course.comparisons.summary import write_summary
+from trainer.course.figure_file import save_figure
 from trainer.course.runs.history import Row
 from trainer.course.runs.optimizers import OPTIMIZERS
 from trainer.course.runs.plan import complete_runs
@@ -56,10 +57,11 @@ def compare_losses(workspace: CourseWorkspace) -> list[Path]:
     """
     histories = complete_runs(workspace, "losses", list_loss_runs(workspace.size))
     directory = workspace.step_directory("losses")
+    command = workspace.describe_command("losses")
     figure = draw_losses(histories, workspace.source.spec.classes)
     extra = {run: {"loss_function": LOSSES[run.loss]} for run in histories}
     return [
-        save_figure(figure, directory / "losses.png", workspace, "losses", _NOTE),
+        save_figure(figure, directory / "losses.png", command, _NOTE),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from trainer.course.comparisons.curves import Curve, draw_curves, save_figure
-from trainer.course.comparisons.summary import write_table
+from trainer.course.comparisons.curves import Curve, draw_curves
+from trainer.course.figure_file import save_figure
 from trainer.course.runs.history import Row
 from trainer.course.runs.optimizers import OPTIMIZERS
 from trainer.course.runs.plan import complete_runs
 from trainer.course.runs.run import Run
 from trainer.course.runs.sizes import TRAINING_SIZES
+from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.evaluation.accuracy import wilson_interval
 
@@ -39,10 +40,11 @@ def compare_networks(workspace: CourseWorkspace) -> list[Path]:
     """
     histories = complete_runs(workspace, "networks", list_network_runs(workspace.size))
     directory = workspace.step_directory("networks")
+    command = workspace.describe_command("networks")
     n = TRAINING_SIZES[workspace.size].validation
     rows = [_summarise(run, history[-1], n) for run, history in histories.items()]
     return [
-        save_figure(draw_networks(histories, n), directory / "networks.png", workspace, "networks"),
+        save_figure(draw_networks(histories, n), directory / "networks.png", command),
         write_table(directory / "accuracy.csv", rows),
     ]
 

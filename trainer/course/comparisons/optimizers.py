@@ -7,8 +7,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from trainer.course.comparisons.curves import Curve, draw_curves, save_figure
+from trainer.course.comparisons.curves import Curve, draw_curves
 from trainer.course.comparisons.summary import write_summary
+from trainer.course.figure_file import save_figure
 from trainer.course.runs.history import Row
 from trainer.course.runs.optimizers import OPTIMIZERS
 from trainer.course.runs.plan import complete_runs
@@ -43,6 +44,7 @@ def compare_optimizers(workspace: CourseWorkspace) -> list[Path]:
     """
     histories = complete_runs(workspace, "optimizers", list_optimizer_runs(workspace.size))
     directory = workspace.step_directory("optimizers")
+    command = workspace.describe_command("optimizers")
     extra = {
         run: {
             "optimizer": OPTIMIZERS[run.optimizer].label,
@@ -55,7 +57,7 @@ def compare_optimizers(workspace: CourseWorkspace) -> list[Path]:
     }
     figure = draw_optimizers(histories)
     return [
-        save_figure(figure, directory / "optimizers.png", workspace, "optimizers", _NOTE),
+        save_figure(figure, directory / "optimizers.png", command, _NOTE),
         write_summary(directory / "summary.csv", histories, extra),
     ]
 

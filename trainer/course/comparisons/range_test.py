@@ -15,13 +15,13 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from trainer.course.comparisons.curves import save_figure
-from trainer.course.comparisons.summary import write_table
+from trainer.course.figure_file import save_figure
 from trainer.course.runs.captchas import EpochBatches, fetch_captchas
 from trainer.course.runs.plan import locate_run
 from trainer.course.runs.run import Run
 from trainer.course.runs.sizes import TRAINING_SIZES
 from trainer.course.runs.training import compile_run
+from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 
 _LOWEST, _HIGHEST = 1e-6, 10.0
@@ -62,6 +62,7 @@ def run_range_test(workspace: CourseWorkspace) -> list[Path]:
     run = list_range_runs(workspace.size)[0]
     steps = TRAINING_SIZES[workspace.size].range_steps
     directory = workspace.step_directory("range-test")
+    command = workspace.describe_command("range-test")
     record = locate_run(workspace, run).with_name(f"{run.network}_range_test_steps_{steps}.csv")
     if not record.exists():
         _write_points(record, _train(workspace, run, steps))
@@ -75,7 +76,7 @@ def run_range_test(workspace: CourseWorkspace) -> list[Path]:
     ]
     figure = draw_range_test(rates, losses, smoothed, region, run.network)
     return [
-        save_figure(figure, directory / "range-test.png", workspace, "range-test", _NOTE),
+        save_figure(figure, directory / "range-test.png", command, _NOTE),
         write_table(directory / "range-test.csv", table),
     ]
 

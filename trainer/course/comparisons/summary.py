@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.course.runs.history import COLUMNS, Row
 from trainer.course.runs.run import Run
+from trainer.course.table_file import write_table
 
 
 def write_summary(
     target: Path, histories: Mapping[Run, Sequence[Row]], extra: Mapping[Run, Mapping[str, str]]
 ) -> Path:
-    """Write a CSV file as a whole.
+    """Write the last epochs as a CSV file, and return the file.
 
     Args:
         target: the file.
@@ -31,14 +31,3 @@ def write_summary(
         for run, history in histories.items()
     ]
     return write_table(target, rows)
-
-
-def write_table(target: Path, rows: Sequence[Mapping[str, str]]) -> Path:
-    """Write rows with the same columns as a CSV file, or leave the file before it."""
-    partial = target.with_suffix(".part")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(target)
-    return target

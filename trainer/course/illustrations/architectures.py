@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import keras
@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trainer.config import NetworkName
-from trainer.course.illustrations.figure_file import save_figure, save_image
+from trainer.course.figure_file import save_figure, save_image
 from trainer.course.illustrations.network_costs.multiply_adds import count_multiply_adds
 from trainer.course.illustrations.network_costs.prediction_times import measure_times
+from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.errors import TrainingError
 from trainer.evaluation.figures import plot_network
@@ -77,13 +78,14 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
         TrainingError: if the accuracies of the step `networks` cannot be read.
     """
     directory, spec = workspace.step_directory(_STEP), workspace.source.spec
+    command = workspace.describe_command(_STEP)
     accuracies = read_accuracies(workspace.step_directory("networks") / "accuracy.csv")
     times = measure_times(tuple(NETWORKS), spec, _REPETITIONS[workspace.size])
     files: list[Path] = []
     rows: list[NetworkRow] = []
     for name, build in NETWORKS.items():
         network = build(spec)
-        files += _draw_diagram(network, directory / f"{name}.png")
+        files += _draw_diagram(network, directory / f"{name}.png", command)
         rows.append(
             NetworkRow(
                 name,
@@ -94,9 +96,11 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
             )
         )
     rows.sort(key=lambda row: row.multiply_adds)
-    table = directory / "network-table.csv"
-    _write_table(table, rows)
-    return [*files, table, _draw_table(directory / "network-table.png", rows)]
+    return [
+        *files,
+        write_table(directory / "network-table.csv", [_list_columns(row) for row in rows]),
+        _draw_table(directory / "network-table.png", command, rows),
+    ]
 
 
 def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:
@@ -122,7 +126,7 @@ def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:
         ) from error
 
 
-def _draw_diagram(network: keras.Model, target: Path) -> list[Path]:
+def _draw_diagram(network: keras.Model, target: Path, command: str) -> list[Path]:
     """Draw a network; return no file if graphviz is missing, which the log says."""
     target.unlink(missing_ok=True)
     plot_network(network, target)
@@ -134,27 +138,22 @@ def _draw_diagram(network: keras.Model, target: Path) -> list[Path]:
     caption = (
         f"The network {network.name}: layers with their shapes (batch, height, width, channels)"
     )
-    return [save_image(diagram, target, _STEP, caption)]
+    return [save_image(diagram, target, command, caption)]
 
 
-def _write_table(table: Path, rows: list[NetworkRow]) -> None:
-    with table.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["network", "parameters", "multiply_adds", "time_ms", "exact_match", "low", "high",
-             "minutes"]
-        )  # fmt: skip
-        for row in rows:
-            found = row.accuracy
-            accuracy = (
-                [found.exact_match, found.low, found.high, found.minutes] if found else [""] * 4
-            )
-            writer.writerow(
-                [row.network, row.parameters, row.multiply_adds, round(row.time_ms, 3), *accuracy]
-            )
+def _list_columns(row: NetworkRow) -> dict[str, object]:
+    """Return the columns of a row; those of the accuracy are empty without a training."""
+    untrained = {field.name: "" for field in fields(MeasuredAccuracy)}
+    return {
+        "network": row.network,
+        "parameters": row.parameters,
+        "multiply_adds": row.multiply_adds,
+        "time_ms": round(row.time_ms, 3),
+        **(asdict(row.accuracy) if row.accuracy else untrained),
+    }
 
 
-def _draw_table(target: Path, rows: list[NetworkRow]) -> Path:
+def _draw_table(target: Path, command: str, rows: list[NetworkRow]) -> Path:
     """Draw each column of the table as bars with their numbers."""
     figure = Figure(figsize=(11, 0.42 * len(rows) + 1.4), layout="constrained")
     figure.suptitle("The networks, from the fewest to the most multiply-adds")
@@ -168,7 +167,7 @@ def _draw_table(target: Path, rows: list[NetworkRow]) -> Path:
     _draw_bars(times, [row.time_ms for row in rows], "{:.2f}")
     times.set_xlabel("CPU time per image (ms),\none core, median")
     _draw_accuracies(accuracies, rows)
-    return save_figure(figure, target, _STEP)
+    return save_figure(figure, target, command)
 
 
 def _draw_bars(axes: Axes, values: list[float], form: str) -> None:

@@ -78,9 +78,10 @@ def export_dataset(workspace: CourseWorkspace) -> list[Path]:
     )
     folders = [directory / split for split in texts]
     sheet, statistics = directory / "contact-sheet.png", directory / "labels.png"
-    draw_contact_sheet(sheet, _STEP, sorted(folders[0].iterdir()))
+    command = workspace.describe_command(_STEP)
+    draw_contact_sheet(sheet, command, sorted(folders[0].iterdir()))
     draw_label_statistics(
-        statistics, _STEP, spec, texts["train"], lambda count: expect_distinct(spec, count)
+        statistics, command, spec, texts["train"], lambda count: expect_distinct(spec, count)
     )
     return [*folders, summary, sheet, statistics]
 

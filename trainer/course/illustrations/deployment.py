@@ -8,13 +8,13 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.example_captchas import (
     BundledPrediction,
     ExampleCaptcha,
     fetch_captcha,
     predict_bundled,
 )
-from trainer.course.illustrations.figure_file import save_figure
 from trainer.course.workspace import CourseWorkspace
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,15 @@ def draw_deployment(workspace: CourseWorkspace) -> list[Path]:
         log.info("%s", line)
     script = directory / "requests.sh"
     script.write_text("\n".join(lines) + "\n")
-    return [*files, script, _draw(directory / "deployment.png", captchas, predictions)]
+    command = workspace.describe_command(_STEP)
+    return [*files, script, _draw(directory / "deployment.png", command, captchas, predictions)]
 
 
 def _draw(
-    target: Path, captchas: list[ExampleCaptcha], predictions: list[BundledPrediction]
+    target: Path,
+    command: str,
+    captchas: list[ExampleCaptcha],
+    predictions: list[BundledPrediction],
 ) -> Path:
     figure = Figure(figsize=(9.6, 5.2), layout="constrained")
     figure.suptitle("Three captchas, the prediction for each, and where the doubt is shown")
@@ -66,7 +70,7 @@ def _draw(
         _draw_captcha(axes[0, column], captcha, prediction)
         _draw_confidences(axes[1, column], prediction)
     axes[1, 0].set_ylabel("confidence of the character")
-    return save_figure(figure, target, _STEP, _CAPTION)
+    return save_figure(figure, target, command, _CAPTION)
 
 
 def _draw_captcha(axes: Axes, captcha: ExampleCaptcha, prediction: BundledPrediction) -> None:

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from shared.images import decode_image
 from trainer.config import TrainingConfig
+from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.example_captchas import fetch_captcha
-from trainer.course.illustrations.figure_file import save_figure
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.dataset_requests import DatasetRequest
 from trainer.data.splits import Split, build_split
@@ -67,10 +67,12 @@ def draw_features(workspace: CourseWorkspace) -> list[Path]:
         ", 1 epochs", " once"
     )
     grey = decode_image(captcha.png, spec)
-    directory = workspace.step_directory(_STEP)
+    directory, command = workspace.step_directory(_STEP), workspace.describe_command(_STEP)
     return [
-        _draw_filters(directory / "filters.png", before, _read_filters(recogniser), trained),
-        _draw_maps(directory / "feature-maps.png", recogniser, grey, trained),
+        _draw_filters(
+            directory / "filters.png", command, before, _read_filters(recogniser), trained
+        ),
+        _draw_maps(directory / "feature-maps.png", command, recogniser, grey, trained),
     ]
 
 
@@ -126,6 +128,7 @@ def choose_channels(maps: npt.NDArray[np.float32], count: int) -> list[int]:
 
 def _draw_filters(
     target: Path,
+    command: str,
     before: npt.NDArray[np.float32],
     after: npt.NDArray[np.float32],
     trained: str,
@@ -157,11 +160,15 @@ def _draw_filters(
         " finds an edge, equal weights find areas.\nRandom filters do so too: a short training"
         " changes the first layer little."
     )
-    return save_figure(figure, target, _STEP, caption)
+    return save_figure(figure, target, command, caption)
 
 
 def _draw_maps(
-    target: Path, recogniser: keras.Model, grey: npt.NDArray[np.uint8], trained: str
+    target: Path,
+    command: str,
+    recogniser: keras.Model,
+    grey: npt.NDArray[np.uint8],
+    trained: str,
 ) -> Path:
     figure = Figure(figsize=(11, 10.2), layout="constrained")
     figure.suptitle(f"One captcha through the network of the course, layer by layer ({trained})")
@@ -187,7 +194,7 @@ def _draw_maps(
         "White: the filter of this channel responds; black: it does not. The channels with the"
         " greatest differences are shown, each with a scale of its own."
     )
-    return save_figure(figure, target, _STEP, caption)
+    return save_figure(figure, target, command, caption)
 
 
 def _hide_ticks(axes: Axes) -> None:

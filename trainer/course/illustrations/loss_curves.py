@@ -13,7 +13,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainer.course.illustrations.figure_file import save_figure
+from trainer.course.figure_file import save_figure
 from trainer.course.workspace import CourseWorkspace
 
 _STEP = "loss-curves"
@@ -67,7 +67,7 @@ def draw_loss_curves(workspace: CourseWorkspace) -> list[Path]:
         "Dotted: as printed on the slides, with the wrong sign of the second term and of the"
         " exponent"
     )
-    return [save_figure(figure, target, _STEP, caption)]
+    return [save_figure(figure, target, workspace.describe_command(_STEP), caption)]
 
 
 def _draw_probabilities(axes: Axes) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from trainer.course.illustrations.figure_file import save_figure
+from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.loss_surfaces import OPTIMIZERS, SURFACES, Points, Surface, trace
 from trainer.course.workspace import CourseWorkspace
 
@@ -46,12 +46,12 @@ def draw_optimizer_paths(workspace: CourseWorkspace) -> list[Path]:
     ]
     directory = workspace.step_directory(_STEP)
     return [
-        _draw(directory / "optimizer-paths.png", paths),
+        _draw(directory / "optimizer-paths.png", workspace.describe_command(_STEP), paths),
         _animate(directory / "optimizer-paths.gif", paths),
     ]
 
 
-def _draw(target: Path, paths: list[list[Points]]) -> Path:
+def _draw(target: Path, command: str, paths: list[list[Points]]) -> Path:
     figure = Figure(figsize=(11, 8.6), layout="constrained")
     figure.suptitle("Paths of Keras optimizers with exact gradients (a marker every 10 steps)")
     axes = figure.subplots(2, 2, height_ratios=(1.35, 1))
@@ -76,7 +76,7 @@ def _draw(target: Path, paths: list[list[Points]]) -> Path:
         "Optimizers need different learning rates: these were chosen so that each of them moves"
         " visibly within 100 steps. The paths do not say which one is better."
     )
-    return save_figure(figure, target, _STEP, caption)
+    return save_figure(figure, target, command, caption)
 
 
 def _animate(target: Path, paths: list[list[Points]]) -> Path:

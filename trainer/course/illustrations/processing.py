@@ -15,6 +15,7 @@ from PIL import Image
 from shared.images import to_grey
 from shared.labels import text2vec
 from shared.spec import CaptchaSpec
+from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.data_figures.channel_order import draw_channel_order
 from trainer.course.illustrations.example_captchas import (
     BundledPrediction,
@@ -22,7 +23,6 @@ from trainer.course.illustrations.example_captchas import (
     fetch_captcha,
     predict_bundled,
 )
-from trainer.course.illustrations.figure_file import save_figure
 from trainer.course.workspace import CourseWorkspace
 
 _STEP = "processing"
@@ -43,16 +43,17 @@ def draw_processing(workspace: CourseWorkspace) -> list[Path]:
         GeneratorError: if a captcha cannot be fetched.
     """
     directory, spec = workspace.step_directory(_STEP), workspace.source.spec
+    command = workspace.describe_command(_STEP)
     labelled, predicted = (fetch_captcha(workspace, text) for text in (_LABELLED, _PREDICTED))
     (prediction,) = predict_bundled([predicted], spec)
     return [
-        _draw_input(directory / "input.png", labelled),
-        _draw_output(directory / "output.png", spec, labelled, predicted, prediction),
-        draw_channel_order(directory / "channels.png", _STEP, spec),
+        _draw_input(directory / "input.png", command, labelled),
+        _draw_output(directory / "output.png", command, spec, labelled, predicted, prediction),
+        draw_channel_order(directory / "channels.png", command, spec),
     ]
 
 
-def _draw_input(target: Path, captcha: ExampleCaptcha) -> Path:
+def _draw_input(target: Path, command: str, captcha: ExampleCaptcha) -> Path:
     colour = captcha.colour
     grey = to_grey(Image.open(io.BytesIO(captcha.png)))
     normalised = grey.astype(np.float32) / 255
@@ -100,7 +101,7 @@ def _draw_input(target: Path, captcha: ExampleCaptcha) -> Path:
         panel.grid(alpha=0.3)
     axes[1, 0].set_ylabel("pixels")
     return save_figure(
-        figure, target, _STEP,
+        figure, target, command,
         "Grey keeps the strokes and a third of the numbers. Normalising changes the scale, and not"
         " the shape of the histogram.",
     )  # fmt: skip
@@ -108,6 +109,7 @@ def _draw_input(target: Path, captcha: ExampleCaptcha) -> Path:
 
 def _draw_output(
     target: Path,
+    command: str,
     spec: CaptchaSpec,
     labelled: ExampleCaptcha,
     predicted: ExampleCaptcha,
@@ -130,7 +132,7 @@ def _draw_output(
     _draw_matrix(axes[1, 1], prediction.probabilities, list(spec.charset), prediction.text)
     axes[1, 1].set_title(f"The largest of each row gives the text {prediction.text}", fontsize=10)
     return save_figure(
-        figure, target, _STEP,
+        figure, target, command,
         "Each row is a position of the text, and the column is the index of the character in the"
         " charset.\nA black frame marks the largest number of a row; the shade is logarithmic,"
         " from 0.000001 (white) to 1.",

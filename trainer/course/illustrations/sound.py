@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.example_captchas import choose_text
-from trainer.course.illustrations.figure_file import save_figure
 from trainer.course.workspace import CourseWorkspace
 from trainer.errors import GeneratorError
 
@@ -81,10 +81,11 @@ def draw_sound(workspace: CourseWorkspace) -> list[Path]:
         raise GeneratorError(f"/captcha.wav cannot be read: {error}") from error
     recording = directory / f"{text}.wav"
     recording.write_bytes(content)
-    return [recording, _draw(directory / "sound.png", text, sound)]
+    command = workspace.describe_command(_STEP)
+    return [recording, _draw(directory / "sound.png", command, text, sound)]
 
 
-def _draw(target: Path, text: str, sound: Sound) -> Path:
+def _draw(target: Path, command: str, text: str, sound: Sound) -> Path:
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     figure.suptitle(
         f"/captcha.wav?text={text}: {sound.duration_s:.1f} s at {sound.samples_per_s:,} Hz",
@@ -118,4 +119,4 @@ def _draw(target: Path, text: str, sound: Sound) -> Path:
         "Three beeps, the characters, and a beep at the end. Between them the captcha library adds"
         " noise, and other recordings, reversed and quieter."
     )
-    return save_figure(figure, target, _STEP, caption)
+    return save_figure(figure, target, command, caption)

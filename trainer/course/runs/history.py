@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.course.runs.run import Run
+from trainer.course.table_file import write_table
 
 HISTORY_FILE = "history.csv"
 _MEASURED = ("loss", "binary_accuracy", "character_accuracy", "exact_match")
@@ -29,13 +30,8 @@ def read_history(directory: Path) -> list[Row]:
 
 def write_history(directory: Path, rows: Sequence[Row]) -> None:
     """Write the rows as a whole. A process that is killed meanwhile leaves the earlier ones."""
-    path = directory / HISTORY_FILE
-    partial = path.with_suffix(".part")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+    table = directory / HISTORY_FILE
+    write_table(table, [{name: row[name] for name in COLUMNS} for row in rows])
 
 
 def is_finished(run: Run, rows: Sequence[Row]) -> bool:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 
-from tests.trainer.course.runs.fakes import build_workspace
-from trainer.course.comparisons.curves import Curve, draw_curves, save_figure, spread
+from trainer.course.comparisons.curves import Curve, draw_curves, spread
 
 
 def test_labels_that_have_room_stay_where_they_are() -> None:
@@ -35,12 +32,3 @@ def test_a_line_that_becomes_nan_ends_there_and_says_so() -> None:
     draw_curves(axes, [Curve("rate 1", [1, 2, 3], [2.0, 5.0, math.nan])])
     assert list(axes.lines[0].get_ydata()) == [2.0, 5.0]
     assert axes.texts[0].get_text() == "rate 1, then NaN"
-
-
-def test_a_figure_shows_the_command_that_makes_it(tmp_path: Path) -> None:
-    figure = Figure(layout="constrained")
-    workspace = build_workspace(tmp_path)
-    target = save_figure(figure, tmp_path / "losses.png", workspace, "losses", "A note.")
-    assert Image.open(target).format == "PNG"
-    command = "docker compose run --rm trainer course losses --size tiny"
-    assert figure.get_supxlabel() == f"A note.\n{command}"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from shared.spec import CaptchaSpec
-from trainer.course.illustrations.figure_file import save_figure
+from trainer.course.figure_file import save_figure
 
 # An image of 2 rows, 3 columns and 3 channels.
 _ROWS, _COLUMNS, _CHANNELS = 2, 3, 3
@@ -19,12 +19,12 @@ _NAMES = "RGB"
 _SHADES = ("#ffffff", "#dddddd", "#bbbbbb")
 
 
-def draw_channel_order(target: Path, step: str, spec: CaptchaSpec) -> Path:
+def draw_channel_order(target: Path, command: str, spec: CaptchaSpec) -> Path:
     """Draw where the values of an image lie in memory in both orders, with the shapes of a batch.
 
     Args:
         target: a PNG file.
-        step: name of the step.
+        command: writes the figure, for the small print.
         spec: the captchas.
     """
     figure = Figure(figsize=(11, 3.1), layout="constrained")
@@ -59,7 +59,7 @@ def draw_channel_order(target: Path, step: str, spec: CaptchaSpec) -> Path:
             axes.set_axis_off()
             axes.set_aspect("equal")
     return save_figure(
-        figure, target, step,
+        figure, target, command,
         "Letter: channel. Numbers: row, column. With one channel the values lie in the same order,"
         " and only the shape differs.\nThe networks here pin channels_last, whatever keras.json"
         " says: TensorFlow's convolutions on a CPU are made for this order.",

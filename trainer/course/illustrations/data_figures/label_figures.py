@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from shared.spec import CaptchaSpec
-from trainer.course.illustrations.figure_file import save_figure
+from trainer.course.figure_file import save_figure
 
 _ROWS, _COLUMNS = 6, 3
 _MARKERS = "os^Dvx+*"
 _CURVE_POINTS = 60
 
 
-def draw_contact_sheet(target: Path, step: str, files: Sequence[Path]) -> Path:
+def draw_contact_sheet(target: Path, command: str, files: Sequence[Path]) -> Path:
     """Draw the first captchas in colour, and the same ones in grey beside them."""
     chosen = files[: _ROWS * _COLUMNS]
     figure = Figure(figsize=(11.5, 5.2), layout="constrained")
@@ -33,7 +33,7 @@ def draw_contact_sheet(target: Path, step: str, files: Sequence[Path]) -> Path:
         axes.imshow(_tile(images), cmap="gray", vmin=0, vmax=255)
         axes.set_title(title)
         axes.set_axis_off()
-    return save_figure(figure, target, step)
+    return save_figure(figure, target, command)
 
 
 def _tile(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
@@ -49,7 +49,7 @@ def _tile(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
 
 def draw_label_statistics(
     target: Path,
-    step: str,
+    command: str,
     spec: CaptchaSpec,
     texts: Sequence[str],
     expect_distinct: Callable[[int], float],
@@ -58,7 +58,7 @@ def draw_label_statistics(
 
     Args:
         target: a PNG file.
-        step: name of the step.
+        command: writes the figure, for the small print.
         spec: the captchas.
         texts: the labels, in the order of rendering.
         expect_distinct: expected number of different labels of a number of captchas.
@@ -68,7 +68,7 @@ def draw_label_statistics(
     characters, distinct = figure.subplots(1, 2, width_ratios=(1.3, 1))
     _draw_characters(characters, spec, texts)
     _draw_distinct(distinct, texts, expect_distinct)
-    return save_figure(figure, target, step)
+    return save_figure(figure, target, command)
 
 
 def _draw_characters(axes: Axes, spec: CaptchaSpec, texts: Sequence[str]) -> None:

@@ -13,21 +13,21 @@ _COLOURS = 128  # the noise of captchas would need several times the bytes in fu
 _LINE_INCHES = 0.17
 
 
-def save_figure(figure: Figure, target: Path, step: str, caption: str = "") -> Path:
-    """Write a figure with 128 colours, and below it the command that draws it; return the file.
+def save_figure(figure: Figure, target: Path, command: str, caption: str = "") -> Path:
+    """Write a figure with 128 colours, and below it the command that writes it; return the file.
 
     Args:
         figure: any figure.
         target: a PNG file.
-        step: name of the step.
+        command: writes the figure; see `CourseWorkspace.describe_command`.
         caption: lines above the command.
     """
-    return save_image(_render(figure), target, step, caption)
+    return save_image(_render(figure), target, command, caption)
 
 
-def save_image(image: Image.Image, target: Path, step: str, caption: str = "") -> Path:
+def save_image(image: Image.Image, target: Path, command: str, caption: str = "") -> Path:
     """Write an image as `save_figure` writes a figure."""
-    lines = [*caption.splitlines(), f"docker compose run --rm trainer course {step}"]
+    lines = [*caption.splitlines(), command]
     # A figure of its own: no legend or label of another one can be at the same place.
     strip = Figure(figsize=(image.width / _DPI, _LINE_INCHES * len(lines) + 0.06))
     strip.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=8, color="#333333")
@@ -35,7 +35,8 @@ def save_image(image: Image.Image, target: Path, step: str, caption: str = "") -
     joined = Image.new("RGB", (image.width, image.height + lower.height), "white")
     joined.paste(image, (0, 0))
     joined.paste(lower, (0, image.height))
-    joined.quantize(_COLOURS).save(target, optimize=True)
+    # Without k-means, the median cut greys the colours of thin lines and small letters.
+    joined.quantize(_COLOURS, kmeans=1).save(target, optimize=True)
     return target
 
 
