@@ -140,11 +140,37 @@ def show_default(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def test_every_preset_is_documented() -> None:
-    for preset in list_presets():
-        assert f"`{preset}`" in PAGE, preset
-        for name in read_preset(preset):
-            assert f"`{name}`" in PAGE, (preset, name)
+def read_preset_table() -> dict[str, dict[str, str]]:
+    """Return the cells of the table of presets by preset and hyperparameter."""
+    head = re.search(r"^\| hyperparameter \|(.*)\|\n", PAGE, re.MULTILINE)
+    assert head
+    presets = [cell.strip(" `") for cell in head[1].split("|")]
+    rows = re.findall(r"^\| `([a-z_]+)` \|(.*)\|$", PAGE[head.end() :], re.MULTILINE)
+    cells = {name: [cell.strip() for cell in row.split("|")] for name, row in rows}
+    return {
+        preset: {name: row[i] for name, row in cells.items()} for i, preset in enumerate(presets)
+    }
+
+
+def show_hyperparameter(value: object) -> str:
+    """Return a hyperparameter as the table of presets shows it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def test_the_table_of_presets_has_their_values() -> None:
+    table = read_preset_table()
+    assert sorted(table) == list_presets()
+    for preset, cells in table.items():
+        values = read_preset(preset)
+        assert set(values) <= set(cells), preset
+        for name, cell in cells.items():
+            default = getattr(TrainingConfig(), name)
+            shown = show_hyperparameter(values.get(name, default))
+            assert (cell or table["quick"][name]) == shown, (preset, name)
 
 
 @pytest.mark.parametrize("service", VARIABLES)
