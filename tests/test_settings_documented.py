@@ -132,8 +132,10 @@ def test_hyperparameters_that_are_also_variables_are_marked() -> None:
 
 
 def show_default(value: object) -> str:
-    """Return a value as docs/training.md shows it."""
-    if isinstance(value, tuple):
+    """Return a hyperparameter as docs/training.md shows it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
         return ", ".join(map(show_default, value))
     if isinstance(value, str):
         return f"`{value}`"
@@ -152,15 +154,6 @@ def read_preset_table() -> dict[str, dict[str, str]]:
     }
 
 
-def show_hyperparameter(value: object) -> str:
-    """Return a hyperparameter as the table of presets shows it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ", ".join(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
 def test_the_table_of_presets_has_their_values() -> None:
     table = read_preset_table()
     assert sorted(table) == list_presets()
@@ -169,7 +162,7 @@ def test_the_table_of_presets_has_their_values() -> None:
         assert set(values) <= set(cells), preset
         for name, cell in cells.items():
             default = getattr(TrainingConfig(), name)
-            shown = show_hyperparameter(values.get(name, default))
+            shown = show_default(values.get(name, default)).replace("`", "")
             assert (cell or table["quick"][name]) == shown, (preset, name)
 
 

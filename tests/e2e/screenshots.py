@@ -32,9 +32,9 @@ def main() -> None:
             for scheme in _SCHEMES:
                 page = pages.open(f"/#{view}", width=1120, height=640, color_scheme=scheme)
                 page.wait_for_load_state("networkidle")
-                report = page.get_by_role("button", name="Open")
-                if view == "audits" and report.count():
-                    report.first.click()
+                reports = page.get_by_role("button", name="Open")
+                if view == "audits" and reports.count():
+                    reports.first.click()
                     page.frame_locator("iframe").locator("h1").wait_for()
                 save_screenshot(page, _DIRECTORY / f"{view}-{scheme}.png")
 

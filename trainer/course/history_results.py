@@ -91,7 +91,11 @@ def read_results(table: Path) -> list[StyleResult]:
 
 
 def write_results(table: Path, results: Sequence[StyleResult]) -> None:
-    """Write a table with four decimals; `results` must not be empty."""
+    """Write a table with four decimals.
+
+    Raises:
+        ValueError: if there are no results.
+    """
     write_table(table, [
         {
             name: round(value, 4) if isinstance(value, float) else value

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
         for job in jobs:
             job.result()
-    text = describe(machine, options, results, labels)
+    text = describe(machine, options.pictures, len(shares), results, labels)
     page.publish("designs", text, quick=not options.write)
     if not any(result.base for result in results):
         sys.exit("no design was measured")
@@ -138,12 +138,12 @@ def add_labels(result: Result, count: int, options: argparse.Namespace) -> None:
 
 
 def describe(
-    machine: str, options: argparse.Namespace, results: Sequence[Result], labels: Sequence[int]
+    machine: str, pictures: int, jobs: int, results: Sequence[Result], labels: Sequence[int]
 ) -> list[str]:
     """Return the paragraphs of the section."""
-    trainings = f" Trainings: {options.jobs} at the same time." if any(labels) else ""
+    trainings = f" Trainings: {jobs} at the same time." if any(labels) else ""
     paragraphs = [
-        f"`make bench-designs` on {machine}. {options.pictures:,} pictures of each design, which"
+        f"`make bench-designs` on {machine}. {pictures:,} pictures of each design, which"
         f" both recognisers predict on one core.{trainings}",
         format_results(results, labels),
     ]

@@ -41,11 +41,13 @@ def test_noise_in_all_colours_stays_small(tmp_path: Path) -> None:
 def test_the_command_below_a_figure_names_its_size(tmp_path: Path) -> None:
     small = replace(build_workspace(tmp_path / "small"), size="small")
     full = replace(small, directory=tmp_path / "full", size="full")
-    assert full.describe_command("losses") == f"{small.describe_command('losses')} --size full"
+    command = "docker compose run --rm trainer course losses"
+    assert small.describe_command("losses") == command
+    assert full.describe_command("losses") == f"{command} --size full"
     widths = []
     for workspace in (small, full):
         (file,) = draw_loss_curves(workspace)
-        command = np.asarray(Image.open(file).convert("L"))[-16:]  # the last line
-        columns = np.flatnonzero(command.min(axis=0) < 150)
+        last_line = np.asarray(Image.open(file).convert("L"))[-16:]
+        columns = np.flatnonzero(last_line.min(axis=0) < 150)
         widths.append(columns[-1] - columns[0])
     assert widths[1] > widths[0] + 40

@@ -70,7 +70,7 @@ def draw_networks(histories: Mapping[Run, Sequence[Row]], n: int) -> Figure:
         histories: rows of each run.
         n: captchas that each accuracy was measured with.
     """
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure = Figure(figsize=(10, 5.8), layout="constrained")
     run = next(iter(histories))
     figure.suptitle(
         f"Exact match after the same training time (Adam, learning rate {run.learning_rate:g})"

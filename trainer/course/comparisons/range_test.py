@@ -114,7 +114,7 @@ def draw_range_test(
     network: str,
 ) -> Figure:
     """Return a figure of the loss against the learning rate."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(10, 5.6), layout="constrained")
     figure.suptitle(f"Learning-rate range test: Adam, network {network}")
     axes = figure.subplots()
     axes.plot(rates, losses, color="#999999", linewidth=0.8, label="loss of each step")
