@@ -50,7 +50,11 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     styles = config.choose_styles(source.spec.style)
     regular = _combine((source.spec.charset,), styles)
     synthetic = _combine((source.spec.charset,), ("synthetic",))
-    confusable = _combine(config.confusable_sets_in(source.spec.charset), styles)
+    confusable = _combine(
+        config.confusable_sets_in(source.spec.charset),
+        # In hundreds of fonts, many confusable characters are the same glyph.
+        tuple(style for style in styles if style != "synthetic") or styles,
+    )
     wanted: tuple[tuple[SplitName, str, int, list[tuple[str, Style]]], ...] = (
         ("train", "", config.captchas, regular),
         ("train", "", config.synthetic_captchas, synthetic),

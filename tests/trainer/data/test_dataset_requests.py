@@ -99,6 +99,24 @@ def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
     assert CONFUSABLE == "confusable"
 
 
+@pytest.mark.parametrize(
+    ("styles", "expected"),
+    [
+        (("current", "synthetic", "vintage"), ["current", "vintage"]),
+        (("synthetic",), ["synthetic"]),
+    ],
+)
+def test_confusable_captchas_are_synthetic_only_if_no_other_style_is_trained(
+    styles: tuple[Style, ...], expected: list[Style]
+) -> None:
+    config = change(TINY, styles=styles, confusable_sets=("17",), confusable_captchas=40)
+    requests = list(list_requests(config, SOURCE.with_options(styles[0], SPEC.charset)))
+    confusable = [r.source.spec.style for r in requests if r.subset == CONFUSABLE]
+    assert confusable == expected
+    test = [r.source.spec.style for r in requests if r.split == "test"]
+    assert test == list(styles)
+
+
 def test_the_remainder_goes_to_the_first_requests() -> None:
     config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=47)
     counts = [r.count for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
