@@ -11,20 +11,29 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 def format_percent(fraction: float) -> str:
     """Return a fraction in percent, with more digits near 0 and 100 %."""
-    percent = 100 * fraction
-    distance = min(percent, 100 - percent)
-    digits = 0 if distance == 0 else 2 if distance < 1 else 1
-    text = f"{percent:.{digits}f}"
-    # A value that is not 0 or 100 % must not be rounded to it.
-    if distance > 0 and float(text) in {0, 100}:
-        text = "below 0.01" if percent < 1 else "above 99.99"
-    return f"{text}{_SPACE}%"
+    return f"{_write_percent(fraction, _choose_digits(fraction))}{_SPACE}%"
 
 
 def format_interval(interval: tuple[float, float]) -> str:
-    """Return the two ends of an interval in percent."""
-    low, high = (format_percent(min(max(end, 0.0), 1.0)) for end in interval)
-    return f"{low.removesuffix(f'{_SPACE}%')} to {high}"
+    """Return the two ends of an interval in percent, with the same number of digits."""
+    ends = [min(max(end, 0.0), 1.0) for end in interval]
+    digits = max(map(_choose_digits, ends))
+    low, high = (_write_percent(end, digits) for end in ends)
+    return f"{low} to {high}{_SPACE}%"
+
+
+def _choose_digits(fraction: float) -> int:
+    return 2 if min(fraction, 1 - fraction) < 0.01 else 1
+
+
+def _write_percent(fraction: float, digits: int) -> str:
+    if fraction in {0, 1}:
+        return f"{100 * fraction:.0f}"
+    text = f"{100 * fraction:.{digits}f}"
+    # A value that is not 0 or 100 % must not be rounded to it.
+    if float(text) in {0, 100}:
+        return "below 0.01" if fraction < 0.01 else "above 99.99"
+    return text
 
 
 def format_count(number: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 from trainer.audit.report.numbers import (
     format_count,
     format_duration,
+    format_interval,
     format_percent,
     format_points,
 )
@@ -26,6 +27,21 @@ from trainer.audit.report.numbers import (
 )
 def test_percent(fraction: float, text: str) -> None:
     assert format_percent(fraction).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.41, 0.523, "41.0 to 52.3 %"),
+        (0.98, 0.9938, "98.00 to 99.38 %"),
+        (0.00372, 0.0213, "0.37 to 2.13 %"),
+        (0, 0.0039, "0 to 0.39 %"),
+        (-1e-17, 1.0000001, "0 to 100 %"),
+        (0.9, 0.999999, "90.00 to above 99.99 %"),
+    ],
+)
+def test_both_ends_of_an_interval_have_the_same_digits(low: float, high: float, text: str) -> None:
+    assert format_interval((low, high)).replace("\xa0", " ") == text
 
 
 @pytest.mark.parametrize(
