@@ -104,8 +104,8 @@ BASE := CAPTCHA_CHARSET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 base:  ## train the bundled model further on captchas in hundreds of fonts, ARGS="--max-minutes 90 --seed 2"
 	$(BASE) up -d --build generator
-	$(BASE) run --name captcha-base-trainer trainer $(ARGS)
-	docker cp captcha-base-trainer:/models/captcha models/base
+	$(BASE) run --build --name captcha-base-trainer trainer $(ARGS)
+	mkdir -p models/base && docker cp captcha-base-trainer:/models/captcha/. models/base
 	docker rm captcha-base-trainer
 
 bundle: $(INSTALLED)  ## make a version the bundled model, VERSION=models/captcha/<number>
