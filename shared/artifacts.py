@@ -47,7 +47,8 @@ def list_versions(root: Path) -> list[int]:
         entries = list(root.iterdir())
     except FileNotFoundError:
         return []
-    return sorted(int(e.name) for e in entries if e.name.isdecimal() and e.is_dir())
+    numbered = [e for e in entries if e.name.isdecimal() and str(int(e.name)) == e.name]
+    return sorted(int(e.name) for e in numbered if e.is_dir())
 
 
 def read_manifest(version_dir: Path) -> Manifest:

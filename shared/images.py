@@ -113,7 +113,8 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
                 f"the image has {image.width}x{image.height} pixels,"
                 f" more than the {MAX_PIXELS:,} accepted"
             )
-        if getattr(image, "n_frames", 1) > 1:
+        # Some cameras append a preview to a JPEG (MPO); Pillow counts it as a second frame.
+        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise AnimatedImage("the image is animated; send a single frame")
         grey = to_grey(ImageOps.exif_transpose(image))
     return fit_size(grey, spec)

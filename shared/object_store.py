@@ -89,6 +89,7 @@ class ObjectStore:
             StoreError: if the URL or a variable of the environment is invalid.
         """
         import obstore.store  # noqa: PLC0415
+        from obstore import exceptions  # noqa: PLC0415
 
         options: dict[str, Any] = {
             "client_options": {
@@ -99,8 +100,13 @@ class ObjectStore:
             },
             "retry_config": {"max_retries": 10, "retry_timeout": timedelta(seconds=retry_s)},
         }
-        with _translating(""):
+        try:
             self._store = obstore.store.from_url(url, **options)
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            _log_details("", error)
+            raise StoreError(
+                "the URL of the store or its credentials are invalid; the log has the details"
+            ) from error
 
     def read(self, name: str, max_bytes: int) -> StoredObject:
         """Return a small object.

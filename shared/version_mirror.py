@@ -47,6 +47,10 @@ log = logging.getLogger(__name__)
 _PARTIAL = ".mirror-"
 
 
+class _Refused(ArtifactError):
+    """Something that was not requested, so refusing it again costs the store nothing."""
+
+
 class VersionMirror:
     """Copies new versions, audit reports and the status of the training to a volume."""
 
@@ -59,6 +63,8 @@ class VersionMirror:
         self._limits = limits or MirrorLimits()
         self._verified: set[int] = set()
         self._problems: list[str] = []
+        self.has_failed = False
+        """Whether the last run requested something in vain: the next one should be later."""
 
     def run_once(self) -> list[str]:
         """Copy what is new, and return a sentence for everything that cannot be copied.
@@ -70,7 +76,7 @@ class VersionMirror:
         with self._lock():
             for abandoned in self._versions_dir.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(abandoned)
-            self._problems = []
+            self._problems, self.has_failed = [], False
             earlier = read_sync_status(self._volume)
             mirrored = list(earlier.mirrored) if earlier else []
             index: VersionIndex | None = None
@@ -115,7 +121,7 @@ class VersionMirror:
             log.warning("version %d is copied again: %s", version, error.strerror)
             return False
         if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise ArtifactError("the volume has another version with this number, which is kept")
+            raise _Refused("the volume has another version with this number, which is kept")
         if version not in self._verified:
             try:
                 verify(directory)
@@ -191,7 +197,7 @@ class VersionMirror:
 
     def _mirror_audit_file(self, path: Path, name: str, record: FileRecord) -> None:
         if record.size_bytes > MAX_AUDIT_FILE_BYTES:
-            raise ArtifactError(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
+            raise _Refused(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256:
             return
         content = self._store.read(name, record.size_bytes).content
@@ -222,12 +228,15 @@ class VersionMirror:
         try:
             yield
         except StoreError as error:
+            self.has_failed = True
             self._report(f"{what} was not copied: {error}")
         except ValidationError as error:
             self._report(f"{what} was not copied: it is invalid: {error.errors()[0]['msg']}")
         except ArtifactError as error:
+            self.has_failed |= not isinstance(error, _Refused)
             self._report(f"{what} was not copied: {error}")
         except OSError as error:
+            self.has_failed = True
             self._report(f"{what} was not copied: the volume failed: {error.strerror}")
 
     def _report(self, problem: str) -> None:

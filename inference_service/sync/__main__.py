@@ -28,17 +28,18 @@ def main() -> None:
     wait_s = settings.sync_poll_s
     while True:
         try:
-            problems = mirror.run_once()
+            mirror.run_once()
+            has_failed = mirror.has_failed
         except OSError as error:
-            problems = [f"the volume cannot be written: {error.strerror}"]
-            log.error("%s", problems[0])
-        wait_s = find_wait(wait_s, settings.sync_poll_s, bool(problems))
+            has_failed = True
+            log.error("the volume cannot be written: %s", error.strerror)
+        wait_s = find_wait(wait_s, settings.sync_poll_s, has_failed)
         time.sleep(wait_s)
 
 
-def find_wait(previous_s: float, poll_s: float, has_problems: bool) -> float:
-    """Return the seconds until the next check: twice as long after each one with problems."""
-    return max(poll_s, min(2 * previous_s, _MAX_BACKOFF_S)) if has_problems else poll_s
+def find_wait(previous_s: float, poll_s: float, has_failed: bool) -> float:
+    """Return the seconds until the next check: twice as long after each one that failed."""
+    return max(poll_s, min(2 * previous_s, _MAX_BACKOFF_S)) if has_failed else poll_s
 
 
 if __name__ == "__main__":

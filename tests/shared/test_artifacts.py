@@ -94,7 +94,7 @@ def test_a_number_is_never_used_twice_even_if_its_version_is_invalid(
 
 
 def test_other_entries_are_not_versions(root: Path) -> None:
-    for name in (".partial-1", "latest", "-1", "1.5", "3"):
+    for name in (".partial-1", "latest", "-1", "1.5", "007", "\N{ARABIC-INDIC DIGIT FOUR}", "3"):
         (root / name).mkdir(parents=True)
     (root / "4").write_text("a file")
     assert list_versions(root) == [3]

@@ -290,6 +290,12 @@ def test_an_animation_is_rejected(kind: str) -> None:
     assert message == "the image is animated; send a single frame"
 
 
+def test_a_jpeg_with_a_preview_is_one_image() -> None:
+    image, preview = gradient(), gradient(80, 30)
+    data = encoded(image, "mpo", save_all=True, append_images=[preview])
+    assert np.array_equal(decode_image(data, SPEC), decode_image(encoded(image, "jpeg"), SPEC))
+
+
 def test_two_frames_are_an_animation() -> None:
     frames = [Image.new("L", (160, 60), grey) for grey in (0, 255)]
     data = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])

@@ -229,6 +229,7 @@ def test_versions_stay_when_the_store_is_empty_or_gone(
     assert versions_on(volume) == [1]
     assert read_sync_status(volume).mirrored == (1,)
     assert read_sync_status(volume).problems == tuple(problems)
+    assert mirror.has_failed == (kind not in {"missing", "empty"})
     if kind == "missing":
         assert problems == ["the store has no index: no trainer has uploaded a version to it"]
     elif kind != "empty":
@@ -242,6 +243,7 @@ def test_a_download_that_is_cut_off_leaves_nothing(
     site.publish()
     site.faults.cut.add("saved_model")
     assert len(mirror.run_once()) == 1
+    assert mirror.has_failed
     assert versions_on(volume) == []
 
 
@@ -289,6 +291,7 @@ def test_another_version_with_the_same_number_is_kept(
     site.publish()
     (problem,) = mirror.run_once()
     assert "the volume has another version with this number, which is kept" in problem
+    assert not mirror.has_failed  # the store was asked for nothing, so later checks are not rarer
     assert (volume / "captcha/1/saved_model.pb").read_bytes() == b"published here"
 
 

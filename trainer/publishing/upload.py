@@ -70,7 +70,7 @@ class Uploader:
         self._store.write(f"{_CLAIMS}/check", b"")
         _, tag = read_index(self._store)
         if tag is None:
-            # Without an index, the sync services would check the store less and less often.
+            # Without an index, the sync services would report a problem during the first training.
             self._change_index(lambda index: index)
         VersionMirror(self._store, self._volume).run_once()
 

@@ -36,13 +36,13 @@ def test_without_a_url_the_service_ends(monkeypatch: pytest.MonkeyPatch) -> None
         SyncSettings.load()
 
 
-def test_checks_that_find_problems_are_repeated_ever_less_often() -> None:
+def test_checks_that_fail_are_repeated_ever_less_often() -> None:
     waits = [10.0]
     for _ in range(7):
-        waits.append(find_wait(waits[-1], 10.0, has_problems=True))
+        waits.append(find_wait(waits[-1], 10.0, has_failed=True))
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
-    assert find_wait(300.0, 10.0, has_problems=False) == 10
-    assert find_wait(3_600.0, 3_600.0, has_problems=True) == 3_600
+    assert find_wait(300.0, 10.0, has_failed=False) == 10
+    assert find_wait(3_600.0, 3_600.0, has_failed=True) == 3_600
 
 
 def test_the_service_needs_only_the_packages_of_its_image() -> None:
