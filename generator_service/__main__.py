@@ -8,9 +8,9 @@ import uvicorn
 
 from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
-from generator_service.errors import GeneratorError
+from generator_service.errors import GeneratorError, IllegibleText
 from generator_service.render_options import RenderOptions
-from generator_service.settings import Settings, SyntheticSettings
+from generator_service.settings import Settings, SyntheticSettings, name_variables
 from generator_service.spec_check import check_renderable
 from generator_service.synthetic.font_files import find_fonts
 from generator_service.voice_directory import check_voices
@@ -33,6 +33,8 @@ def main() -> None:
         )
         pool = WorkerPool(settings.spec, options, settings.processes)
         check_renderable(settings.spec, options)
+    except IllegibleText as error:
+        sys.exit(f"generator: {name_variables(str(error))}")
     except (SettingsError, GeneratorError) as error:
         sys.exit(f"generator: {error}")
     # RequestMiddleware logs the requests, and log_as_json has set up every logger.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -93,9 +94,7 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         try:
             self.spec  # noqa: B018 - raises SpecError
         except SpecError as error:
-            # The message starts with the name of the field.
-            field, _, problem = str(error).partition(" ")
-            raise ValueError(f"CAPTCHA_{field.upper()} {problem}") from error
+            raise ValueError(name_variables(str(error))) from error
         return self
 
     @property
@@ -114,6 +113,19 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         return CaptchaSpec(
             self.charset, self.length, self.width, self.height, self.min_length, self.style, effects
         )
+
+
+def name_variables(message: str) -> str:
+    """Return a message about a spec with the variables of the fields that it names.
+
+    "noise_dots, warp cannot be set" becomes "CAPTCHA_NOISE_DOTS, CAPTCHA_WARP cannot be set".
+    """
+    subject = re.split(r"(?<!,) ", message, maxsplit=1)[0].split(", ")
+    for name, field in Settings.model_fields.items():
+        # Later in the message, a name such as "style" is an ordinary word, unless it contains "_".
+        if name in subject or "_" in name:
+            message = re.sub(rf"\b{name}\b", str(field.validation_alias), message)
+    return message
 
 
 class SyntheticSettings(SyntheticOptions, EnvironmentSettings):

@@ -130,6 +130,32 @@ def test_an_error_names_the_variable_what_it_must_be_and_its_value(
 
 
 @pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"CAPTCHA_STYLE": "gimpy", "CAPTCHA_NOISE_DOTS": "3", "CAPTCHA_WARP": "2"},
+            "CAPTCHA_NOISE_DOTS, CAPTCHA_WARP cannot be set: the style gimpy has no effects",
+        ),
+        (
+            {"CAPTCHA_STYLE": "line", "CAPTCHA_BACKGROUND_COLOR": "#ffffff"},
+            "CAPTCHA_BACKGROUND_COLOR cannot be set: the style line has no effects",
+        ),
+        (
+            {"CAPTCHA_TEXT_COLOR": "#112233", "CAPTCHA_BACKGROUND_COLOR": "#112233"},
+            "CAPTCHA_TEXT_COLOR must differ from CAPTCHA_BACKGROUND_COLOR, not '#112233'",
+        ),
+    ],
+)
+def test_an_error_about_several_settings_names_the_variable_of_each(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
     ("name", "value", "message"),
     [
         ("MAX_ROTATION_DEG", "91", "less than or equal to 90, not '91'"),
