@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import ImageColor
 from generator_service.errors import FontError, IllegibleText
 from generator_service.library_renderer import DEFAULT_FONTS
 from generator_service.render_options import RenderOptions
+from generator_service.synthetic.colours import luma
 from generator_service.synthetic.font_files import load_font, render_glyphs
 from shared.effects import RANDOM_COLOR, Effects
 from shared.spec import LIBRARY_STYLES, CaptchaSpec
@@ -20,8 +22,12 @@ MIN_LIBRARY_HEIGHT_PX = 40
 """The library draws capital letters up to 40 pixels high, and does not scale them to the image."""
 MIN_CONTRAST = 20
 """Grey levels between text and background. The faintest captchas of the library have 17."""
+MAX_FAINT_FRACTION = 0.1
+"""Largest fraction of captchas whose random text colour has less contrast than MIN_CONTRAST: a
+reader asks for another captcha. It is 0 on the library's backgrounds and 8 % on black."""
 _OPACITY_PER_GREY_LEVEL = 1.97  # the library's lookup_table
 _MEAN_BACKGROUND = "#f6f6f6"  # the library's are from 238 to 255
+_TEXT_CHANNEL = range(15, 200, 10)  # the library's are from 10 to 200; a tenth of them suffices
 
 
 def check_renderable(spec: CaptchaSpec, options: RenderOptions) -> None:
@@ -29,7 +35,7 @@ def check_renderable(spec: CaptchaSpec, options: RenderOptions) -> None:
 
     Raises:
         IllegibleText: if the image is too small for a text, the text is invisible on its
-            background, or a font lacks a character.
+            background or random text often is, or a font lacks a character.
         UnknownFont: if the spec names a font that the generator does not have.
     """
     least = MIN_CHARACTER_WIDTH_PX * spec.length
@@ -51,25 +57,51 @@ def check_renderable(spec: CaptchaSpec, options: RenderOptions) -> None:
 
 
 def _check_contrast(effects: Effects) -> None:
-    if effects.text_color == RANDOM_COLOR:
+    text, background = effects.text_color, effects.background_color
+    if text == RANDOM_COLOR:
+        if background != RANDOM_COLOR:
+            _check_random_text(background)
         return
-    is_random = effects.background_color == RANDOM_COLOR
-    background = _to_grey(_MEAN_BACKGROUND if is_random else effects.background_color)
-    text = _to_grey(effects.text_color)
-    # The library takes the opacity of a character from its brightness: black is transparent.
-    opacity = min(255, int(text * _OPACITY_PER_GREY_LEVEL)) / 255
-    contrast = opacity * abs(text - background)
+    contrast = _measure_contrast(
+        _to_luma(text), _to_luma(_MEAN_BACKGROUND if background == RANDOM_COLOR else background)
+    )
     if contrast < MIN_CONTRAST:
         raise IllegibleText(
             f"text_color must differ from background_color by at least {MIN_CONTRAST} of 255 grey"
-            f" levels, not {contrast:.0f} ({effects.text_color} on {effects.background_color}); the"
-            " darker a text, the more transparent the library makes it"
+            f" levels, not {contrast:.0f} ({text} on {background}); the darker a text, the more"
+            " transparent the library makes it"
         )
 
 
-def _to_grey(color: str) -> int:
+def _check_random_text(background: str) -> None:
+    faint = _measure_faint_fraction(background)
+    if faint > MAX_FAINT_FRACTION:
+        raise IllegibleText(
+            f"background_color must not be {background} with random text colours: {faint:.0%} of"
+            f" the captchas, more than {MAX_FAINT_FRACTION:.0%}, would have less than"
+            f" {MIN_CONTRAST} of 255 grey levels between text and background; set text_color, or a"
+            " lighter background_color"
+        )
+
+
+@lru_cache(maxsize=100)
+def _measure_faint_fraction(background: str) -> float:
+    """Return the fraction of the random text colours with less contrast than MIN_CONTRAST."""
+    level = _to_luma(background)
+    colours = list(itertools.product(_TEXT_CHANNEL, _TEXT_CHANNEL, _TEXT_CHANNEL))
+    return sum(_measure_contrast(luma(c), level) < MIN_CONTRAST for c in colours) / len(colours)
+
+
+def _measure_contrast(text: float, background: float) -> float:
+    """Return the grey levels between a text and its background, as the library draws it."""
+    # The library takes the opacity of a character from its brightness: black is transparent.
+    opacity = min(255, int(text * _OPACITY_PER_GREY_LEVEL)) / 255
+    return opacity * abs(text - background)
+
+
+def _to_luma(color: str) -> float:
     red, green, blue = ImageColor.getrgb(color)[:3]
-    return (299 * red + 587 * green + 114 * blue) // 1000  # as Pillow does
+    return luma((red, green, blue))
 
 
 @lru_cache(maxsize=1000)

@@ -23,6 +23,12 @@ PICTOGRAMS = "generator_service/fonts/pictograms/NotoSansSymbols2-pictograms.ttf
             {"CAPTCHA_TEXT_COLOR": "#000000"},
             "CAPTCHA_TEXT_COLOR must differ from CAPTCHA_BACKGROUND_COLOR by at least 20 of 255",
         ),
+        (
+            {"CAPTCHA_BACKGROUND_COLOR": "#606060"},
+            "CAPTCHA_BACKGROUND_COLOR must not be #606060 with random text colours: 62% of the"
+            " captchas, more than 10%, would have less than 20 of 255 grey levels between text and"
+            " background; set CAPTCHA_TEXT_COLOR, or a lighter CAPTCHA_BACKGROUND_COLOR",
+        ),
         ({"SYNTHETIC_FONTS": "/missing"}, "the font /missing cannot be used: "),
         ({"CAPTCHA_VOICES": "/missing"}, "the voice directory /missing does not exist"),
         ({"SYNTHETIC_FONTS": "docs"}, "no font in docs has all of the characters '0123456789'"),
