@@ -13,7 +13,7 @@ from shared.spec import CaptchaSpec
 from tests.benchmarks import fresh_captchas, non_captchas, releases, rendering, servers
 from tests.benchmarks.processes import find_cores
 from tests.benchmarks.servers import BUNDLED
-from tests.benchmarks.training import DEFAULT, run_trainer, write_small
+from tests.benchmarks.training import DEFAULT, run_trainer, write_preset
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
 
@@ -85,7 +85,7 @@ def test_a_version_is_measured_on_fresh_captchas_of_each_style(
 def test_a_training_is_measured_from_start_to_published_version(
     generator: httpx.Client, tmp_path: Path
 ) -> None:
-    preset = write_small(DEFAULT, tmp_path)
+    preset = write_preset(DEFAULT, tmp_path, small=True)
     run = run_trainer(["--preset", preset], str(generator.base_url), find_cores())
     assert 0 < run.best_epoch_s <= run.metrics.training_s + 0.1 < run.total_s
     assert run.metrics.epochs == 1

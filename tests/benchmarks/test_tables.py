@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.benchmarks.servers import CONSTANT, COURSE, DDDDOCR, GATEWAY, REPLICA
 from tests.benchmarks.serving import Result
 from tests.benchmarks.training import TrainerRun
 from tests.load import Report
+from trainer.config import TrainingConfig, read_preset
 
 
 def create_result(*rates: int) -> Result:
@@ -85,6 +87,24 @@ def test_a_validation_with_as_many_correct_captchas_as_the_course_reaches_the_ta
         target = training.choose_target(create_run(correct / 5000, 1, 0))
         assert np.float32(correct - 1) / np.float32(5000) < target
         assert np.float32(correct) / np.float32(5000) >= target
+
+
+def test_the_training_until_the_accuracy_of_the_course_has_its_captchas() -> None:
+    course = TrainingConfig.model_validate(read_preset(training.COURSE))
+    ours = TrainingConfig.model_validate(read_preset(training.TARGET) | {"target_accuracy": 0.3})
+    assert (ours.network, ours.init) == ("compact", "scratch")
+    assert (ours.captchas, ours.styles) == (course.captchas, course.styles)
+    assert (ours.validation_captchas, ours.test_captchas) == (5_000, course.test_captchas)
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("preset", [training.COURSE, training.TARGET, training.DEFAULT])
+def test_every_training_publishes_its_model_however_accurate_it_is(
+    preset: str, small: bool, tmp_path: Path
+) -> None:
+    written = read_preset(training.write_preset(preset, tmp_path, small=small))
+    assert TrainingConfig.model_validate(written).publish_worse
+    assert small or written == read_preset(preset) | {"publish_worse": True}
 
 
 @pytest.mark.parametrize("name", ["serving", "training"])

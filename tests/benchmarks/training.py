@@ -25,10 +25,7 @@ from trainer.config import MIN_TARGET_EVALUATED, read_preset
 
 COURSE, TARGET, DEFAULT = "course", "tests/benchmarks/course_accuracy.toml", "quick"
 """Presets; TARGET trains our network until it reaches the accuracy of COURSE."""
-SMALL = {
-    "captchas": 200, "validation_captchas": 100, "test_captchas": 200, "epochs": 1,
-    "publish_worse": True,
-}  # fmt: skip
+SMALL = {"captchas": 200, "validation_captchas": 100, "test_captchas": 200, "epochs": 1}
 TIMEOUT_S = 3600.0
 # Keras computes the validation accuracy in float32, which can be slightly below the exact value.
 ROUNDING = 1e-6
@@ -77,12 +74,12 @@ def find_best_epoch(version: Path) -> tuple[float, float]:
 
 
 def run_trainings(
-    url: str, cores: frozenset[int], small_presets: Path | None
+    url: str, cores: frozenset[int], directory: Path, *, small: bool
 ) -> dict[str, TrainerRun]:
-    """Run the trainings one after the other; with few captchas if there is a directory for it."""
+    """Run the trainings one after the other, with presets that are written to a directory."""
     runs: dict[str, TrainerRun] = {}
     for preset in (COURSE, TARGET, DEFAULT):
-        arguments = ["--preset", write_small(preset, small_presets) if small_presets else preset]
+        arguments = ["--preset", write_preset(preset, directory, small=small)]
         if preset == TARGET:
             arguments += ["--target-accuracy", f"{choose_target(runs[COURSE]):.6f}"]
         print("training:", *arguments, file=sys.stderr)
@@ -90,9 +87,10 @@ def run_trainings(
     return runs
 
 
-def write_small(preset: str, directory: Path) -> str:
-    """Write a preset with few captchas and return its path."""
-    values = read_preset(preset) | SMALL
+def write_preset(preset: str, directory: Path, *, small: bool) -> str:
+    """Write a preset, if it is small with few captchas, and return its path."""
+    # A model that is worse than the bundled one is measured too, and only versions have metrics.
+    values = read_preset(preset) | {"publish_worse": True} | (SMALL if small else {})
     if preset == TARGET:
         values["validation_captchas"] = MIN_TARGET_EVALUATED
     path = directory / f"{Path(preset).stem}.toml"
@@ -144,7 +142,7 @@ def main() -> None:
     rounds, seconds, size = (1, 0.5, 200) if quick else (5, 4.0, 4_000)
     with tempfile.TemporaryDirectory() as directory, run_generator(cores) as url, pinned(cores):
         rates = measure_rates(url, rounds, seconds, size)
-        runs = run_trainings(url, cores, Path(directory) if quick else None)
+        runs = run_trainings(url, cores, Path(directory), small=quick)
     costs = ("total s", "training s", "images/s", "epochs")
     columns = ("`python -m trainer`", *costs, "test captchas", "accuracy", "95 % interval", "n")
     paragraphs = [
