@@ -15,6 +15,7 @@ InferenceError
 ├── UnsupportedCaptchas          the bundled model cannot predict the generator's captchas
 └── ModelError                   a version cannot be used
     ├── EngineError              the engine cannot load or run the SavedModel
+    │   └── LoadInterrupted      loading took too long or was killed; it may succeed later
     └── GoldenCheckError         the engine does not reproduce the trainer's prediction
 
 Two exceptions come from `shared`: ImageError (the image is rejected) and ArtifactError (the files
@@ -88,6 +89,10 @@ class ModelError(InferenceError):
 
 class EngineError(ModelError):
     """A SavedModel that the engine cannot load or run."""
+
+
+class LoadInterrupted(EngineError):
+    """Loading that took too long or was killed, possibly because the machine was overloaded."""
 
 
 class GoldenCheckError(ModelError):

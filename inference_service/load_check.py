@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from inference_service.engines import ENGINES
-from inference_service.errors import EngineError, ModelError
+from inference_service.errors import EngineError, LoadInterrupted, ModelError
 from inference_service.model_loading import load_version
 from shared.artifacts import ArtifactError
 
@@ -32,7 +32,9 @@ def check_loading(engine: str, directory: Path, timeout_s: float | None = None) 
         timeout_s: when to stop the process; None means the engine's `load_timeout_s`.
 
     Raises:
-        EngineError: if the process fails, crashes or takes too long.
+        LoadInterrupted: if the process takes too long or is ended by a signal.
+        EngineError: if it fails otherwise.
+        OSError: if it cannot be started.
     """
     timeout_s = timeout_s or ENGINES[engine].load_timeout_s
     # The first process takes the whole memory of a GPU, so the load check uses the CPU.
@@ -50,11 +52,11 @@ def check_loading(engine: str, directory: Path, timeout_s: float | None = None) 
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise EngineError(f"loading takes more than {timeout_s:g} s") from None
+        raise LoadInterrupted(f"loading takes more than {timeout_s:g} s") from None
     if result.returncode < 0:
         name = signal.Signals(-result.returncode).name
         hint = " (possibly out of memory)" if name == "SIGKILL" else ""
-        raise EngineError(f"loading ended the process with {name}{hint}")
+        raise LoadInterrupted(f"loading ended the process with {name}{hint}")
     if result.returncode > 0:
         lines = [line for line in result.stderr.splitlines() if line.strip()]
         raise EngineError(lines[-1][:500] if lines else f"exit status {result.returncode}")

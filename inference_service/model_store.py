@@ -16,6 +16,7 @@ from pathlib import Path
 from inference_service.engines import EngineLoader
 from inference_service.errors import ModelError, UnsupportedCaptchas
 from inference_service.model_loading import LoadedModel, load_version
+from inference_service.rejection import FileSignature, Rejection, sign_files
 from inference_service.version_choice import choose_restriction
 from inference_service.version_scan import FoundVersion, VersionScanner
 from shared.artifacts import ArtifactError, verify
@@ -23,9 +24,6 @@ from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 
 log = logging.getLogger(__name__)
-
-_FileSignature = tuple[tuple[str, int, int], ...]
-"""Path, size and change time of every file of a version."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +49,24 @@ class ModelStore:
         check_loading: Callable[[Path], None] = lambda directory: None,
         bundled_model: Path | None = None,
         find_generator: Callable[[], CaptchaSpec | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a store without an active version.
 
         Args:
             versions_dir: directory that contains one directory per version; it may be missing.
             load_engine: creates the engine of a version.
-            check_loading: called before a version is loaded; raises ModelError to reject it.
+            check_loading: called before a version is loaded; raises an exception to reject it.
             bundled_model: directory that contains version 0.
             find_generator: returns the captchas that the generator renders; None if they are not
                 known.
+            clock: seconds, for the time until a rejected version is checked again.
         """
         self.active: ActiveModel | None = None
         self.generator: CaptchaSpec | None = None
         """The captchas that the generator renders; None if they are not known."""
         self.versions: Sequence[FoundVersion] = ()
         """All versions, the highest first."""
-        self.rejected: Mapping[int, str] = {}
-        """Reasons by version."""
         self.swaps = 0
         """How often a version was activated."""
         self.rejections = 0
@@ -79,9 +77,15 @@ class ModelStore:
         self._load_engine = load_engine
         self._check_loading = check_loading
         self._find_generator = find_generator
+        self._clock = clock
         self._scanner = VersionScanner(versions_dir, bundled_model)
-        self._active_signature: _FileSignature = ()
-        self._rejected_signatures: dict[int, _FileSignature] = {}
+        self._active_signature: FileSignature = ()
+        self._rejections: Mapping[int, Rejection] = {}
+
+    @property
+    def rejected(self) -> dict[int, str]:
+        """Why versions cannot be used, by version."""
+        return {version: rejection.reason for version, rejection in self._rejections.items()}
 
     def watch(self, poll_s: float, stop: threading.Event) -> None:
         """Refresh every `poll_s` seconds until `stop` is set."""
@@ -100,7 +104,7 @@ class ModelStore:
         self.generator = self._find_generator()
         try:
             self.versions = self._scanner.scan(self.generator)
-            for missing in self.rejected.keys() - {found.version for found in self.versions}:
+            for missing in self._rejections.keys() - {found.version for found in self.versions}:
                 self._clear_rejection(missing)
             for found in self.versions:
                 if self._is_rollback(found) or self._activate(found):
@@ -122,11 +126,11 @@ class ModelStore:
         )
 
     def _activate(self, found: FoundVersion) -> bool:
-        """Load a version if its files are new, and return whether it is active now."""
+        """Load a version unless it is active or rejected, and return whether it is active now."""
         if found.mismatch:
             return False
         version = found.version
-        signature = _sign_files(found.directory)
+        signature = sign_files(found.directory)
         is_active = (
             self.active is not None
             and self.active.model.version == version
@@ -134,7 +138,8 @@ class ModelStore:
         )
         if is_active and signature == self._active_signature:
             return True
-        if self._rejected_signatures.get(version) == signature:
+        rejection = self._rejections.get(version)
+        if rejection and rejection.is_valid(signature, self._clock()):
             # If its files were damaged after loading, the model in memory is still good.
             return is_active
         started = time.perf_counter()
@@ -178,26 +183,14 @@ class ModelStore:
         except UnsupportedCaptchas:
             return None
 
-    def _reject(self, version: int, signature: _FileSignature, error: Exception) -> None:
-        """Record why a version is rejected. It is loaded again when its files change."""
-        if not isinstance(error, ArtifactError | ModelError):
+    def _reject(self, version: int, signature: FileSignature, error: Exception) -> None:
+        """Record why a version is rejected, and when it is checked again."""
+        if not isinstance(error, ArtifactError | ModelError | OSError):
             log.error("loading version %d failed unexpectedly", version, exc_info=error)
-        self.rejected = {**self.rejected, version: str(error) or type(error).__name__}
-        self._rejected_signatures[version] = signature
+        rejection = Rejection.from_error(error, signature, self._clock())
+        self._rejections = {**self._rejections, version: rejection}
         self.rejections += 1
-        log.warning("version %d was rejected: %s", version, self.rejected[version])
+        log.warning("version %d was rejected: %s", version, rejection.reason)
 
     def _clear_rejection(self, version: int) -> None:
-        self.rejected = {v: reason for v, reason in self.rejected.items() if v != version}
-        self._rejected_signatures.pop(version, None)
-
-
-def _sign_files(directory: Path) -> _FileSignature:
-    entries = []
-    for path in sorted(directory.rglob("*")):
-        try:
-            stat = path.lstat()
-        except OSError:
-            continue  # removed meanwhile, or not accessible; `verify` reports it
-        entries.append((str(path), stat.st_size, stat.st_ctime_ns))
-    return tuple(entries)
+        self._rejections = {v: found for v, found in self._rejections.items() if v != version}

@@ -11,7 +11,7 @@ import pytest
 
 from inference_service import load_check
 from inference_service.engines import OpenVinoEngine
-from inference_service.errors import EngineError
+from inference_service.errors import EngineError, LoadInterrupted
 from inference_service.load_check import check_loading
 from inference_service.model_store import ModelStore
 from tests.inference_service.versions import copy_version
@@ -52,13 +52,13 @@ def test_a_damaged_version_fails_with_its_reason(real_versions: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "reason"),
+    ("statement", "kind", "reason"),
     [
-        ("os.abort()", "loading ended the process with SIGABRT"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "loading ended the process with SIGSEGV"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", r"SIGKILL \(possibly out of memory\)"),
-        ("os._exit(7)", "exit status 7"),
-        ("raise KeyError('an unexpected problem')", "an unexpected problem"),
+        ("os.abort()", LoadInterrupted, "loading ended the process with SIGABRT"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", LoadInterrupted, "the process with SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", LoadInterrupted, r"SIGKILL \(possibly out of mem"),
+        ("os._exit(7)", EngineError, "exit status 7"),
+        ("raise KeyError('an unexpected problem')", EngineError, "an unexpected problem"),
     ],
 )
 def test_a_version_that_ends_the_process_fails_with_the_cause(
@@ -66,11 +66,13 @@ def test_a_version_that_ends_the_process_fails_with_the_cause(
     real_versions: Path,
     tmp_path: Path,
     statement: str,
+    kind: type[EngineError],
     reason: str,
 ) -> None:
     use_failing_engine(monkeypatch, tmp_path, statement)
-    with pytest.raises(EngineError, match=reason):
+    with pytest.raises(EngineError, match=reason) as raised:
         check_loading("openvino", copy_version(real_versions, 2))
+    assert raised.type is kind
 
 
 def test_a_store_survives_a_version_that_crashes_the_loader(
@@ -94,6 +96,6 @@ def test_a_version_that_never_finishes_loading_fails_after_the_timeout(
 ) -> None:
     use_failing_engine(monkeypatch, tmp_path, "time.sleep(60)")
     started = time.monotonic()
-    with pytest.raises(EngineError, match="loading takes more than 1 s"):
+    with pytest.raises(LoadInterrupted, match="loading takes more than 1 s"):
         check_loading("openvino", copy_version(real_versions, 2), timeout_s=1)
     assert time.monotonic() - started < 30

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from inference_service.errors import EngineError, NoModel
+from inference_service.errors import EngineError, LoadInterrupted, NoModel
 from inference_service.model_store import ModelStore
 from inference_service.routes.state import require_model
 from shared.manifest import IMAGE_FOLDER
@@ -173,6 +174,65 @@ def test_a_damaged_version_is_rejected_before_the_load_check(versions: Path) -> 
     store = ModelStore(versions, load_band_engine, check_loading=checked.append)
     store.refresh()
     assert checked == [versions / "1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (LoadInterrupted("loading takes more than 20 s"), "loading takes more than 20 s"),
+        (OSError(errno.EMFILE, "Too many open files"), "loading failed: Too many open files"),
+    ],
+)
+def test_a_version_is_checked_again_a_minute_after_a_failure_of_the_machine(
+    bundled_model: Path, tmp_path: Path, error: Exception, reason: str
+) -> None:
+    now = 0.0
+    checked = 0
+    is_overloaded = True
+
+    def check_loading(directory: Path) -> None:
+        nonlocal checked
+        checked += 1
+        if is_overloaded:
+            raise error
+
+    store = ModelStore(
+        tmp_path / "volume",
+        load_band_engine,
+        check_loading=check_loading,
+        bundled_model=bundled_model,
+        clock=lambda: now,
+    )
+    for now in (0, 1, 59):  # noqa: B007 - the store reads it
+        store.refresh()
+        assert (store.active, store.rejected, checked) == (None, {0: reason}, 1)
+    now = 60
+    store.refresh()
+    assert (store.active, store.rejected, checked) == (None, {0: reason}, 2)
+    is_overloaded = False
+    now = 119
+    store.refresh()
+    assert (store.active, store.rejected, checked) == (None, {0: reason}, 2)
+    now = 120
+    store.refresh()
+    assert (active(store), store.rejected, checked) == ((0, "bundled"), {}, 3)
+
+
+def test_a_version_that_fails_the_load_check_itself_is_not_checked_again(versions: Path) -> None:
+    now = 0.0
+    checked = []
+
+    def check_loading(directory: Path) -> None:
+        checked.append(directory.name)
+        if directory.name == "2":
+            raise EngineError("exit status 7")
+
+    copy_version(versions, 2)
+    store = ModelStore(versions, load_band_engine, check_loading=check_loading, clock=lambda: now)
+    for now in (0, 100, 100_000):  # noqa: B007 - the store reads it
+        store.refresh()
+    assert (active(store), store.rejected) == ((1, "volume"), {2: "exit status 7"})
+    assert checked == ["2", "1"]
 
 
 def test_a_version_that_is_still_copied_becomes_active_when_it_is_complete(versions: Path) -> None:
