@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from shared.spec import SpecError
+from shared.version_index import AUDITS_DIR
 from trainer.audit.audit import Audit
 from trainer.audit.options import AuditOptions
 from trainer.audit.publication import publish_report
@@ -21,8 +22,6 @@ from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)
 
-AUDITS_DIR = "audits"
-"""Directory of the reports on the models volume, where the inference service finds them."""
 ABOVE_LIMIT, REFUSED = 1, 2
 
 

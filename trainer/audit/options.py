@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from shared.effects import Effects, EffectsError
 from shared.settings import SettingsError
 from shared.spec import CaptchaSpec, Style
+from shared.version_index import is_audit_name
 from trainer.audit.plan import LABELS, Mode
 from trainer.audit.thresholds import Limit
 
@@ -31,7 +31,6 @@ EFFECTS = {
 }
 """The effects; each one is an option."""
 _SPEC_FIELDS = ("charset", "length", "min_length", "width", "height", "style")
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 
 
 def _parse_limit(value: object) -> object:
@@ -64,7 +63,7 @@ class AuditOptions(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.name is not None and not _NAME.fullmatch(self.name):
+        if self.name is not None and not is_audit_name(self.name):
             raise ValueError(
                 "--name: Input should be up to 100 letters, digits, '.', '_' and '-', beginning"
                 f" with a letter or digit, not {self.name!r}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from shared.version_index import MAX_AUDIT_FILE_BYTES
 from trainer.audit.report.page import render_page
 from trainer.audit.results import AuditResults
 
 REPORT, RESULTS = "report.html", "results.json"
-MAX_BYTES = 10_000_000
-"""Of the page. The inference service sends no larger one."""
 
 
 def write_report(results: AuditResults, directory: Path) -> list[Path]:
@@ -28,10 +27,10 @@ def write_report(results: AuditResults, directory: Path) -> list[Path]:
         ValueError: if the page is larger than the inference service sends.
     """
     page = render_page(results)
-    if (size := len(page.encode())) > MAX_BYTES:
+    if (size := len(page.encode())) > MAX_AUDIT_FILE_BYTES:
         raise ValueError(
-            f"the report has {size:,} bytes, at most {MAX_BYTES:,} can be served: its galleries"
-            " have too large images"
+            f"the report has {size:,} bytes, at most {MAX_AUDIT_FILE_BYTES:,} can be served: its"
+            " galleries have too large images"
         )
     directory.mkdir(parents=True, exist_ok=True)
     contents = {REPORT: page, RESULTS: results.model_dump_json(indent=2) + "\n"}

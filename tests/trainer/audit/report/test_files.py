@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from inference_service.routes import audits
+from shared.version_index import MAX_AUDIT_FILE_BYTES
 from tests.trainer.audit.report.example import build_example
-from trainer.audit.report import write_report
-from trainer.audit.report.files import MAX_BYTES
+from trainer.audit.report import files, write_report
 from trainer.audit.results import AuditResults, GalleryImage
 
 
@@ -36,7 +36,7 @@ def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
 def test_a_page_that_would_not_be_served_is_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, MAX_BYTES, np.uint8).tobytes()
+    noise = np.random.default_rng(0).integers(0, 256, MAX_AUDIT_FILE_BYTES, np.uint8).tobytes()
     image = GalleryImage(
         image=base64.b64encode(noise).decode(), label="A", prediction="A", confidence=1
     )
@@ -45,8 +45,5 @@ def test_a_page_that_would_not_be_served_is_refused_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_inference_service_finds_the_page_and_sends_it() -> None:
-    from trainer.audit.report import files
-
+def test_the_inference_service_finds_the_page() -> None:
     assert audits.REPORT == files.REPORT
-    assert audits._MAX_BYTES == files.MAX_BYTES
