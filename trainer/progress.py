@@ -1,4 +1,4 @@
-"""Progress of a counted task: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of a counted task: a bar on a terminal, a line every few seconds in a log; durations."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ class Progress:
             self._last_shown = now
             self._stream.write(f"{self._task}: {count}{note and ', ' + note}\n")
             self._stream.flush()
+
+
+def describe_time(seconds: float) -> str:
+    """Return a duration for messages: "about 40 s", "about 3 min", "about 2.5 h"."""
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    if seconds < 5_400:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"

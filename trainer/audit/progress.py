@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from trainer.progress import describe_time
+
 # CPU seconds per second on two cores, until the first measurement is done.
 _ASSUMED_SPEED = 1.5
 _BAR_WIDTH = 30
@@ -54,10 +56,3 @@ class AuditProgress:
         if done_s and done_s >= self._total_s / 10:  # the first seconds are start-up
             speed = done_s / max(now - self._started, 1e-9)
         return (self._total_s - done_s) / speed
-
-
-def describe_time(seconds: float) -> str:
-    """Return a duration for messages: "about 40 s", "about 3 min"."""
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min"

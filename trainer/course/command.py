@@ -16,6 +16,7 @@ from trainer.course.steps import STEPS, Step
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.generator_client import GeneratorClient
 from trainer.errors import TrainerError
+from trainer.progress import describe_time
 from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)
@@ -89,13 +90,8 @@ def _announce(workspace: CourseWorkspace, steps: Mapping[str, Step]) -> None:
         trainings = f"{len(unfinished)} trainings ({finished} more are finished), "
     log.info(
         "course, size %s: %d steps, %s%s on two cores",
-        workspace.size, len(steps), trainings, _describe_hours(seconds),
+        workspace.size, len(steps), trainings, describe_time(seconds),
     )  # fmt: skip
-
-
-def _describe_hours(seconds: float) -> str:
-    minutes = seconds / 60
-    return f"about {minutes / 60:.1f} hours" if minutes > 90 else f"about {minutes:.0f} min"
 
 
 def _join(files: Sequence[Path]) -> str:

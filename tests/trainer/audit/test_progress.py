@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from trainer.audit.progress import AuditProgress, describe_time
+from trainer.audit.progress import AuditProgress
+from trainer.progress import describe_time
 
 
 class Terminal(io.StringIO):
@@ -40,7 +41,8 @@ def test_a_terminal_shows_one_bar_that_ends_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "about 0 s"), (89, "about 89 s"), (300, "about 5 min")]
+    ("seconds", "text"),
+    [(0, "about 0 s"), (89, "about 89 s"), (300, "about 5 min"), (9_000, "about 2.5 h")],
 )
-def test_times_are_rounded(seconds: float, text: str) -> None:
+def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
     assert describe_time(seconds) == text

@@ -16,7 +16,7 @@ from trainer.course.runs.run import Run
 from trainer.course.runs.sizes import TRAINING_SIZES
 from trainer.course.runs.training import ReportCaptchas, train_run
 from trainer.course.workspace import CourseWorkspace
-from trainer.progress import Progress
+from trainer.progress import Progress, describe_time
 
 log = logging.getLogger(__name__)
 
@@ -130,12 +130,3 @@ class _PlanProgress:
         speed = done_s / elapsed_s if done_s > total_s / 10 else 1.0
         left_s = (total_s - done_s) / speed
         self._progress.update(finished, f"{describe_time(left_s)} left: {name}")
-
-
-def describe_time(seconds: float) -> str:
-    """Return a duration for messages: "about 40 s", "about 3 min", "about 2.5 h"."""
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    if seconds < 5_400:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"

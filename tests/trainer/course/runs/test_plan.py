@@ -10,13 +10,7 @@ import pytest
 from tests.trainer.course.runs.fakes import RUN, build_rows, build_workspace
 from trainer.course.runs.captchas import RunCaptchas
 from trainer.course.runs.history import write_history
-from trainer.course.runs.plan import (
-    complete_runs,
-    describe_time,
-    estimate_s,
-    list_unfinished,
-    locate_run,
-)
+from trainer.course.runs.plan import complete_runs, estimate_s, list_unfinished, locate_run
 from trainer.course.runs.run import Run
 from trainer.course.runs.training import ReportCaptchas
 
@@ -89,10 +83,3 @@ def test_the_log_says_how_many_trainings_there_are(
     assert "losses: 2 trainings, 0 of them finished earlier, about 8 s" in caplog.text
     assert "losses, trainings: 2 of 2" in stream.getvalue()
     assert stream.getvalue().endswith(f"about 0 s left: {OTHER.name}\n")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(12, "about 12 s"), (600, "about 10 min"), (9_000, "about 2.5 h")]
-)
-def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
-    assert describe_time(seconds) == text
