@@ -1,4 +1,4 @@
-"""A small classifier that solves the captcha of pictures, and its figure.
+"""A small classifier that solves the captcha of pictures.
 
 The tiles of `GET /captcha/pictures` are fetched by seed with the word that each of them shows. The
 network learns to name a tile. A question is solved by choosing the tiles that get its word.
