@@ -30,6 +30,7 @@ def main() -> None:
             SyntheticSettings.load(),
             check_voices(settings.voices, settings.charset),
             settings.font_directory,
+            synthetic_charset=settings.charset,
         )
         pool = WorkerPool(settings.spec, options, settings.processes)
         check_renderable(settings.spec, options)

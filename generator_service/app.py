@@ -16,6 +16,7 @@ from generator_service.errors import FontError, ServiceUnavailable, UnsupportedR
 from generator_service.metrics import Metrics
 from generator_service.paced_response import DATASET_PACE, Pace
 from generator_service.readiness import Readiness
+from generator_service.request_spec import RequestSpecs
 from generator_service.routes import captchas, datasets, health, internal, pictures
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
@@ -57,6 +58,7 @@ def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) 
     metrics = Metrics()
     app.state.services = Services(
         pool,
+        RequestSpecs(pool.spec, pool.options),
         metrics,
         Readiness(),
         streams=DatasetStreams(pool, metrics),

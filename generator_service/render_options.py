@@ -22,6 +22,8 @@ class RenderOptions:
         synthetic: effects of the style `synthetic`.
         voices: directory with recordings of the characters; None means the library's.
         font_directory: directory of the fonts that a spec can name.
+        synthetic_charset: characters that `synthetic_fonts` are known to have. Other characters of
+            a spec are looked for in each of them.
     """
 
     fonts: tuple[str, ...] = ()
@@ -29,6 +31,7 @@ class RenderOptions:
     synthetic: SyntheticOptions = field(default_factory=SyntheticOptions)
     voices: Path | None = None
     font_directory: Path = FONT_DIRECTORY
+    synthetic_charset: str = ""
 
     def choose_fonts(self, effects: Effects) -> tuple[str, ...]:
         """Return the font files for the library's styles: those of the spec, or `fonts`.

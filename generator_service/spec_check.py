@@ -44,16 +44,23 @@ def check_renderable(spec: CaptchaSpec, options: RenderOptions) -> None:
             f"width must be at least {least} for {spec.length} characters, {MIN_CHARACTER_WIDTH_PX}"
             f" pixels each, not {spec.width}"
         )
-    is_library = spec.style in LIBRARY_STYLES
-    if is_library and spec.height < MIN_LIBRARY_HEIGHT_PX:
+    if spec.style in LIBRARY_STYLES and spec.height < MIN_LIBRARY_HEIGHT_PX:
         raise IllegibleText(
             f"height must be at least {MIN_LIBRARY_HEIGHT_PX} in the style {spec.style}, whose"
             f" characters are not scaled, not {spec.height}"
         )
     _check_contrast(spec.effects)
-    fonts = options.choose_fonts(spec.effects) or DEFAULT_FONTS
-    for font in fonts if is_library else options.synthetic_fonts:
+    for font in _list_fonts(spec, options):
         _check_font(font, spec.charset)
+
+
+def _list_fonts(spec: CaptchaSpec, options: RenderOptions) -> tuple[str, ...]:
+    """Return the fonts of a spec that may lack one of its characters."""
+    if spec.style in LIBRARY_STYLES:
+        return options.choose_fonts(spec.effects) or DEFAULT_FONTS
+    # Looking for the characters in hundreds of fonts takes a second.
+    is_known = set(spec.charset) <= set(options.synthetic_charset)
+    return () if is_known else options.synthetic_fonts
 
 
 def _check_contrast(effects: Effects) -> None:
@@ -104,7 +111,7 @@ def _to_luma(color: str) -> float:
     return luma((red, green, blue))
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=10_000)  # hundreds of fonts, and several charsets
 def _check_font(file: str, charset: str) -> None:
     try:
         render_glyphs(load_font(file), charset)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from generator_service.captcha_text import generate_text
-from generator_service.request_spec import choose_spec
 from generator_service.routes.dependencies import AppServices, Seed, Style
 from generator_service.seeded_random import generate_seed
 from generator_service.spec_description import describe_spec
@@ -38,7 +37,7 @@ async def captcha_json(
     services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> CaptchaBody:
     """Return a captcha with its label; the body can be posted to `/predict` unchanged."""
-    spec = choose_spec(services.pool.spec, style)
+    spec = await services.specs.choose(style)
     text, seed = _choose_text_and_seed(spec, text, seed)
     png = await _render_png(services, text, seed, spec)
     image = base64.b64encode(png).decode("ascii")
@@ -50,7 +49,7 @@ async def captcha_png(
     services: AppServices, text: Text = None, seed: Seed = None, style: Style = None
 ) -> Response:
     """Return a captcha as PNG, with its label in the header X-Captcha-Text."""
-    spec = choose_spec(services.pool.spec, style)
+    spec = await services.specs.choose(style)
     text, seed = _choose_text_and_seed(spec, text, seed)
     png = await _render_png(services, text, seed, spec)
     return Response(png, media_type="image/png", headers=_label_headers(text, seed))

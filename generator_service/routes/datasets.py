@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest, DatasetStreams
 from generator_service.paced_response import PacedResponse
-from generator_service.request_spec import choose_spec, restrict_charset
+from generator_service.request_spec import restrict_charset
 from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Services, Style
 from generator_service.seeded_random import MAX_SEED, generate_seed
 
@@ -34,7 +34,7 @@ def create_router(max_dataset: int) -> APIRouter:
         charset: Charset = None,
     ) -> StreamingResponse:
         """Stream captchas start..start+count-1 of a seed while they are rendered."""
-        spec = choose_spec(services.pool.spec, style)
+        spec = await services.specs.choose(style)
         if charset is not None:
             spec = restrict_charset(spec, charset)
         chosen = generate_seed() if seed is None else seed

@@ -11,6 +11,7 @@ from generator_service.dataset_streams import DatasetStreams
 from generator_service.metrics import Metrics
 from generator_service.paced_response import Pace
 from generator_service.readiness import Readiness
+from generator_service.request_spec import RequestSpecs
 from generator_service.seeded_random import MAX_SEED
 from generator_service.worker_pool import WorkerPool
 from shared.schemas import ErrorBody
@@ -43,6 +44,7 @@ class Services:
     """The objects that the routes of an application share."""
 
     pool: WorkerPool
+    specs: RequestSpecs
     metrics: Metrics
     readiness: Readiness
     streams: DatasetStreams

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
 from generator_service.errors import UnsupportedRequest
 from generator_service.routes.datasets import stream_archive
-from generator_service.routes.dependencies import AppServices
+from generator_service.routes.dependencies import AppServices, Services
 from generator_service.seeded_random import MAX_SEED
 from generator_service.spec_check import check_renderable
 from generator_service.spec_description import describe_spec
@@ -47,18 +47,30 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 @router.post("/spec")
 async def describe(body: SpecRequest, services: AppServices) -> SpecBody:
     """Check that this generator can render a spec, and return it with its renderer."""
-    spec = CaptchaSpec.from_dict(body.spec)
-    # Off the event loop: it renders each character in each font.
-    await asyncio.to_thread(check_renderable, spec, services.pool.options)
+    spec = await _read_spec(body, services)
     return await asyncio.to_thread(describe_spec, services.pool, spec)
 
 
 @router.post("/dataset", response_class=StreamingResponse)
 async def stream_dataset(body: DatasetBody, services: AppServices) -> StreamingResponse:
     """Stream captchas of any spec while they are rendered."""
-    spec = CaptchaSpec.from_dict(body.spec)
+    spec = await _read_spec(body, services)
     if body.count > services.max_dataset:
         raise UnsupportedRequest(f"count must be at most {services.max_dataset}, not {body.count}")
     await asyncio.to_thread(services.pool.describe_renderer, spec)  # reads the fonts once
     request = DatasetRequest(spec, body.seed, body.start, body.count, body.format)
     return await stream_archive(services, services.internal_streams, request)
+
+
+async def _read_spec(body: SpecRequest, services: Services) -> CaptchaSpec:
+    """Return the spec of a request.
+
+    Raises:
+        SpecError: if it is invalid.
+        IllegibleText: if the generator cannot show every text of it.
+        UnknownFont: if it names a font that the generator does not have.
+    """
+    spec = CaptchaSpec.from_dict(body.spec)
+    # Off the event loop: it renders each character in each font.
+    await asyncio.to_thread(check_renderable, spec, services.pool.options)
+    return spec

@@ -23,6 +23,13 @@ class FailingPool(WorkerPool):
         raise RuntimeError("no memory")
 
 
+class FakePool(WorkerPool):
+    """Returns captchas of three bytes, without worker processes."""
+
+    async def render_png(self, text: str, seed: int, spec: CaptchaSpec | None = None) -> bytes:
+        return b"png"
+
+
 class StartingPool(WorkerPool):
     """Starts its workers forever."""
 
@@ -76,6 +83,16 @@ def test_the_api_documentation_is_served_without_other_hosts(generator: httpx.Cl
     assert generator.get("/docs").status_code == 404
     paths = generator.get("/captcha/openapi.json").json()["paths"]
     assert not [path for path in paths if "docs" in path]
+
+
+@pytest.mark.parametrize("route", ["/captcha?", "/captcha.png?", "/dataset?count=1&"])
+def test_a_style_that_cannot_show_the_captchas_gets_a_422_with_the_reason(route: str) -> None:
+    pool = FakePool(CaptchaSpec(style="synthetic", width=60, height=16), OPTIONS, 1)
+    with running(create_app(Settings.load(), pool)) as client:
+        response = client.get(f"{route}style=current")
+        assert response.status_code == 422
+        assert "height must be at least 40 in the style current" in response.json()["detail"]
+        assert client.get("/captcha.png?style=gimpy").status_code == 200
 
 
 def test_a_failure_gets_a_500_with_json_and_a_request_id() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +51,14 @@ def test_a_background_near_random_text_colours_is_accepted_with_a_text_colour() 
 def test_a_text_that_the_library_draws_transparently_is_refused(background: str) -> None:
     with pytest.raises(IllegibleText, match=f"not 0 [(]#000000 on {background}[)]"):
         check(Effects(text_color="#000000", background_color=background))
+
+
+def test_synthetic_fonts_are_only_searched_for_characters_that_they_may_lack(
+    tmp_path: Path,
+) -> None:
+    options = RenderOptions(
+        synthetic_fonts=(str(tmp_path / "not-read.ttf"),), synthetic_charset="012"
+    )
+    check_renderable(CaptchaSpec("20", style="synthetic"), options)
+    with pytest.raises(IllegibleText, match=r"the font not-read.ttf cannot be used"):
+        check_renderable(CaptchaSpec("23", style="synthetic"), options)

@@ -82,10 +82,11 @@ def test_the_description_of_a_spec_fits_its_datasets(
 def test_a_spec_that_cannot_be_shown_is_refused_with_the_reason(
     generator: httpx.Client, changes: dict[str, Any], message: str
 ) -> None:
-    spec = replace(CaptchaSpec(), **changes)
-    response = generator.post("/internal/spec", json={"spec": spec.to_dict()})
-    assert response.status_code == 422
-    assert message in response.json()["detail"]
+    spec = replace(CaptchaSpec(), **changes).to_dict()
+    for route, body in {"spec": {}, "dataset": {"count": 1, "seed": 1}}.items():
+        response = generator.post(f"/internal/{route}", json={"spec": spec} | body)
+        assert response.status_code == 422
+        assert message in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
