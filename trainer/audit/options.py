@@ -108,6 +108,10 @@ class AuditOptions(BaseModel):
             SettingsError: naming the option and its value, if one is invalid.
         """
         values = dict(values)
+        for name in values:
+            # Fields without a description are derived from other options.
+            if name in cls.model_fields and not cls.model_fields[name].description:
+                raise SettingsError(f"{_flag(name)}: there is no such option")
         modes = [mode for mode in ("quick", "thorough") if values.pop(mode, False)]
         if len(modes) > 1:
             raise SettingsError("--quick and --thorough exclude each other")

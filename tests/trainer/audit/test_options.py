@@ -113,6 +113,8 @@ def test_an_invalid_option_is_named_with_its_value(arguments: list[str], message
     ("content", "message"),
     [
         ("lengths = 4", "--lengths: there is no such option"),
+        ('mode = "thorough"', "--mode: there is no such option"),
+        ("[effects]\nwarp = 2", "--effects: there is no such option"),
         ("quick = true\nthorough = true", "--quick and --thorough exclude each other"),
         ("length = ", "--config: .* cannot be read"),
     ],
