@@ -110,9 +110,10 @@ def train_if_new(
             status.end_unchanged(f"version {version} was trained with these settings")
             return
         reference = find_reference(workspace.models, source.spec, is_image_folder(source))
-        if reason := find_rejection(directory, fingerprints.training, reference):
-            log.info("nothing to do: this training was rejected before: %s", reason)
-            status.end_unchanged(f"this training was rejected before: {reason}")
+        rejected = find_rejection(directory, fingerprints.training, reference)
+        if rejected and not config.publish_worse:
+            log.info("nothing to do: this training was rejected before: %s", rejected)
+            status.end_unchanged(f"this training was rejected before: {rejected}")
             return
         requests = list(list_requests(config, source))
         missing_bytes = sum(map(client.count_missing_bytes, requests))
@@ -130,12 +131,14 @@ def train_if_new(
             status,
             workspace.uploader,
         )
-    seconds = time.monotonic() - started
-    accuracy = describe_accuracy(manifest.metrics)
-    if version is None:
-        log.info("nothing was published after %.0f s: %s", seconds, accuracy)
-    else:
-        log.info("version %d published after %.0f s: %s", version, seconds, accuracy)
+        seconds = time.monotonic() - started
+        accuracy = describe_accuracy(manifest.metrics)
+        if version is None:
+            log.info("nothing was published after %.0f s: %s", seconds, accuracy)
+        else:
+            log.info("version %d published after %.0f s: %s", version, seconds, accuracy)
+        if is_image_folder(source) and config.init == "bundled":
+            log_learning_curve(config, splits, manifest.metrics.accuracy)
 
 
 def find_data(
@@ -305,10 +308,6 @@ def train_and_publish(
     import keras  # noqa: PLC0415
 
     from trainer.evaluation.comparison import describe_comparison, is_inferior  # noqa: PLC0415
-    from trainer.evaluation.learning_curve import (  # noqa: PLC0415
-        describe_learning_curve,
-        measure_learning_curve,
-    )
     from trainer.networks.initialisation import build_initialised  # noqa: PLC0415
     from trainer.publishing.candidate import write_candidate  # noqa: PLC0415
     from trainer.training.checkpoints import CheckpointStore  # noqa: PLC0415
@@ -346,9 +345,6 @@ def train_and_publish(
         else:
             version = publish(version_dir, models, draft, uploader.upload if uploader else None)
             status.update(state="published", version=version)
-    if is_image_folder(source) and config.init == "bundled":
-        curve = measure_learning_curve(config, splits, draft.metrics.accuracy, sys.stderr)
-        log.info("learning curve: %s", describe_learning_curve(curve))
     try:
         if version is not None:
             pruned = prune(models, draft, reference)
@@ -359,6 +355,26 @@ def train_and_publish(
     except OSError as error:
         log.warning("old versions or checkpoints could not be deleted: %s", error)
     return draft, version
+
+
+def log_learning_curve(config: TrainingConfig, splits: Splits, accuracy: float) -> None:
+    """Log what more labels of an image folder would bring, after everything else is done.
+
+    Whatever happens here, the result of the training is published, so nothing is raised.
+    """
+    from trainer.evaluation.learning_curve import (  # noqa: PLC0415
+        describe_learning_curve,
+        measure_learning_curve,
+    )
+
+    log.info("now the learning curve, for the log only: two trainings on a part of the images")
+    try:
+        curve = measure_learning_curve(config, splits, accuracy, sys.stderr)
+        log.info("learning curve: %s", describe_learning_curve(curve))
+    except (TrainingError, OSError) as error:
+        log.warning("the learning curve could not be measured: %s", error)
+    except KeyboardInterrupt:
+        log.info("the learning curve was stopped")
 
 
 def _describe_spec(spec: CaptchaSpec) -> str:

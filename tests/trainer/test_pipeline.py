@@ -39,6 +39,7 @@ from trainer.errors import (
     RunLockedError,
     TrainingError,
 )
+from trainer.evaluation import learning_curve
 from trainer.pipeline import (
     Workspace,
     check_folder_size,
@@ -46,6 +47,7 @@ from trainer.pipeline import (
     find_data,
     find_published,
     lock_run,
+    log_learning_curve,
     run,
 )
 from trainer.status_writer import StatusWriter
@@ -228,6 +230,28 @@ def test_confusable_sets_outside_the_charset_are_a_warning(
     assert caplog.messages == [
         "no confusable set (0O, Il) is in the charset '0123456789': none is added"
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "the learning curve was stopped"),
+        (TrainingError("no memory"), "the learning curve could not be measured: no memory"),
+    ],
+)
+def test_a_learning_curve_that_fails_does_not_end_a_published_training(
+    error: BaseException,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(learning_curve, "measure_learning_curve", fail)
+    with caplog.at_level(logging.INFO):
+        log_learning_curve(TINY, None, 0.9)  # type: ignore[arg-type] # not used before the error
+    assert caplog.messages[-1] == message
 
 
 def test_an_image_folder_is_a_subset_of_every_split(
@@ -592,7 +616,7 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
     assert trainer.status.reason == sentence
     assert trainer.status.captchas_fetched == 502
 
-    messages = train(change(TINY, publish_worse=True, seed=2))
+    messages = train(change(TINY, publish_worse=True))  # which was rejected
     assert "version 2 published" in messages
     manifest = verify(trainer.workspace.models / "2")
     assert manifest.metrics.comparison is not None

@@ -121,6 +121,11 @@ def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
 
 
 def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:
+    for file, text in zip(files, texts, strict=True):
+        try:
+            CaptchaSpec(charset="".join(sorted(set(text))), length=len(text))
+        except SpecError as error:
+            raise ImageFolderError(f"{file.name}: {error}") from None
     lengths = {len(text) for text in texts}
     # The most common size; images of a similar aspect ratio are scaled to it.
     sizes = Counter(map(_read_size, files[:MIN_IMAGES]))

@@ -20,8 +20,9 @@ IMAGE_FOLDER = "image folder"
 NON_CAPTCHAS = "non-captchas"
 """Subset of images without a captcha. Their labels are NO_LABEL at every position."""
 NO_LABEL = -1
-# They are repeated in an epoch.
+# They are repeated in an epoch, and all of them are in memory.
 _MAX_NON_CAPTCHAS = 5_000
+_MAX_NON_CAPTCHA_BYTES = 200_000_000
 # A larger batch needs more memory (4.4 GB at 500 with the course's network) and is not faster.
 EVALUATION_BATCH_SIZE = 100
 
@@ -140,7 +141,8 @@ def build_split(
     if non_captcha_seed is not None:
         rng = np.random.default_rng(non_captcha_seed)
         captchas = ConcatenatedImages(images)
-        count = min(_MAX_NON_CAPTCHAS, len(captchas))
+        fitting = _MAX_NON_CAPTCHA_BYTES // (spec.height * spec.width)
+        count = min(_MAX_NON_CAPTCHAS, fitting, len(captchas))
         chosen = np.sort(rng.choice(len(captchas), count, replace=False))
         images.append(draw_non_captchas(count, captchas[chosen], rng))
         labels.append(np.full((count, spec.length), NO_LABEL, np.int32))

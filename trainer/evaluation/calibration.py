@@ -16,10 +16,15 @@ _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0
 _SEARCH_STEPS = 30
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 _MIN_PROBABILITY = 1e-12  # keeps the logarithm finite
+# Standard deviation of log T before any captcha is seen. A few correct ones would otherwise make
+# the model as certain as the search allows; 1,000 captchas outweigh it.
+_PRIOR_DEVIATION = 0.25
 
 
 def fit_temperature(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> float:
-    """Return the temperature with the lowest negative log-likelihood, by golden-section search.
+    """Return the most probable temperature, by golden-section search.
+
+    With many captchas it has the lowest negative log-likelihood; with few it stays near 1.
 
     Args:
         probabilities: float32 (N, length, classes), of captchas that were not trained on.
@@ -31,7 +36,8 @@ def fit_temperature(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[
     def loss(log_temperature: float) -> float:
         scale = np.float32(np.exp(-log_temperature))
         normaliser = np.log(np.exp(logits * scale).sum(axis=2))
-        return float((normaliser - truth * scale).mean())
+        likelihood = float((normaliser - truth * scale).sum(dtype=np.float64))
+        return likelihood + (log_temperature / _PRIOR_DEVIATION) ** 2 / 2
 
     low, high = np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)
     for _ in range(_SEARCH_STEPS):

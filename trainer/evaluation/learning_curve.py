@@ -9,6 +9,7 @@ from typing import TextIO
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from trainer.config import TrainingConfig
 from trainer.data.splits import IMAGE_FOLDER, Splits
@@ -17,8 +18,6 @@ from trainer.networks.initialisation import build_initialised
 from trainer.training.fit import fit
 
 _FRACTIONS = (0.25, 0.5)
-# Enough to be near the end of the training; the curve must not take as long as the training.
-_EPOCHS = 1
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,10 @@ class CurvePoint:
 def measure_learning_curve(
     config: TrainingConfig, splits: Splits, accuracy: float, stream: TextIO
 ) -> list[CurvePoint]:
-    """Train with a quarter and with half of the labels of an image folder.
+    """Train with a quarter and with half of the labels of an image folder, for as many epochs.
 
     The rest of the training images measures their accuracy, because the test split of a small
-    folder is too small.
+    folder is too small. All copies of an image are in the same part.
 
     Args:
         config: hyperparameters of the training with all labels.
@@ -44,19 +43,25 @@ def measure_learning_curve(
         stream: where the progress is shown.
     """
     rows = np.array(splits.train.rows_of(IMAGE_FOLDER), np.int64)
-    rows = np.random.default_rng(config.seed).permutation(rows)
-    short = config.model_copy(update={"epochs": min(config.epochs, _EPOCHS), "max_minutes": 0.0})
+    places = place_images(splits.train.images[rows], config.seed)
     points = []
     for fraction in _FRACTIONS:
-        count = round(fraction * len(rows))
-        part = splits.train.select(rows[:count], IMAGE_FOLDER)
-        rest = splits.train.select(rows[count:], IMAGE_FOLDER)
-        recogniser = build_initialised(short, splits.train.spec)
+        part = splits.train.select(rows[places < fraction], IMAGE_FOLDER)
+        rest = splits.train.select(rows[places >= fraction], IMAGE_FOLDER)
+        recogniser = build_initialised(config, splits.train.spec)
         with tempfile.TemporaryDirectory(prefix="learning-curve-") as directory:
             partial = Splits(train=part, validation=splits.validation, test=splits.test)
-            model = fit(recogniser, short, partial, Path(directory), stream).model
-        points.append(CurvePoint(count, evaluate(_predict_with(model), rest).accuracy.accuracy))
+            model = fit(recogniser, config, partial, Path(directory), stream).model
+        measured = evaluate(_predict_with(model), rest).accuracy.accuracy
+        points.append(CurvePoint(len(part), measured))
     return [*points, CurvePoint(len(rows), accuracy)]
+
+
+def place_images(images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float64]:
+    """Return a random number from 0 to 1 for each image, the same for equal images: (N,)."""
+    numbers: dict[bytes, int] = {}
+    groups = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
+    return np.random.default_rng(seed).permutation(len(numbers))[groups] / len(numbers)
 
 
 def describe_learning_curve(points: list[CurvePoint]) -> str:

@@ -20,7 +20,6 @@ from trainer.evaluation import figures
 from trainer.evaluation.accuracy import Evaluation, evaluate, find_correct
 from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
 from trainer.evaluation.comparison import compare_paired
-from trainer.networks import NETWORKS
 from trainer.publishing.export import (
     build_golden_sample,
     export,
@@ -72,7 +71,8 @@ def write_candidate(
     figures.plot_gallery(splits.test, evaluation, directory / "gallery.png")
     figures.plot_confusions(evaluation, directory / "confusions.png")
     figures.plot_reliability(calibration, directory / "reliability.png")
-    figures.plot_network(NETWORKS[config.network](source.spec), directory / "network.png")
+    recogniser = getattr(result.model, "recogniser", result.model)  # inside of its views
+    figures.plot_network(recogniser.get_layer(config.network), directory / "network.png")
     metrics = Metrics(
         **evaluation.accuracy.model_dump(),
         by_subset=evaluation.by_subset,

@@ -125,8 +125,12 @@ class Uploader:
         """Make every volume delete a version. Its objects stay in the store.
 
         Raises:
-            StoreError: if the store fails.
+            StoreError: if the store has no such version or fails.
         """
+        known, _ = read_index(self._store)
+        if version not in {*known.versions, *known.withdrawn}:
+            numbers = ", ".join(map(str, sorted(known.versions))) or "none"
+            raise StoreError(f"the store does not have it; its versions are: {numbers}")
         self._change_index(
             lambda index: _without(index, [version]).model_copy(
                 update={"withdrawn": tuple(sorted({*index.withdrawn, version}))}
@@ -263,6 +267,9 @@ def main() -> None:
         if uploader is None:
             sys.exit("MODELS_URL is not set: delete the directory of the version instead")
         uploader.withdraw(version)
+        sys.stdout.write(
+            f"version {version} is withdrawn: each volume deletes it at its next check\n"
+        )
     except SettingsError as error:
         sys.exit(str(error))
     except StoreError as error:

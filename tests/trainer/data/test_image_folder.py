@@ -248,9 +248,17 @@ def test_images_that_are_too_large_for_captchas_are_an_error(tmp_path: Path) -> 
         read_image_folder(folder, None)
 
 
-def test_file_names_that_are_not_valid_labels_are_an_error(own: Path) -> None:
-    Image.new("L", (40, 20)).save(own / "a b_1.png")
-    with pytest.raises(ImageFolderError, match="are not valid captchas: charset contains ' '"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a b_1.png", "charset contains ' ': a label can only contain printable ASCII"),
+        ("._ab_1.png", "charset contains '.': a label"),
+        ("abcabcabcabcabcabc_1.png", "length must be an integer from 1 to 16, not 18"),
+    ],
+)
+def test_a_file_name_that_is_no_valid_label_is_named(own: Path, name: str, reason: str) -> None:
+    Image.new("L", (40, 20)).save(own / name)
+    with pytest.raises(ImageFolderError, match=f"^{re.escape(f'{name}: {reason}')}"):
         read_image_folder(own, None)
 
 

@@ -30,6 +30,15 @@ def test_the_temperature_of_labels_drawn_from_softened_logits_is_found(
     assert found == pytest.approx(true_temperature, rel=0.08)
 
 
+def test_a_few_correct_captchas_do_not_make_a_calibrated_model_more_certain() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = softmax(
+        rng.normal(0, 1, (30, 5, 10)) + 9 * np.eye(10)[rng.integers(10, size=(30, 5))]
+    )
+    found = fit_temperature(probabilities, probabilities.argmax(axis=-1).astype(np.int32))
+    assert 0.8 < found < 1
+
+
 @pytest.mark.parametrize("network", ["medium", "course"])
 @pytest.mark.parametrize("views", [1, 2])
 def test_a_temperature_divides_the_logits(network: str, views: int) -> None:

@@ -211,11 +211,25 @@ def test_a_withdrawn_version_is_deleted_on_every_node_and_its_number_is_not_used
     for node in nodes:
         node.run_once()
     command = [sys.executable, "-m", "trainer.publishing.upload", "--withdraw", "2"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "MODELS_URL": url}, check=True)
+    environment = {**os.environ, "MODELS_URL": url}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "version 2 is withdrawn: each volume deletes it at its next check\n"
     for node, name in zip(nodes, ("a", "b"), strict=True):
         node.run_once()
         assert list_versions(tmp_path / name / "captcha") == [1]
     assert train(url, tmp_path / "a") == 3
+
+
+def test_a_version_that_the_store_does_not_have_cannot_be_withdrawn(
+    url: str, tmp_path: Path
+) -> None:
+    train(url, tmp_path / "a")
+    uploader = Uploader(ObjectStore(url), tmp_path / "a")
+    with pytest.raises(StoreError, match=r"^the store does not have it; its versions are: 1$"):
+        uploader.withdraw(17)
+    assert train(url, tmp_path / "a") == 2
 
 
 def test_the_status_of_a_training_is_uploaded_while_it_runs_and_at_its_end(
