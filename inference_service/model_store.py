@@ -67,6 +67,8 @@ class ModelStore:
         """The captchas that the generator renders; None if they are not known."""
         self.versions: Sequence[FoundVersion] = ()
         """All versions, the highest first."""
+        self.directory_problem = ""
+        """Why the models directory cannot be read; empty if it can."""
         self.swaps = 0
         """How often a version was activated."""
         self.rejections = 0
@@ -93,7 +95,7 @@ class ModelStore:
             try:
                 self.refresh()
             except Exception:
-                # The model in memory stays active when the directory cannot be read.
+                # A bug. The model in memory stays active.
                 log.exception("the scan of the models directory failed")
             self.initial_scan.set()
             if stop.wait(poll_s):
@@ -104,24 +106,26 @@ class ModelStore:
         self.generator = self._find_generator()
         try:
             self.versions = self._scanner.scan(self.generator)
-            for missing in self._rejections.keys() - {found.version for found in self.versions}:
-                self._clear_rejection(missing)
+            self.directory_problem = self._scanner.problem
+            if not self.directory_problem:
+                for missing in self._rejections.keys() - {v.version for v in self.versions}:
+                    self._clear_rejection(missing)
             for found in self.versions:
                 if self._is_rollback(found) or self._activate(found):
                     break
         finally:
-            # Even if the directory cannot be read: the generator may have changed.
+            # Even if the scan fails: the generator may have changed.
             self._restrict_active()
 
     def _is_rollback(self, found: FoundVersion) -> bool:
-        """Whether only a missing directory makes the bundled model the highest version.
+        """Whether only a missing or unreadable directory makes the bundled model the highest.
 
-        An empty directory means a rollback to the bundled model. A missing one is possibly missing
-        for a moment only, so the active model stays.
+        An empty directory means a rollback to the bundled model. One that is missing or cannot be
+        read may be back in a moment, so the active model stays.
         """
         return (
             found.source == "bundled"
-            and not self.versions_dir.exists()
+            and (self.directory_problem or not self.versions_dir.exists())
             and self._choose_active_restriction() is not None
         )
 

@@ -44,13 +44,15 @@ class VersionScanner:
     """Finds the versions in the models directory, and the bundled model as version 0."""
 
     def __init__(self, versions_dir: Path, bundled_model: Path | None) -> None:
+        self.problem = ""
+        """Why the models directory cannot be read, without its path; empty if it can."""
         self._versions_dir = versions_dir
         self._bundled_model = bundled_model
         self._warned_about_version_0 = False
         self._manifests: dict[Path, tuple[tuple[int, int, int], Manifest]] = {}
 
     def scan(self, generator: CaptchaSpec | None) -> list[FoundVersion]:
-        """Return all versions, the highest first.
+        """Return all versions, the highest first; only the bundled model if there is a problem.
 
         Args:
             generator: the captchas that the generator renders; None if they are not known.
@@ -60,9 +62,7 @@ class VersionScanner:
         return [self._describe(v, directory, generator) for v, directory in directories.items()]
 
     def _list_directories(self) -> dict[int, Path]:
-        found = {
-            v: self._versions_dir / str(v) for v in reversed(list_versions(self._versions_dir))
-        }
+        found = {v: self._versions_dir / str(v) for v in reversed(self._list_numbers())}
         if self._bundled_model is None:
             return found
         # Version 0 is always the bundled model.
@@ -71,6 +71,21 @@ class VersionScanner:
             log.warning("version 0 in %s is ignored: 0 is the bundled model", self._versions_dir)
         found[BUNDLED_VERSION] = self._bundled_model / str(BUNDLED_VERSION)
         return found
+
+    def _list_numbers(self) -> list[int]:
+        numbers: list[int] = []
+        problem = ""
+        try:
+            numbers = list_versions(self._versions_dir)
+        except OSError as error:
+            problem = f"the models directory cannot be read: {error.strerror or error}"
+        # Logged once, because there is a scan every second.
+        if problem and problem != self.problem:
+            log.warning("%s (%s)", problem, self._versions_dir)
+        elif self.problem and not problem:
+            log.info("the models directory can be read again (%s)", self._versions_dir)
+        self.problem = problem
+        return numbers
 
     def _describe(
         self, version: int, directory: Path, generator: CaptchaSpec | None

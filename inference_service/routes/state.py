@@ -44,7 +44,8 @@ def require_model(store: ModelStore) -> ActiveModel:
     active = store.active  # read once: another thread replaces it
     if active is not None:
         return active
-    reasons = [f"version {v} was rejected: {why}" for v, why in store.rejected.items()]
+    reasons = [store.directory_problem] if store.directory_problem else []
+    reasons += [f"version {v} was rejected: {why}" for v, why in store.rejected.items()]
     mismatches = {found.source: found.mismatch for found in store.versions if found.mismatch}
     if "bundled" in mismatches:
         reasons.append(mismatches["bundled"])

@@ -664,13 +664,56 @@ def test_a_directory_that_cannot_be_read_does_not_keep_a_version_for_another_gen
     store.refresh()
     shutil.rmtree(versions)
     versions.write_text("not a directory")
-    with pytest.raises(NotADirectoryError):
-        store.refresh()
+    store.refresh()
     assert active(store) == (1, "volume")
     generator.spec = DIGITS
-    with pytest.raises(NotADirectoryError):
-        store.refresh()
+    store.refresh()
     assert store.active is None
+
+
+def test_the_bundled_model_is_active_while_the_directory_cannot_be_read(
+    bundled_model: Path, versions: Path
+) -> None:
+    elsewhere = shutil.move(versions, versions.with_name("elsewhere"))
+    versions.symlink_to(versions)
+    store = new_store(versions, bundled_model)
+    store.refresh()
+    store.refresh()
+    assert (active(store), store.swaps) == ((0, "bundled"), 1)
+    versions.unlink()
+    shutil.move(elsewhere, versions)
+    store.refresh()
+    assert (active(store), store.swaps) == ((1, "volume"), 2)
+
+
+def test_a_directory_that_cannot_be_read_does_not_roll_back_to_the_bundled_model(
+    bundled_model: Path, versions: Path
+) -> None:
+    flip_a_byte(copy_version(versions, 2))
+    store = new_store(versions, bundled_model)
+    store.refresh()
+    elsewhere = shutil.move(versions, versions.with_name("elsewhere"))
+    versions.symlink_to(versions)
+    store.refresh()
+    assert (active(store), store.swaps, list(store.rejected)) == ((1, "volume"), 1, [2])
+    versions.unlink()
+    shutil.move(elsewhere, versions)
+    store.refresh()
+    assert (active(store), store.swaps, store.rejections) == ((1, "volume"), 1, 1)
+
+
+def test_the_reason_names_a_directory_that_cannot_be_read(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    versions.write_text("not a directory")
+    store = new_store(versions)
+    store.refresh()
+    reason = "no model: the models directory cannot be read: Not a directory"
+    with pytest.raises(NoModel, match=f"^{reason}$"):
+        require_model(store)
+    versions.unlink()
+    store.refresh()
+    with pytest.raises(NoModel, match="the trainer has not published a version yet"):
+        require_model(store)
 
 
 def test_watching_continues_after_a_scan_that_fails(

@@ -63,6 +63,32 @@ def test_a_version_without_a_manifest_has_neither_a_restriction_nor_a_mismatch(
     assert (found.manifest, found.restriction, found.mismatch) == (None, None, "")
 
 
+def test_a_directory_that_cannot_be_read_is_logged_once_until_that_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    directory = tmp_path / "captcha"
+    scanner = VersionScanner(directory, bundle_fake(tmp_path, SPEC))
+
+    def scan_twice() -> list[str]:
+        caplog.clear()
+        for _ in range(2):
+            assert [found.version for found in scanner.scan(SPEC)] == [0]
+        return caplog.messages
+
+    assert (scan_twice(), scanner.problem) == ([], "")
+    directory.write_text("not a directory")
+    reason = "the models directory cannot be read: Not a directory"
+    assert (scan_twice(), scanner.problem) == ([f"{reason} ({directory})"], reason)
+    directory.unlink()
+    directory.symlink_to(directory)
+    (message,) = scan_twice()
+    assert "cannot be read: Too many levels of symbolic links" in message
+    directory.unlink()
+    assert scan_twice() == [f"the models directory can be read again ({directory})"]
+    assert (scan_twice(), scanner.problem) == ([], "")
+
+
 @pytest.mark.parametrize("generator", [SPEC, None])
 def test_without_directories_there_are_no_versions(
     tmp_path: Path, generator: CaptchaSpec | None
