@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from shared.spec import CaptchaSpec
 
 
 def test_ping_returns_pong_to_get_and_post(generator: httpx.Client) -> None:
     assert generator.get("/ping").text == generator.post("/ping").text == "pong"
+
+
+@pytest.mark.parametrize("route", ["/ping", "/ready"])
+def test_a_head_request_gets_the_headers_without_the_body(
+    generator: httpx.Client, route: str
+) -> None:
+    head, get = generator.head(route), generator.get(route)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
 
 
 def test_a_ready_generator_returns_the_fingerprint_of_its_spec(generator: httpx.Client) -> None:
