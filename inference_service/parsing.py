@@ -42,6 +42,11 @@ class RequestBody:
     content: bytes
 
 
+def is_json(content_type: str) -> bool:
+    """Return whether the value of a header `Content-Type` is that of JSON."""
+    return _find_media_type(content_type) == "application/json"
+
+
 def extract_image(body: RequestBody) -> bytes:
     """Return the encoded image of a multipart or JSON body.
 
@@ -90,15 +95,19 @@ def extract_images(body: RequestBody) -> list[bytes | InvalidRequest]:
 
 
 def _find_kind(body: RequestBody, usage: str) -> Literal["form", "json"]:
-    media_type = body.content_type.partition(";")[0].strip().lower()
+    media_type = _find_media_type(body.content_type)
     if media_type == "multipart/form-data":
         return "form"
-    if media_type == "application/json":
+    if is_json(body.content_type):
         return "json"
     if not media_type and not body.content:
         raise InvalidRequest(f"the request contains no image: {usage}")
     shown = media_type[:80] or "a body without Content-Type"
     raise UnsupportedContentType(f"{shown} is not supported: {usage}")
+
+
+def _find_media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _parse_form(body: RequestBody, usage: str) -> list[bytes | None]:

@@ -130,7 +130,7 @@ class Predictor:
             image = extract_image(body)
         except RequestError as error:
             return without_traceback(error)
-        return self._predict_captchas([PredictJob(image, options)])[0]
+        return self._predict_captchas([PredictJob(_reject_large(image), options)])[0]
 
     def _predict_several(
         self, body: RequestBody, options: PredictOptions, deadline: Deadline
@@ -180,7 +180,7 @@ def _is_captcha_sized(image: bytes) -> bool:
 
 
 def _reject_large(image: bytes | RequestError) -> bytes | RequestError:
-    """Return the error for an image that is too large to be predicted alone."""
+    """Return the error for an image that is too large, although its body is not."""
     if isinstance(image, RequestError) or len(image) <= MAX_BODY_BYTES:
         return image
     return RequestTooLarge(

@@ -14,10 +14,13 @@ from inference_service.errors import (
     RequestTooLarge,
     TooManyUploads,
 )
-from inference_service.parsing import RequestBody
+from inference_service.parsing import RequestBody, is_json
 from shared.schemas import MAX_BATCH_IMAGES
 
 MAX_BODY_BYTES = 1_000_000
+"""Of an image, and of a form with one."""
+# Base64 has four characters for three bytes. The rest is for the other characters of the JSON.
+MAX_JSON_BODY_BYTES = MAX_BODY_BYTES * 4 // 3 + 1_000
 # 64 kB for each image on average.
 MAX_BATCH_BODY_BYTES = MAX_BATCH_IMAGES * 64_000
 MAX_BYTES_IN_MEMORY = 64_000_000
@@ -25,6 +28,12 @@ MAX_INLINE_BYTES = 64_000
 """Of an ordinary captcha, which has about 12 kB in base64. Only larger bodies are rejected if all
 bodies together exceed the limit, so that large uploads that stall do not block single captchas."""
 UPLOAD_TIMEOUT_S = 10.0
+
+
+def find_max_bytes(request: Request) -> int:
+    """Return the limit for the body of a request with one image."""
+    content_type = request.headers.get("content-type", "")
+    return MAX_JSON_BODY_BYTES if is_json(content_type) else MAX_BODY_BYTES
 
 
 class BodyReceiver:

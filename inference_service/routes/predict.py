@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from inference_service.prediction import PredictOptions
-from inference_service.request_body import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from inference_service.request_body import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, find_max_bytes
 from inference_service.request_restriction import RestrictionQuery
 from inference_service.routes.state import ServiceState, get_service, require_model
 from shared.schemas import (
@@ -30,7 +30,7 @@ Details = Annotated[bool, Query(description="Add confidences, version and times.
 _FAILURES = {
     400: "No image in the request, or an invalid form, JSON or base64.",
     408: "The request did not arrive in time.",
-    413: f"A body of more than {MAX_BODY_BYTES:,} bytes or an image of more than a million pixels.",
+    413: f"An image or form of more than {MAX_BODY_BYTES:,} bytes or a million pixels.",
     415: "Neither multipart nor JSON.",
     422: "Not an image, damaged or animated, or a restriction that no prediction can meet.",
     503: "No model, or too many requests; retry after the seconds in Retry-After.",
@@ -77,7 +77,7 @@ async def predict(request: Request, details: Details = False) -> Response:
     """Predict the text of a captcha."""
     service = get_service(request)
     options = _read_options(service, request, details)
-    async with service.receiver.receive(request, MAX_BODY_BYTES) as body:
+    async with service.receiver.receive(request, find_max_bytes(request)) as body:
         # Queued only now, so that a client that sends slowly does not occupy a queue slot.
         content = await service.predictor.predict(body, options)
     return Response(content, media_type="application/json")

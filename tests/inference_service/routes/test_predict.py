@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import os
 import time
@@ -13,6 +14,7 @@ from PIL import Image
 
 from inference_service.app import create_app
 from inference_service.model_store import ModelStore
+from inference_service.request_body import MAX_BODY_BYTES
 from inference_service.settings import Settings
 from shared.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha, draw
@@ -315,7 +317,7 @@ INVALID: dict[str, tuple[Post, int, str]] = {
     "10 MB of json": (
         json_bytes(b'{"image": "' + b"A" * 10_000_000 + b'"}'),
         413,
-        "more than 1,000,000 bytes",
+        "more than 1,334,333 bytes",
     ),
     "tiff": (file(encoded(gradient(), "tiff")), 422, NOT_AN_IMAGE),
     "invalid parameter": (lambda c: c.post("/predict?details=perhaps"), 422, "details: "),
@@ -339,6 +341,28 @@ def test_an_invalid_request_keeps_the_three_fields_and_gets_a_true_status(
     assert message in body["debug"]
     # An invalid request does not affect the next one.
     assert client.post("/predict", json=captchas[0].json).json() == before
+
+
+def test_an_image_in_json_may_have_as_many_bytes_as_in_a_form(
+    client: httpx.Client, captchas: list[Captcha]
+) -> None:
+    captcha = captchas[0]
+
+    def post(size_bytes: int) -> httpx.Response:
+        image = captcha.png.ljust(size_bytes, b"\0")
+        return client.post("/predict", json={"image": base64.b64encode(image).decode()})
+
+    assert post(MAX_BODY_BYTES).json()["prediction"] == captcha.text
+    rejected = post(MAX_BODY_BYTES + 1)
+    assert rejected.status_code == 413
+    assert rejected.json() == {
+        "success": False,
+        "prediction": "",
+        "debug": "the image has 1,000,001 bytes, more than the 1,000,000 accepted",
+    }
+    form = post_file(client, captcha.png.ljust(MAX_BODY_BYTES + 1, b"\0"))
+    assert form.status_code == 413
+    assert form.json()["debug"] == "the request has more than 1,000,000 bytes"
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
