@@ -56,6 +56,18 @@ def parse_training(arguments: Sequence[str]) -> Job:
     return train
 
 
+def upload_audits(settings: TrainerSettings) -> None:
+    """Upload the audit reports, if there is an object store.
+
+    A failure is logged only: the exit status is that of the command, whose work is done.
+    """
+    try:
+        if uploader := Uploader.from_settings(settings):
+            uploader.upload_audits()
+    except OSError as error:
+        log.error("the audit reports were not uploaded: %s; the next command tries again", error)
+
+
 ParseCommand = Callable[[Sequence[str]], Job]
 COMMANDS: dict[str, ParseCommand] = {"audit": parse_audit, "course": parse_course}
 
@@ -84,8 +96,7 @@ def main() -> None:
             base_url=settings.generator_url, timeout=TIMEOUT, trust_env=False
         ) as http:
             status = job(settings, GeneratorClient(http, settings.data_dir))
-        if uploader := Uploader.from_settings(settings):
-            uploader.upload_audits()
+        upload_audits(settings)
         sys.exit(status)
     except (TrainerError, ArtifactError, OSError) as error:
         log.error("%s", error)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from shared.artifacts import ArtifactError
 from shared.spec import SpecError
 from shared.version_index import AUDITS_DIR
 from trainer.audit.audit import Audit
@@ -17,12 +18,13 @@ from trainer.audit.report.verdict import decide_verdict
 from trainer.audit.subject import find_subject
 from trainer.audit.summary import build_results
 from trainer.data.generator_client import GeneratorClient
-from trainer.errors import AuditError, GeneratorError, ImageFolderError
+from trainer.errors import TrainerError
 from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)
 
-ABOVE_LIMIT, REFUSED = 1, 2
+ABOVE_LIMIT, NO_REPORT = 1, 2
+"""Exit statuses."""
 
 
 def parse_audit(arguments: Sequence[str]) -> Callable[[TrainerSettings, GeneratorClient], int]:
@@ -37,9 +39,12 @@ def parse_audit(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generato
     def audit(settings: TrainerSettings, client: GeneratorClient) -> int:
         try:
             return run_audit(options, command, settings, client)
-        except (SpecError, GeneratorError, ImageFolderError, AuditError) as error:
-            log.error("%s; nothing was audited", error)
-            return REFUSED
+        except (SpecError, TrainerError, ArtifactError, OSError) as error:
+            log.error("%s; no report was written", error)
+        except Exception:
+            # With a traceback Python would end with status 1: the accuracy is above the limit.
+            log.exception("the audit failed; no report was written")
+        return NO_REPORT
 
     return audit
 
@@ -52,6 +57,8 @@ def run_audit(
     Raises:
         SpecError: if the options do not make a valid spec.
         TrainerError: if the captchas cannot be fetched, read or audited.
+        ArtifactError: if the bundled model is damaged.
+        OSError: if a file cannot be read or written.
     """
     began = time.monotonic()
     subject = find_subject(options, client, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.artifacts import ArtifactError
 from shared.labels import decode
 from tests.trainer.audit.attack.measurements import build_measurement
 from tests.trainer.audit.folders import write_images
@@ -20,7 +22,9 @@ from trainer.audit.command import parse_audit
 from trainer.audit.options import AuditOptions
 from trainer.audit.plan import Task
 from trainer.audit.subject import find_subject
+from trainer.data.dataset_requests import CaptchaSource
 from trainer.data.generator_client import GeneratorClient
+from trainer.errors import TrainingError
 from trainer.settings import TrainerSettings
 
 ROOT = Path(__file__).parents[3]
@@ -137,8 +141,71 @@ def test_a_folder_that_cannot_be_audited_ends_with_status_2(
         status = parse_audit(["--image-folder", str(tmp_path / "nowhere")])(settings, client)
 
     assert status == 2
-    assert "nowhere is not a directory; nothing was audited" in caplog.text
+    assert "nowhere is not a directory; no report was written" in caplog.text
     assert not settings.models_dir.exists()
+
+
+class FailingClient(GeneratorClient):
+    """Fails with an error instead of a spec."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def wait_ready(self, timeout_s: float) -> CaptchaSource:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied"),
+        OSError(28, "No space left on device"),
+        ArtifactError("saved_model.pb is missing"),
+        TrainingError("the loss is not a number"),
+    ],
+)
+def test_an_audit_that_fails_ends_with_status_2_and_one_line(
+    settings: TrainerSettings, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert parse_audit(["--quick"])(settings, FailingClient(error)) == 2
+    assert [r.message for r in caplog.records] == [f"{error}; no report was written"]
+    assert caplog.records[0].exc_info is None
+
+
+def test_a_bug_ends_with_status_2_and_its_place_in_the_code(
+    settings: TrainerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert parse_audit(["--quick"])(settings, FailingClient(KeyError("width"))) == 2
+    assert caplog.records[0].message == "the audit failed; no report was written"
+    assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize(("limit", "status"), [("0.1@100", 1), ("0.6@100", 0)])
+def test_a_report_that_is_not_uploaded_does_not_change_the_exit_status(
+    folder: Path,
+    client: GeneratorClient,
+    settings: TrainerSettings,
+    tmp_path: Path,
+    limit: str,
+    status: int,
+) -> None:
+    store_measurements(build(folder, client, settings), correct=0.5)
+
+    result = subprocess.run(
+        [sys.executable, "-m", "trainer", "audit", "--image-folder", str(folder), "--quick"]
+        + ["--fail-above", limit],
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("AZURE")},
+            "MODELS_DIR": str(settings.models_dir),
+            "DATA_DIR": str(settings.data_dir),
+            "MODELS_URL": "az://reports",  # without an account
+        },
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == status, result.stderr
+    assert "the audit reports were not uploaded: the URL of the store" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_without_a_generator_the_command_ends_with_status_2(

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.version_index import MAX_AUDIT_FILE_BYTES
 from trainer.audit.report.page import render_page
 from trainer.audit.results import AuditResults
+from trainer.errors import AuditError
 
 REPORT, RESULTS = "report.html", "results.json"
 
@@ -24,11 +25,11 @@ def write_report(results: AuditResults, directory: Path) -> list[Path]:
 
     Raises:
         OSError: if a file cannot be written.
-        ValueError: if the page is larger than the inference service sends.
+        AuditError: if the page is larger than the inference service sends.
     """
     page = render_page(results)
     if (size := len(page.encode())) > MAX_AUDIT_FILE_BYTES:
-        raise ValueError(
+        raise AuditError(
             f"the report has {size:,} bytes, at most {MAX_AUDIT_FILE_BYTES:,} can be served: its"
             " galleries have too large images"
         )

@@ -13,6 +13,7 @@ from shared.version_index import MAX_AUDIT_FILE_BYTES
 from tests.trainer.audit.report.example import build_example
 from trainer.audit.report import files, write_report
 from trainer.audit.results import AuditResults, GalleryImage
+from trainer.errors import AuditError
 
 
 def test_the_page_and_the_results_are_written_and_nothing_else(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_page_that_would_not_be_served_is_refused_before_anything_is_written(
     image = GalleryImage(
         image=base64.b64encode(noise).decode(), label="A", prediction="A", confidence=1
     )
-    with pytest.raises(ValueError, match="can be served"):
+    with pytest.raises(AuditError, match="can be served"):
         write_report(build_example(samples=(image,)), tmp_path)
     assert not list(tmp_path.iterdir())
 
