@@ -84,17 +84,20 @@ course:  ## run all steps of the course, in at most 12 minutes, or FULL=1 with i
 	docker compose run --rm trainer course all $(if $(FULL),--size full) $(ARGS)
 
 # The container's user cannot write to a folder of yours, so the report is copied out as a stream.
+# Docker Compose has the status 1 too, so the report must also be newer than the start of the audit.
 audit-captcha:  ## measure how breakable captchas are, ARGS="--style classic" [DATA=images] [CONFIG=file.toml] [OUT=folder]
 	@test -z "$(DATA)" || test -d "$(DATA)" || { echo "DATA=$(DATA) is not a folder"; exit 2; }
 	@test -z "$(CONFIG)" || test -f "$(CONFIG)" || { echo "CONFIG=$(CONFIG) is not a file"; exit 2; }
-	@status=0; docker compose run --rm \
+	@status=0; started=$$(date +%s); docker compose run --rm \
 	  $(if $(DATA),--volume "$(abspath $(DATA)):/images/$(notdir $(abspath $(DATA))):ro") \
 	  $(if $(CONFIG),--volume "$(abspath $(CONFIG)):/audit.toml:ro") trainer audit \
 	  $(if $(DATA),--image-folder "/images/$(notdir $(abspath $(DATA)))") \
 	  $(if $(CONFIG),--config /audit.toml) $(ARGS) || status=$$?; \
 	if [ -n "$(OUT)" ] && [ $$status -lt 2 ]; then \
 	  mkdir -p "$(OUT)" && docker compose run --rm --no-deps -T --entrypoint sh trainer \
-	    -c 'tar -c -C "$$(ls -td /models/audits/*/ | head -1)" .' | tar -x -C "$(OUT)"; \
+	    -c 'report=$$(ls -td /models/audits/*/ | head -1); test "$$(stat -c %Y "$$report")" -ge '$$started' \
+	      && tar -c -C "$$report" .' | tar -x -C "$(OUT)" \
+	    || { echo "no report was copied: none on the models volume is of this audit" >&2; status=2; }; \
 	fi; exit $$status
 
 # A project of its own, so that its captchas and versions stay apart from those of `docker compose up`.
