@@ -191,9 +191,9 @@ def test_a_report_that_is_not_uploaded_does_not_change_the_exit_status(
 ) -> None:
     store_measurements(build(folder, client, settings), correct=0.5)
 
+    options = ["--image-folder", str(folder), "--quick", "--fail-above", limit]
     result = subprocess.run(
-        [sys.executable, "-m", "trainer", "audit", "--image-folder", str(folder), "--quick"]
-        + ["--fail-above", limit],
+        [sys.executable, "-m", "trainer", "audit", *options],
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("AZURE")},
             "MODELS_DIR": str(settings.models_dir),

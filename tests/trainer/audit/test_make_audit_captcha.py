@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[3]
 # The first `docker compose run` is the audit. The second one is a shell that reads the volume.
 DOCKER = """#!/bin/sh
 case "$*" in
-  *"--entrypoint sh"*) for script; do :; done; sh -c "$(echo "$script" | sed "s|/models|$MODELS|g")";;
+  *"--entrypoint sh"*)
+    for script; do :; done  # the last argument
+    sh -c "$(echo "$script" | sed "s|/models|$MODELS|g")";;
   *) mkdir -p "$MODELS/audits" && cd "$MODELS/audits" && sh -c "$AUDIT";;
 esac
 """
