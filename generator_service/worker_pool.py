@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 # Captchas per task: about 0.1 s of work, so a single captcha does not wait long for a dataset.
 BATCH_SIZE = 32
+# Grey pixels of a batch, unless a single captcha has more. Two batches per worker process are kept
+# for every dataset, as long as its client reads slowly. Their PNGs have at most about three times
+# as many bytes.
+MAX_BATCH_BYTES = 1_000_000
 # Limit of waiting single captchas for each worker process: some tenths of a second of work. One
 # whose client has disconnected still counts.
 MAX_WAITING = 64
@@ -154,11 +158,12 @@ class WorkerPool:
         # A few batches rendered in advance keep the workers busy, and memory does not grow with
         # the count.
         queue: collections.deque[asyncio.Task[R]] = collections.deque()
-        starts = iter(range(start, start + count, BATCH_SIZE))
+        size = _choose_batch_size(spec)
+        starts = iter(range(start, start + count, size))
         try:
             while True:
                 while len(queue) < 2 * self.processes and (first := next(starts, None)) is not None:
-                    stop = min(first + BATCH_SIZE, start + count)
+                    stop = min(first + size, start + count)
                     batch = self._run_batch(render, spec, self.options, seed, first, stop)
                     queue.append(asyncio.create_task(batch))
                 if not queue:
@@ -192,6 +197,10 @@ class WorkerPool:
                 log.warning("a worker process died; starting new ones")
                 self._executor = self._start_executor()
             return await asyncio.wrap_future(self._executor.submit(function, *args, **kwargs))
+
+
+def _choose_batch_size(spec: CaptchaSpec) -> int:
+    return max(1, min(BATCH_SIZE, MAX_BATCH_BYTES // (spec.width * spec.height)))
 
 
 def _prepare_worker() -> None:

@@ -14,7 +14,7 @@ from generator_service.dataset_batches import render_grey_batch, render_png_batc
 from generator_service.errors import FontError, MissingRecording, TooBusy
 from generator_service.render_options import RenderOptions
 from generator_service.settings import SyntheticSettings
-from generator_service.worker_pool import BATCH_SIZE, MAX_WAITING, WorkerPool
+from generator_service.worker_pool import BATCH_SIZE, MAX_BATCH_BYTES, MAX_WAITING, WorkerPool
 from shared.spec import STYLES, CaptchaSpec, SpecError, Style
 
 SPEC = CaptchaSpec()
@@ -65,6 +65,22 @@ def test_a_dataset_can_be_rendered_in_parts(pool: WorkerPool) -> None:
     whole, parts = asyncio.run(collect())
     assert whole == parts
     assert len(whole) == 90 * 160 * 60
+
+
+@pytest.mark.parametrize(("side_px", "captchas"), [(1000, 1), (500, 4), (150, 32)])
+def test_a_batch_has_fewer_captchas_the_larger_they_are(
+    pool: WorkerPool, side_px: int, captchas: int
+) -> None:
+    async def measure() -> tuple[list[int], list[int]]:
+        grey = pool.render_grey_batches(spec, 1, 0, 2 * captchas)
+        png = pool.render_png_batches(spec, 1, 0, 2 * captchas)
+        return [len(batch) async for batch in grey], [len(batch) async for batch in png]
+
+    spec = CaptchaSpec(width=side_px, height=side_px, style="line")
+    pixels, counts = asyncio.run(measure())
+    assert pixels == 2 * [captchas * side_px**2]
+    assert max(pixels) <= MAX_BATCH_BYTES
+    assert counts == 2 * [captchas]
 
 
 def test_more_captchas_than_can_wait_are_rejected(pool: WorkerPool) -> None:

@@ -124,20 +124,34 @@ def test_the_api_document_lists_every_style_and_the_largest_dataset(
     assert schemas["count"]["maximum"] == 100_000
 
 
+def render_archive(spec: CaptchaSpec, renderer: str, archive_format: str) -> bytes:
+    """Return the archive of captchas 7..106 of seed 31, rendered in one batch."""
+    if archive_format == "zip":
+        zip_writer = ZipWriter(7)
+        return zip_writer.add(render_png_batch(spec, OPTIONS, 31, 7, 107)) + zip_writer.finish()
+    npz_writer = NpzWriter(spec, renderer, 31, 7, 100)
+    pixels = npz_writer.add(render_grey_batch(spec, OPTIONS, 31, 7, 107))
+    texts = (generate_text(spec, 31, index) for index in range(7, 107))
+    return pixels + b"".join(npz_writer.finish(texts))
+
+
 @pytest.mark.parametrize("archive_format", ["zip", "npz"])
 def test_an_archive_has_the_bytes_of_one_rendered_in_a_single_process(
     generator: httpx.Client, pool: WorkerPool, archive_format: str
 ) -> None:
     query = {"count": 100, "seed": 31, "start": 7, "format": archive_format}
-    if archive_format == "zip":
-        zip_writer = ZipWriter(7)
-        expected = zip_writer.add(render_png_batch(SPEC, OPTIONS, 31, 7, 107)) + zip_writer.finish()
-    else:
-        npz_writer = NpzWriter(SPEC, pool.fingerprint_renderer(SPEC), 31, 7, 100)
-        texts = (generate_text(SPEC, 31, index) for index in range(7, 107))
-        expected = npz_writer.add(render_grey_batch(SPEC, OPTIONS, 31, 7, 107))
-        expected += b"".join(npz_writer.finish(texts))
+    expected = render_archive(SPEC, pool.fingerprint_renderer(SPEC), archive_format)
     assert generator.get("/dataset", params=query).content == expected
+
+
+@pytest.mark.parametrize("archive_format", ["zip", "npz"])
+def test_an_archive_of_large_captchas_does_not_depend_on_their_batches(
+    generator: httpx.Client, pool: WorkerPool, archive_format: str
+) -> None:
+    large = CaptchaSpec(width=500, height=400)  # batches of 5
+    body = {"spec": large.to_dict(), "count": 100, "seed": 31, "start": 7, "format": archive_format}
+    expected = render_archive(large, pool.fingerprint_renderer(large), archive_format)
+    assert generator.post("/internal/dataset", json=body).content == expected
 
 
 def test_clients_that_disconnect_do_not_affect_later_ones(
