@@ -67,7 +67,7 @@ class Metrics:
         self._request_seconds.labels(route).observe(seconds)
 
     def record_batch(self, times: BatchTimes) -> None:
-        """Count a batch; the worker thread calls this too."""
+        """Count a batch; the threads of the predictor call this too."""
         self._stage_seconds.labels("decode").observe(times.decode_s)
         if times.images:
             self._stage_seconds.labels("model").observe(times.model_s)

@@ -3,7 +3,8 @@
 An ordinary captcha is decoded and predicted in less than a millisecond. A thread would respond
 later, because it and the event loop compete for Python's lock, so the event loop itself predicts.
 Larger images and requests with several images would delay all other requests there. One worker
-thread predicts them: more threads would take the lock from the event loop more often.
+thread predicts them: more threads would take the lock from the event loop more often. If the engine
+is too slow for the event loop, a second thread predicts the captchas.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ class Predictor:
         """Create a predictor, which is used on one event loop.
 
         Args:
-            record_batch: called after each call of the engine, also on the worker thread.
+            record_batch: called after each call of the engine, also on the threads.
             on_event_loop: whether the engine is fast enough to predict captchas on the event loop;
-                otherwise the worker thread predicts them too.
+                otherwise a thread of their own predicts them.
             max_batch_size: maximum number of images per call of the engine.
             max_queue_size: maximum number of captchas that wait, and of other requests.
             clock: seconds, for the time limit of requests with several images.
@@ -64,14 +65,15 @@ class Predictor:
         self._record_batch = record_batch
         self._max_batch_size = max_batch_size
         self._clock = clock
+        # The captchas do not wait behind the other requests, and a full queue of them rejects none.
+        self._captcha_thread = None if on_event_loop else ThreadPoolExecutor(1, "captchas")
         self._worker = ThreadPoolExecutor(1, "worker")
         self._captchas: Batcher[PredictJob, bytes] = Batcher(
             self._predict_captchas,
             max_batch_size=max_batch_size,
             max_queue_size=max_queue_size,
-            executor=None if on_event_loop else self._worker,
+            executor=self._captcha_thread,
         )
-        # The captchas do not wait behind these requests, and a full queue of them rejects none.
         self._others: Batcher[_Respond, bytes] = Batcher(
             lambda jobs: [respond() for respond in jobs],
             max_batch_size=1,
@@ -90,7 +92,9 @@ class Predictor:
         return self._captchas.rejections + self._others.rejections
 
     def stop(self) -> None:
-        """Let the worker thread end. The server has completed all requests before."""
+        """Let the threads end. The server has completed all requests before."""
+        if self._captcha_thread:
+            self._captcha_thread.shutdown(wait=False)
         self._worker.shutdown(wait=False)
 
     async def predict(self, body: RequestBody, options: PredictOptions) -> bytes:

@@ -187,8 +187,9 @@ def test_images_of_ordinary_size_are_predicted_on_the_event_loop(
     assert {thread for thread, _ in engine.calls} == {threading.get_ident()}
 
 
-def test_the_event_loop_and_its_captchas_do_not_wait_for_the_thread(
-    options: PredictOptions, captchas: list[Captcha]
+@pytest.mark.parametrize("on_event_loop", [True, False])
+def test_captchas_do_not_wait_for_the_thread_of_the_other_requests(
+    options: PredictOptions, captchas: list[Captcha], on_event_loop: bool
 ) -> None:
     held = GatedEngine(BandEngine(CaptchaSpec()))
     held.gate.clear()
@@ -204,7 +205,7 @@ def test_the_event_loop_and_its_captchas_do_not_wait_for_the_thread(
         assert json.loads(await large)["success"] is True
         assert predictor.queue_size == 0
 
-    with_predictor(test)
+    with_predictor(test, on_event_loop=on_event_loop)
 
 
 def test_a_full_queue_of_large_images_rejects_no_captcha(
