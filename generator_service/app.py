@@ -63,7 +63,6 @@ def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) 
         Readiness(),
         streams=DatasetStreams(pool, metrics),
         internal_streams=DatasetStreams(pool, metrics),
-        max_dataset=settings.max_dataset,
         pace=pace,
     )
     app.add_middleware(

@@ -46,8 +46,8 @@ class Settings(EnvironmentSettings, validate_by_name=True):
             `crowded`; empty means the bundled fonts.
         voices: directory with a folder of recordings per character; None means the library's.
         processes: worker processes that render.
-        max_dataset: captchas that one request can ask for. The archive writer keeps about 1 kB
-            per captcha in memory until a zip is finished.
+        max_dataset: captchas that a client can ask for in one request. The archive writer keeps
+            about 1 kB per captcha in memory until a zip is finished.
         log_requests: requests that are logged.
         host: address to listen on.
         port: port to listen on.

@@ -49,7 +49,6 @@ class Services:
     readiness: Readiness
     streams: DatasetStreams
     internal_streams: DatasetStreams
-    max_dataset: int
     pace: Pace
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
+from generator_service.app import create_app
 from generator_service.image_renderer import render_grey
 from generator_service.named_fonts import FONT_DIRECTORY
 from generator_service.render_options import RenderOptions
+from generator_service.settings import Settings
+from generator_service.worker_pool import WorkerPool
 from shared.dataset_archive import read_npz
 from shared.effects import Effects
 from shared.fingerprint import fingerprint
@@ -47,6 +51,20 @@ def test_the_generators_own_spec_gives_the_pixels_of_the_public_route(
     public = generator.get("/dataset", params=query).content
     fetch(generator, CaptchaSpec(style=style), tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == public
+
+
+def test_the_limit_of_public_datasets_does_not_apply(pool: WorkerPool) -> None:
+    # The transport does not run the lifespan of the app, which would close the pool.
+    transport = httpx.ASGITransport(create_app(Settings.load(max_dataset=2), pool))
+
+    async def fetch_statuses() -> list[int]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://generator") as client:
+            body = {"spec": CaptchaSpec().to_dict(), "count": 3, "seed": 5}
+            public = await client.get("/dataset", params={"count": 3})
+            internal = await client.post("/internal/dataset", json=body)
+            return [public.status_code, internal.status_code]
+
+    assert asyncio.run(fetch_statuses()) == [422, 200]
 
 
 def test_the_description_of_a_spec_fits_its_datasets(
@@ -94,7 +112,7 @@ def test_a_spec_that_cannot_be_shown_is_refused_with_the_reason(
     [
         ({}, "count: Field required"),
         ({"count": 0, "seed": 1}, "count: Input should be greater than or equal to 1"),
-        ({"count": 100_001, "seed": 1}, "count must be at most 100000, not 100001"),
+        ({"count": 100_001, "seed": 1}, "count: Input should be less than or equal to 100000"),
         ({"count": 1, "seed": -1}, "seed: Input should be greater than or equal to 0"),
         ({"count": 1, "seed": 1, "spec": {"width": 3}}, "a spec has the fields charset, height"),
         (
