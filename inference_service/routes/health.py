@@ -24,14 +24,23 @@ class ReadyBody(BaseModel):
     """The active version."""
 
 
+# The lowest decorator is applied first, so its route answers all methods; uptime monitors use HEAD.
+# The others only document GET and POST: the methods of one route would have the same operation id.
 @router.get("/ping", response_class=PlainTextResponse)
 @router.post("/ping", response_class=PlainTextResponse)
+@router.api_route(
+    "/ping",
+    methods=["GET", "HEAD", "POST"],
+    response_class=PlainTextResponse,
+    include_in_schema=False,
+)
 async def ping() -> str:
     """Return "pong" while the process is alive."""
     return "pong"
 
 
 @router.get("/ready", responses={503: {"model": ErrorBody}})
+@router.api_route("/ready", methods=["GET", "HEAD"], include_in_schema=False)
 async def ready(request: Request) -> ReadyBody:
     """Return the active version, or 503 if this replica cannot predict."""
     if request.app.state.is_draining:

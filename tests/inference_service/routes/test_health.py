@@ -1,12 +1,47 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from tests.inference_service.captchas import Captcha
 
 
 def test_ping_returns_pong_to_get_and_post(client: httpx.Client) -> None:
     assert client.get("/ping").text == client.post("/ping").text == "pong"
+
+
+@pytest.mark.parametrize("path", ["/ping", "/ready"])
+def test_uptime_monitors_can_use_head(client: httpx.Client, path: str) -> None:
+    response, expected = client.head(path), client.get(path)
+    assert (response.status_code, response.content) == (200, b"")
+    for name in ("content-type", "content-length"):
+        assert response.headers[name] == expected.headers[name]
+
+
+def test_head_of_ready_is_a_503_without_a_version(empty_client: httpx.Client) -> None:
+    response = empty_client.head("/ready")
+    assert (response.status_code, response.content) == (503, b"")
+    assert response.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/ping", {"GET", "HEAD", "POST"}), ("/ready", {"GET", "HEAD"})]
+)
+def test_the_response_to_another_method_names_all_that_are_allowed(
+    client: httpx.Client, path: str, methods: set[str]
+) -> None:
+    response = client.put(path)
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == methods
+
+
+def test_the_api_document_has_an_operation_for_get_and_post_but_not_for_head(
+    client: httpx.Client,
+) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert (set(paths["/ping"]), set(paths["/ready"])) == ({"get", "post"}, {"get"})
+    ids = [operation["operationId"] for path in paths.values() for operation in path.values()]
+    assert len(set(ids)) == len(ids)
 
 
 def test_ready_names_the_active_version(client: httpx.Client) -> None:
