@@ -16,7 +16,7 @@ from trainer.audit.options import AuditOptions
 from trainer.audit.plan import LABELS, TEST_CAPTCHAS, Protection
 from trainer.audit.results import Setting
 from trainer.data.generator_client import GeneratorClient
-from trainer.errors import GeneratorError
+from trainer.errors import AuditError, GeneratorError
 from trainer.settings import TrainerSettings
 
 # Wilson intervals of a folder with fewer test images are wide.
@@ -47,7 +47,7 @@ def find_subject(
         SpecError: if the fields do not make a valid spec.
         GeneratorError: if the generator is unreachable or cannot render the captchas.
         ImageFolderError: if the folder cannot be audited.
-        AuditError: if there are too few different captchas.
+        AuditError: if there are too few different captchas, or fewer than `--fail-above` needs.
     """
     if options.image_folder:
         return _describe_folder(options, read_labelled_folder(options.image_folder))
@@ -94,6 +94,12 @@ def build_name(spec: CaptchaSpec) -> str:
 def _describe_folder(options: AuditOptions, folder: LabelledFolder) -> Subject:
     captchas = split_folder(folder, options.seed)
     spec, tested = folder.folder.spec, len(captchas.test)
+    limit, labelled = options.fail_above, len(captchas.train)
+    if limit and limit.images > labelled:
+        raise AuditError(
+            f"--fail-above {limit} needs {limit.images:,} images to train on, and {folder.name} has"
+            f" {labelled:,}: about a fifth of its images tests the attackers"
+        )
     warnings = []
     if folder.copies:
         warnings.append(

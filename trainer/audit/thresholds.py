@@ -50,8 +50,9 @@ class Limit:
 def find_accuracy(curve: Sequence[CurvePoint], images: int) -> float:
     """Return the accuracy of the best attacker with a number of labelled images.
 
-    Between two points the accuracy is interpolated over the logarithm of the number. After the last
-    point it is that of the last point.
+    Between two points the accuracy is interpolated over the logarithm of the number. With fewer
+    images than the first trained attacker it is that of this attacker: an upper bound, because
+    fewer were not measured. After the last point it is that of the last point.
     """
     return max(_accuracy_at(_rising_points(curve, init), images) for init in INITS)
 
@@ -82,12 +83,16 @@ def _rising_points(curve: Sequence[CurvePoint], init: Init) -> list[tuple[int, f
 
 
 def _accuracy_at(points: list[tuple[int, float]], images: int) -> float:
-    reached = [accuracy for labels, accuracy in points if labels <= images]
+    if not images:
+        return max((accuracy for labels, accuracy in points if not labels), default=0.0)
+    trained = [point for point in points if point[0] > 0]
+    if trained and images < trained[0][0]:
+        return trained[0][1]
     for (low, low_accuracy), (high, high_accuracy) in _segments(points):
         if low <= images <= high:
             position = math.log(images / low) / math.log(high / low)
             return low_accuracy + position * (high_accuracy - low_accuracy)
-    return reached[-1] if reached else 0.0
+    return points[-1][1] if points else 0.0
 
 
 def _images_for(points: list[tuple[int, float]], rate: float) -> int | None:

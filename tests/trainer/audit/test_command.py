@@ -119,7 +119,7 @@ def test_an_earlier_report_of_the_same_name_is_replaced(
     assert [path.name for path in earlier.parent.iterdir()] == ["mine"]
 
 
-@pytest.mark.parametrize(("limit", "status"), [("0.1@1000", 1), ("0.6@1000", 0), ("0.1@0", 0)])
+@pytest.mark.parametrize(("limit", "status"), [("0.1@100", 1), ("0.6@100", 0), ("0.1@0", 0)])
 def test_the_exit_status_says_whether_the_limit_is_exceeded(
     folder: Path, client: GeneratorClient, settings: TrainerSettings, limit: str, status: int
 ) -> None:
@@ -129,6 +129,24 @@ def test_the_exit_status_says_whether_the_limit_is_exceeded(
 
     assert command(settings, client) == status
     assert (settings.models_dir / "audits" / "our-captchas" / "report.html").exists()
+
+
+def test_a_limit_for_more_images_than_the_folder_has_is_refused_before_the_audit(
+    folder: Path,
+    client: GeneratorClient,
+    settings: TrainerSettings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    labelled = len(build(folder, client, settings).subject.captchas.train)
+    command = ["--image-folder", str(folder), "--quick", "--fail-above"]
+
+    assert parse_audit([*command, f"0.95@{labelled + 1}"])(settings, client) == 2
+    assert f"needs {labelled + 1} images to train on" in caplog.text
+    assert f"our captchas has {labelled}: about a fifth" in caplog.text
+    assert not settings.data_dir.exists()
+
+    store_measurements(build(folder, client, settings), correct=0.5)
+    assert parse_audit([*command, f"0.95@{labelled}"])(settings, client) == 0
 
 
 def test_a_folder_that_cannot_be_audited_ends_with_status_2(

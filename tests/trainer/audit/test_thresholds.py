@@ -45,7 +45,7 @@ def test_each_initialisation_has_a_curve_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("images", "accuracy"),
-    [(0, 0.1), (99, 0.1), (100, 0.2), (1_000, 0.4), (10_000, 0.6), (99_999, 0.6)],
+    [(0, 0.1), (1, 0.2), (99, 0.2), (100, 0.2), (1_000, 0.4), (10_000, 0.6), (99_999, 0.6)],
 )
 def test_the_accuracy_is_that_of_the_best_attacker_with_so_many_images(
     images: int, accuracy: float
@@ -56,7 +56,15 @@ def test_the_accuracy_is_that_of_the_best_attacker_with_so_many_images(
 
 
 def test_without_images_an_attacker_that_needs_them_predicts_nothing() -> None:
-    assert find_accuracy([point(100, 0.9, "scratch")], 50) == 0
+    assert find_accuracy([point(100, 0.9, "scratch")], 0) == 0
+
+
+def test_below_the_first_trained_attacker_its_accuracy_counts() -> None:
+    curve = [point(0, 0.0), point(100, 0.6)]
+
+    assert Limit.parse("0.01@99").is_exceeded(curve)
+    assert not Limit.parse("0.01@0").is_exceeded(curve)
+    assert find_accuracy([point(100, 0.9, "scratch")], 50) == 0.9
 
 
 def test_a_limit_is_exceeded_above_its_rate_only() -> None:
