@@ -67,7 +67,7 @@ def find_subject(
     if unknown := describe_unknown(spec):
         warnings.append(unknown)
     setting = Setting(
-        name=options.name or build_name(spec),
+        name=name_report(options, build_name(spec)),
         spec=spec.to_dict(),
         image_folder=None,
         labelled_images=None,
@@ -85,10 +85,20 @@ def find_subject(
 
 
 def build_name(spec: CaptchaSpec) -> str:
-    """Return a name such as `classic-4of36-160x60`; effects add some digits."""
+    """Return a name such as `classic-4of10-160x60`; another charset and effects add some digits."""
     length = spec.length_range.replace(" ", "")
     name = f"{spec.style}-{length}of{len(spec.charset)}-{spec.width}x{spec.height}"
-    return name if spec.effects == Effects() else f"{name}-{spec.fingerprint[:6]}"
+    is_plain = spec.charset == CaptchaSpec().charset and spec.effects == Effects()
+    return name if is_plain else f"{name}-{spec.fingerprint[:6]}"
+
+
+def name_report(options: AuditOptions, captchas: str) -> str:
+    """Return the name of the report: as given, or that of the captchas and the mode.
+
+    A quick audit does not replace the report of a thorough one.
+    """
+    suffix = "" if options.mode == "default" else f"-{options.mode}"
+    return options.name or captchas + suffix
 
 
 def _describe_folder(options: AuditOptions, folder: LabelledFolder) -> Subject:
@@ -119,7 +129,7 @@ def _describe_folder(options: AuditOptions, folder: LabelledFolder) -> Subject:
     if unknown := describe_unknown(spec):
         warnings.append(unknown)
     setting = Setting(
-        name=options.name or _clean(folder.name),
+        name=name_report(options, _clean(folder.name)),
         spec=spec.to_dict(),
         image_folder=folder.name,
         labelled_images=len(folder.folder),
@@ -152,5 +162,5 @@ def get_value(protection: Protection) -> Any:
 
 
 def _clean(name: str) -> str:
-    """Return a valid name of a report."""
-    return re.sub(r"[^0-9A-Za-z._-]+", "-", name).lstrip("._-")[:100] or "image-folder"
+    """Return a valid name of a report, with space for the mode."""
+    return re.sub(r"[^0-9A-Za-z._-]+", "-", name).lstrip("._-")[:90] or "image-folder"

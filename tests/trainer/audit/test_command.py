@@ -92,7 +92,7 @@ def test_a_report_and_its_numbers_are_written_to_the_models_volume(
     status = parse_audit(["--image-folder", str(folder), "--quick"])(settings, client)
 
     assert status == 0
-    directory = settings.models_dir / "audits" / "our-captchas"
+    directory = settings.models_dir / "audits" / "our-captchas-quick"
     assert sorted(p.name for p in directory.iterdir()) == ["report.html", "results.json"]
     results = json.loads((directory / "results.json").read_text())
     assert results["setting"]["image_folder"] == "our captchas"
@@ -128,7 +128,7 @@ def test_the_exit_status_says_whether_the_limit_is_exceeded(
     command = parse_audit(["--image-folder", str(folder), "--quick", "--fail-above", limit])
 
     assert command(settings, client) == status
-    assert (settings.models_dir / "audits" / "our-captchas" / "report.html").exists()
+    assert (settings.models_dir / "audits" / "our-captchas-quick" / "report.html").exists()
 
 
 def test_a_limit_for_more_images_than_the_folder_has_is_refused_before_the_audit(

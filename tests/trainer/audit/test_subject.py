@@ -6,10 +6,12 @@ import pytest
 
 from shared.effects import Effects
 from shared.spec import CaptchaSpec, SpecError
+from shared.version_index import is_audit_name
 from tests.trainer.audit.fake_generator import FakeGenerator
+from tests.trainer.audit.folders import write_images
 from trainer.audit.options import AuditOptions
 from trainer.audit.plan import TEST_CAPTCHAS
-from trainer.audit.subject import Subject, build_name, find_subject
+from trainer.audit.subject import Subject, build_name, find_subject, name_report
 from trainer.errors import AuditError, GeneratorError
 from trainer.settings import TrainerSettings
 
@@ -116,8 +118,49 @@ def test_the_captchas_are_kept_apart_from_those_of_trainings_and_removed(tmp_pat
 
 
 def test_names_say_what_was_audited() -> None:
-    spec = CaptchaSpec(charset="abc", length=6, min_length=4, style="classic")
+    spec = CaptchaSpec(length=6, min_length=4, style="classic")
 
-    assert build_name(spec) == "classic-4to6of3-160x60"
-    changed = CaptchaSpec(charset="abc", effects=Effects(warp=2))
-    assert build_name(changed).startswith("current-4of3-160x60-")
+    assert build_name(spec) == "classic-4to6of10-160x60"
+    changed = CaptchaSpec(effects=Effects(warp=2))
+    assert build_name(changed).startswith("current-4of10-160x60-")
+
+
+def test_other_characters_and_effects_have_other_names() -> None:
+    specs = [
+        CaptchaSpec(),
+        CaptchaSpec(charset="ABCDEFGHIJ"),
+        CaptchaSpec(charset="KLMNOPQRST"),
+        CaptchaSpec(effects=Effects(warp=2)),
+        CaptchaSpec(charset="ABCDEFGHIJ", effects=Effects(warp=2)),
+    ]
+
+    names = {build_name(spec) for spec in specs}
+
+    assert len(names) == len(specs)
+    assert all(is_audit_name(name) for name in names)
+
+
+def test_each_mode_has_a_report_of_its_own(tmp_path: Path) -> None:
+    names = {
+        mode: name_report(AuditOptions.build({mode: True}), "current-4of10-160x60")
+        for mode in ("quick", "thorough")
+    }
+
+    assert names["quick"] == "current-4of10-160x60-quick"
+    assert names["thorough"] == "current-4of10-160x60-thorough"
+    assert name_report(AuditOptions.build({}), "current-4of10-160x60") == "current-4of10-160x60"
+    assert name_report(AuditOptions.build({"quick": True, "name": "mine"}), "folder") == "mine"
+    assert find(FakeGenerator(RUNNING), tmp_path).setting.name == "current-4of10-20x16-quick"
+
+
+def test_a_long_folder_name_gives_a_valid_name_of_the_report(tmp_path: Path) -> None:
+    folder = tmp_path / ("images " * 20)
+    folder.mkdir()
+    write_images(folder, 200)
+    options = AuditOptions.build({"thorough": True, "image_folder": folder})
+
+    settings = TrainerSettings(data_dir=tmp_path, generator_timeout_s=0)
+    name = find_subject(options, FakeGenerator(RUNNING), settings).setting.name
+
+    assert name.endswith("-thorough")
+    assert is_audit_name(name)
