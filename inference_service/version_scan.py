@@ -27,6 +27,7 @@ class FoundVersion:
         source: where it comes from.
         directory: its files.
         manifest: None if it cannot be read.
+        problem: why it cannot be read; empty if it can.
         restriction: what its texts can be; None if the manifest cannot be read, or if the version
             does not predict the captchas of the generator.
         mismatch: why it does not predict them; empty if it does.
@@ -36,6 +37,7 @@ class FoundVersion:
     source: Source
     directory: Path
     manifest: Manifest | None
+    problem: str
     restriction: Restriction | None
     mismatch: str
 
@@ -91,22 +93,27 @@ class VersionScanner:
         self, version: int, directory: Path, generator: CaptchaSpec | None
     ) -> FoundVersion:
         source: Source = "bundled" if directory.parent == self._bundled_model else "volume"
-        manifest = self._read_manifest(directory)
-        restriction, mismatch = None, ""
-        if manifest:
-            try:
-                restriction = choose_restriction(manifest, source, generator)
-            except UnsupportedCaptchas as error:
-                mismatch = str(error)
-        return FoundVersion(version, source, directory, manifest, restriction, mismatch)
+        manifest, problem, restriction, mismatch = None, "", None, ""
+        try:
+            manifest = self._read_manifest(directory)
+            restriction = choose_restriction(manifest, source, generator)
+        except ArtifactError as error:
+            problem = str(error)
+        except UnsupportedCaptchas as error:
+            mismatch = str(error)
+        return FoundVersion(version, source, directory, manifest, problem, restriction, mismatch)
 
-    def _read_manifest(self, directory: Path) -> Manifest | None:
-        """Return a manifest, which is parsed again only if the file was changed."""
+    def _read_manifest(self, directory: Path) -> Manifest:
+        """Return a manifest, which is parsed again only if the file was changed.
+
+        Raises:
+            ArtifactError: if there is no valid manifest.
+        """
         try:
             status = (directory / MANIFEST).lstat()
-            signature = (status.st_ino, status.st_size, status.st_ctime_ns)
-            if directory not in self._manifests or self._manifests[directory][0] != signature:
-                self._manifests[directory] = signature, read_manifest(directory)
-        except (OSError, ArtifactError):
-            return None  # the reason is reported when the version is loaded
+        except OSError:
+            return read_manifest(directory)  # it raises the error that describes this
+        signature = (status.st_ino, status.st_size, status.st_ctime_ns)
+        if directory not in self._manifests or self._manifests[directory][0] != signature:
+            self._manifests[directory] = signature, read_manifest(directory)
         return self._manifests[directory][1]

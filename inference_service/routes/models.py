@@ -160,7 +160,8 @@ async def models(request: Request) -> ModelsBody:
     return ModelsBody(
         generator=generator.to_dict() if generator else None,
         versions=[
-            _describe(found, active, store.rejected.get(found.version)) for found in store.versions
+            _describe(found, active, store.rejected.get(found.version) or found.problem or None)
+            for found in store.versions
         ],
     )
 

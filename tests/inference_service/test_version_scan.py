@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.inference_service.versions import (
     bundle_fake,
     copy_version,
     edit_manifest,
+    link_manifest_to_itself,
     publish_fake,
     remove_manifest,
 )
@@ -61,6 +63,23 @@ def test_a_version_without_a_manifest_has_neither_a_restriction_nor_a_mismatch(
     remove_manifest(versions / "1")
     (found,) = scanner.scan(SPEC)
     assert (found.manifest, found.restriction, found.mismatch) == (None, None, "")
+    assert found.problem == "manifest.json is missing"
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda directory: edit_manifest(directory, metrics=5), "is invalid: metrics: "),
+        (link_manifest_to_itself, "manifest.json is not a regular file"),
+    ],
+)
+def test_a_version_with_an_invalid_manifest_has_the_reason(
+    versions: Path, damage: Callable[[Path], None], problem: str
+) -> None:
+    damage(versions / "1")
+    (found,) = VersionScanner(versions, None).scan(SPEC)
+    assert found.manifest is None
+    assert problem in found.problem
 
 
 def test_a_directory_that_cannot_be_read_is_logged_once_until_that_changes(

@@ -20,8 +20,8 @@ export function showModels({ root, text, signal }) {
       if (current === shown) return; // keep what is opened
       shown = current;
       list.replaceChildren(...(versions.length ? versions.map(card) : [empty(h("p", {}, text("models.none")))]));
-      // On the public port no version has files.
-      const isReduced = versions.every(({ files }) => !files);
+      // On the public port no version has the list of its files. Without versions, the port is not known.
+      const isReduced = versions.some(({ files }) => !files);
       if (isReduced) list.append(h("p", { class: "muted small" }, text("models.operator")));
     } catch (error) {
       if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));

@@ -11,7 +11,13 @@ from shared.spec import CaptchaSpec
 from shared.training_status import write_training_status
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.routes.test_training import build_status
-from tests.inference_service.versions import add_files, copy_version, flip_a_byte, publish_fake
+from tests.inference_service.versions import (
+    add_files,
+    copy_version,
+    flip_a_byte,
+    publish_fake,
+    remove_manifest,
+)
 from tests.serving import running, wait_ready
 
 VERSION_FIELDS = {
@@ -37,6 +43,19 @@ def test_versions_that_can_be_used_are_listed_without_files_and_reasons(tmp_path
     assert (version["version"], version["active"], version["accuracy"]) == (1, True, 0.99)
     assert set(version) == VERSION_FIELDS
     assert set(body) == {"generator", "versions"}
+
+
+def test_a_lower_version_without_a_manifest_is_rejected_and_not_public(tmp_path: Path) -> None:
+    versions = tmp_path / "captcha"
+    publish_fake(versions, CaptchaSpec())
+    copy_version(versions, 2)
+    remove_manifest(versions / "1")
+    with running(create_app(Settings.load(), ModelStore(versions, load_band_engine))) as client:
+        wait_ready(client)
+        body, full = client.get("/public/models").json(), client.get("/models").json()
+    described = [(v["version"], v["matches"], v["rejected"]) for v in full["versions"]]
+    assert described == [(2, True, None), (1, False, "manifest.json is missing")]
+    assert [version["version"] for version in body["versions"]] == [2]
 
 
 def test_without_a_model_the_reasons_are_for_operators(tmp_path: Path) -> None:
