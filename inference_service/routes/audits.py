@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from inference_service.routes.revalidation import respond_unless_current
 from inference_service.routes.state import get_volume
 from shared.regular_files import read_regular
 from shared.schemas import ErrorBody
-from shared.static_files import REVALIDATE, format_etag, is_current
+from shared.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, is_audit_name
 
 router = APIRouter()
 
-AUDITS_DIR = "audits"
-"""Directory of the reports on the models volume."""
 REPORT = "report.html"
-_MAX_BYTES = 10_000_000
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 # A report is one file without scripts; whatever it contains cannot act as this origin.
 _POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -71,29 +67,29 @@ def report(
     if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Return one report as HTML."""
-    if not _NAME.fullmatch(name):
+    if not is_audit_name(name):
         raise HTTPException(404, "there is no such audit report")
+    path = f"{AUDITS_DIR}/{name}/{REPORT}"
     try:
-        content = read_regular(get_volume(request), f"{AUDITS_DIR}/{name}/{REPORT}", _MAX_BYTES)
+        content = read_regular(get_volume(request), path, MAX_AUDIT_FILE_BYTES)
     except FileNotFoundError as error:
         raise HTTPException(404, "there is no such audit report") from error
     except OSError as error:
         raise HTTPException(404, f"the audit report cannot be read: {error.strerror}") from error
-    headers = {
-        "ETag": format_etag(hashlib.sha256(content).hexdigest()),
-        "Cache-Control": REVALIDATE,
-        "Content-Security-Policy": _POLICY,
-    }
-    if is_current(headers["ETag"], if_none_match):
-        return Response(status_code=304, headers=headers)
-    return HTMLResponse(content, headers=headers)
+    return respond_unless_current(
+        lambda: content,
+        hashlib.sha256(content).hexdigest(),
+        if_none_match,
+        "text/html",
+        {"Content-Security-Policy": _POLICY},
+    )
 
 
 def _list_reports(volume: Path) -> list[tuple[float, str]]:
     """Return the time of the last change and the name of each report."""
     directory = volume / AUDITS_DIR
     try:
-        names = [path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+        names = [path.name for path in directory.iterdir() if is_audit_name(path.name)]
     except OSError:
         return []  # there are none
     found = ((_find_time(directory / name), name) for name in names)
@@ -104,7 +100,7 @@ def _find_time(directory: Path) -> float | None:
     """Return when the report in a directory was changed; None if it would not be sent."""
     try:
         found = (directory / REPORT).lstat()
-        is_sent = stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES
+        is_sent = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_AUDIT_FILE_BYTES
         return found.st_mtime if is_sent and not directory.is_symlink() else None
     except OSError:
         return None  # there is none, or it was removed meanwhile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request
@@ -9,10 +10,10 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from inference_service.model_files import get_media_type, list_shown_files, read_verified
+from inference_service.routes.revalidation import respond_unless_current
 from inference_service.routes.state import get_service
 from shared.artifacts import ArtifactError
 from shared.schemas import ErrorBody
-from shared.static_files import REVALIDATE, format_etag, is_current
 
 router = APIRouter()
 
@@ -42,12 +43,13 @@ def model_file(
     record = list_shown_files(found.manifest).get(name)
     if record is None:
         raise HTTPException(404, "the version has no such file; GET /models lists its files")
-    # Not `immutable`: after a rollback, the next version has the number of the removed one.
-    headers = {"ETag": format_etag(record.sha256), "Cache-Control": REVALIDATE}
-    if is_current(headers["ETag"], if_none_match):
-        return Response(status_code=304, headers=headers)
     try:
-        content = read_verified(found.directory, name, record)
+        # Not `immutable`: after a rollback, the next version has the number of the removed one.
+        return respond_unless_current(
+            partial(read_verified, found.directory, name, record),
+            record.sha256,
+            if_none_match,
+            get_media_type(name),
+        )
     except ArtifactError as error:
         raise HTTPException(404, str(error)) from error
-    return Response(content, media_type=get_media_type(name), headers=headers)
