@@ -45,6 +45,7 @@ class StyleResult:
         low_95: lower end of the 95 % interval (Wilson).
         high_95: upper end.
         n: captchas that were evaluated.
+        digest: of the captchas, the seed and the bundled model.
     """
 
     style: str
@@ -55,23 +56,33 @@ class StyleResult:
     low_95: float
     high_95: float
     n: int
+    digest: str
 
     @property
-    def key(self) -> tuple[str, str, int, int, int]:
+    def key(self) -> tuple[str, str, int, int, int, str]:
         """What identifies the training."""
-        return self.style, self.start, self.captchas, self.steps, self.n
+        return self.style, self.start, self.captchas, self.steps, self.n, self.digest
 
     @classmethod
     def measured(
-        cls, style: Style, start: Start, captchas: int, steps: int, accuracy: Accuracy
+        cls,
+        style: Style,
+        start: Start,
+        captchas: int,
+        steps: int,
+        accuracy: Accuracy,
+        digest: str,
     ) -> StyleResult:
         """Return the result with the numbers of an accuracy."""
         low, high = accuracy.accuracy_interval_95
-        return cls(style, start, captchas, steps, accuracy.accuracy, low, high, accuracy.n)
+        return cls(style, start, captchas, steps, accuracy.accuracy, low, high, accuracy.n, digest)
 
 
 def read_results(table: Path) -> list[StyleResult]:
-    """Return the rows of a table; none if it does not exist."""
+    """Return the rows of a table; none if it does not exist.
+
+    Rows of earlier releases have no digest. Nobody knows their captchas, so they are left out.
+    """
     if not table.exists():
         return []
     with table.open(newline="") as file:
@@ -85,8 +96,10 @@ def read_results(table: Path) -> list[StyleResult]:
                 low_95=float(row["low_95"]),
                 high_95=float(row["high_95"]),
                 n=int(row["n"]),
+                digest=row["digest"],
             )
             for row in csv.DictReader(file)
+            if row.get("digest")
         ]
 
 

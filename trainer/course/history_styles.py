@@ -18,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from shared.artifacts import read_manifest
+from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.fingerprint import fingerprint
 from shared.manifest import Accuracy
 from shared.spec import Style
 from trainer.config import TrainingConfig
@@ -29,7 +32,7 @@ from trainer.course.history_results import (
     write_results,
 )
 from trainer.course.workspace import CourseWorkspace, SizeName
-from trainer.data.dataset_requests import DatasetRequest
+from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.data.splits import Split, build_split
 from trainer.evaluation.accuracy import evaluate
 from trainer.networks.initialisation import build_initialised
@@ -76,7 +79,8 @@ _SIZES: dict[SizeName, _Size] = {
 def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
     """Train on each style with growing numbers of captchas, and write a table and a figure.
 
-    A training whose row is in the table already is not repeated.
+    A training whose row is in the table already is not repeated. Rows of other captchas, seeds and
+    bundled models stay in the table, with another digest.
 
     Returns:
         `accuracy.csv` and `history-styles.png`.
@@ -89,14 +93,15 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
     results: list[StyleResult] = []
     for start, counts in size.captchas.items():
         trainings: _Trainings | None = None
+        digests = {style: digest_training(workspace, style, start) for style in STYLES}
         for style, count in itertools.product(STYLES, counts):
             steps, test = size.steps[start] if count else 0, samples[style]
-            result = done.get((style, start, count, steps, len(test)))
+            result = done.get((style, start, count, steps, len(test), digests[style]))
             if result is None:
                 trainings = trainings or _Trainings(workspace, start)
                 train = _fetch(workspace, style, "train", count) if count else None
                 result = StyleResult.measured(
-                    style, start, count, steps, trainings.run(train, test)
+                    style, start, count, steps, trainings.run(train, test), digests[style]
                 )
                 done[result.key] = result
                 write_results(table, list(done.values()))
@@ -104,6 +109,20 @@ def compare_history_styles(workspace: CourseWorkspace) -> list[Path]:
     command = workspace.describe_command("styles")
     draw_history_styles(figure, samples, results, command)
     return [table, figure]
+
+
+def digest_training(workspace: CourseWorkspace, style: Style, start: Start) -> str:
+    """Return a digest of what determines the accuracies, beside the numbers of their rows."""
+    source = _find_source(workspace, style)
+    identity: dict[str, str | int] = {
+        "spec": source.spec.fingerprint,
+        "renderer": source.renderer_fingerprint,
+        "seed": workspace.seed,
+    }
+    if start == "bundled":
+        manifest = read_manifest(BUNDLED_MODEL / str(BUNDLED_VERSION))
+        identity["bundled"] = manifest.training_fingerprint
+    return fingerprint(identity)
 
 
 class _Trainings:
@@ -138,10 +157,14 @@ class _Trainings:
         return evaluate(self._model.predict_on_batch, test).accuracy
 
 
+def _find_source(workspace: CourseWorkspace, style: Style) -> CaptchaSource:
+    return workspace.source.with_options(style, workspace.source.spec.charset)
+
+
 def _fetch(
     workspace: CourseWorkspace, style: Style, split: Literal["train", "test"], count: int
 ) -> Split:
-    source = workspace.source.with_options(style, workspace.source.spec.charset)
+    source = _find_source(workspace, style)
     seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed(split)
     request = DatasetRequest(split, style, source, seed, 0, count)
     parts = ((style, part) for part in workspace.client.fetch(request))
