@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from trainer.course.comparisons.curves import Curve, draw_curves
 from trainer.course.figure_file import save_figure
+from trainer.course.runs.captchas import digest_captchas
 from trainer.course.runs.history import Row
 from trainer.course.runs.optimizers import OPTIMIZERS
 from trainer.course.runs.plan import complete_runs
@@ -42,14 +43,15 @@ def compare_networks(workspace: CourseWorkspace) -> list[Path]:
     directory = workspace.step_directory("networks")
     command = workspace.describe_command("networks")
     n = TRAINING_SIZES[workspace.size].validation
-    rows = [_summarise(run, history[-1], n) for run, history in histories.items()]
+    digest = digest_captchas(workspace)
+    rows = [_summarise(run, history[-1], n, digest) for run, history in histories.items()]
     return [
         save_figure(draw_networks(histories, n), directory / "networks.png", command),
         write_table(directory / "accuracy.csv", rows),
     ]
 
 
-def _summarise(run: Run, last: Row, n: int) -> dict[str, str]:
+def _summarise(run: Run, last: Row, n: int, digest: str) -> dict[str, str]:
     exact_match = last["val_exact_match"]
     low, high = wilson_interval(round(exact_match * n), n)
     return {
@@ -60,6 +62,7 @@ def _summarise(run: Run, last: Row, n: int) -> dict[str, str]:
         "minutes": f"{run.minutes:g}",
         "epochs": f"{last['epoch']:g}",
         "n": f"{n}",
+        "digest": digest,
     }
 
 

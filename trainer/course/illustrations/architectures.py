@@ -16,6 +16,7 @@ from trainer.config import NetworkName
 from trainer.course.figure_file import save_figure, save_image
 from trainer.course.illustrations.network_costs.multiply_adds import count_multiply_adds
 from trainer.course.illustrations.network_costs.prediction_times import measure_times
+from trainer.course.runs.captchas import digest_captchas
 from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.errors import TrainingError
@@ -68,7 +69,8 @@ class NetworkRow:
 def draw_networks(workspace: CourseWorkspace) -> list[Path]:
     """Draw each network with its shapes, and write the table of all of them.
 
-    The accuracies are those of the step `networks`, if it has run.
+    The accuracies are those of the step `networks`, if it has run with these captchas, this size
+    and this seed.
 
     Returns:
         `<network>.png` for each network that could be drawn, `network-table.csv` and
@@ -79,7 +81,9 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
     """
     directory, spec = workspace.step_directory(_STEP), workspace.source.spec
     command = workspace.describe_command(_STEP)
-    accuracies = read_accuracies(workspace.step_directory("networks") / "accuracy.csv")
+    accuracies = read_accuracies(
+        workspace.step_directory("networks") / "accuracy.csv", digest_captchas(workspace)
+    )
     times = measure_times(tuple(NETWORKS), spec, _REPETITIONS[workspace.size])
     files: list[Path] = []
     rows: list[NetworkRow] = []
@@ -103,8 +107,12 @@ def draw_networks(workspace: CourseWorkspace) -> list[Path]:
     ]
 
 
-def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:
-    """Return the accuracy by network; nothing if the table does not exist.
+def read_accuracies(table: Path, digest: str) -> dict[str, MeasuredAccuracy]:
+    """Return the accuracy by network; nothing if the table does not exist or has another digest.
+
+    Args:
+        table: of the step `networks`.
+        digest: of the captchas, the size and the seed.
 
     Raises:
         TrainingError: if it is not such a table.
@@ -113,12 +121,19 @@ def read_accuracies(table: Path) -> dict[str, MeasuredAccuracy]:
         return {}
     try:
         with table.open(newline="") as file:
-            return {
-                row["network"]: MeasuredAccuracy(
-                    *(float(row[name]) for name in ("exact_match", "low", "high", "minutes"))
-                )
-                for row in csv.DictReader(file)
-            }
+            rows = list(csv.DictReader(file))
+        # Tables of earlier releases have no digest.
+        if any(row.get("digest") != digest for row in rows):
+            log.warning(
+                "%s is of other captchas or another size: run the step networks again", table
+            )
+            return {}
+        return {
+            row["network"]: MeasuredAccuracy(
+                *(float(row[name]) for name in ("exact_match", "low", "high", "minutes"))
+            )
+            for row in rows
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(
             f"{table} is not a table of accuracies ({error}): remove it, and run"

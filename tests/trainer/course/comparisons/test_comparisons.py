@@ -15,6 +15,7 @@ from trainer.course.comparisons.learning_rates import compare_learning_rates, li
 from trainer.course.comparisons.losses import compare_losses, draw_losses, list_loss_runs
 from trainer.course.comparisons.networks import compare_networks, list_network_runs
 from trainer.course.comparisons.optimizers import compare_optimizers, list_optimizer_runs
+from trainer.course.runs.captchas import digest_captchas
 from trainer.course.runs.history import Row, write_history
 from trainer.course.runs.optimizers import OPTIMIZERS
 from trainer.course.runs.plan import locate_run
@@ -79,6 +80,7 @@ def test_the_accuracies_of_the_networks_have_the_columns_that_the_network_table_
     finish(workspace, run, build_rows([2.0], exact_match=0.5))
     (row,) = read(compare_networks(workspace)[1])
     assert row["network"] == "compact"
+    assert row["digest"] == digest_captchas(workspace)
     assert (row["exact_match"], row["minutes"]) == ("0.5000", f"{run.minutes:g}")
     assert 0 < float(row["low"]) < 0.5 < float(row["high"]) < 1
 

@@ -15,27 +15,44 @@ from trainer.course.illustrations.architectures import (
     draw_networks,
     read_accuracies,
 )
+from trainer.course.runs.captchas import digest_captchas
 from trainer.errors import TrainingError
 from trainer.networks import NETWORKS
 
-TABLE = "network,exact_match,low,high,minutes,epochs,n\ncompact,0.7,0.65,0.75,0.4,8,500\n"
+COLUMNS = "network,exact_match,low,high,minutes,epochs,n,digest\n"
+
+
+def write_accuracies(table: Path, digest: str) -> None:
+    table.write_text(f"{COLUMNS}compact,0.7,0.65,0.75,0.4,8,500,{digest}\n")
 
 
 def test_accuracies_are_read_as_they_were_written(tmp_path: Path) -> None:
     table = tmp_path / "accuracy.csv"
-    assert read_accuracies(table) == {}
-    table.write_text(TABLE)
-    assert read_accuracies(table) == {"compact": MeasuredAccuracy(0.7, 0.65, 0.75, 0.4)}
+    assert read_accuracies(table, "ours") == {}
+    write_accuracies(table, "ours")
+    assert read_accuracies(table, "ours") == {"compact": MeasuredAccuracy(0.7, 0.65, 0.75, 0.4)}
+
+
+def test_accuracies_on_other_captchas_are_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "accuracy.csv"
+    write_accuracies(table, "theirs")
+    assert read_accuracies(table, "ours") == {}
+    table.write_text("network,exact_match,low,high,minutes\ncompact,0.7,0.65,0.75,0.4\n")
+    assert read_accuracies(table, "ours") == {}
+    assert caplog.text.count("accuracy.csv is of other captchas or another size") == 2
 
 
 @pytest.mark.parametrize(
-    "content", ["network,exact_match\ncompact,0.7\n", TABLE + "wide,a,b,c,d\n"]
+    "content",
+    ["network,exact_match,digest\ncompact,0.7,ours\n", f"{COLUMNS}wide,a,b,c,d,8,500,ours\n"],
 )
 def test_another_table_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
     table = tmp_path / "accuracy.csv"
     table.write_text(content)
     with pytest.raises(TrainingError, match=r"accuracy\.csv.*course networks"):
-        read_accuracies(table)
+        read_accuracies(table, "ours")
 
 
 @pytest.mark.slow
@@ -47,7 +64,9 @@ def test_every_network_is_in_the_table(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     workspace, _ = build_workspace(tmp_path, SPEC)
-    (workspace.step_directory("networks") / "accuracy.csv").write_text(TABLE)
+    write_accuracies(
+        workspace.step_directory("networks") / "accuracy.csv", digest_captchas(workspace)
+    )
     if not has_graphviz:
         (tmp_path / "empty").mkdir()
         monkeypatch.setenv("PATH", str(tmp_path / "empty"))
