@@ -9,6 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from shared.manifest import Comparison, ManifestDraft, Metrics
@@ -71,8 +72,7 @@ def write_candidate(
     figures.plot_gallery(splits.test, evaluation, directory / "gallery.png")
     figures.plot_confusions(evaluation, directory / "confusions.png")
     figures.plot_reliability(calibration, directory / "reliability.png")
-    recogniser = getattr(result.model, "recogniser", result.model)  # inside of its views
-    figures.plot_network(recogniser.get_layer(config.network), directory / "network.png")
+    figures.plot_network(find_network(result.model), directory / "network.png")
     metrics = Metrics(
         **evaluation.accuracy.model_dump(),
         by_subset=evaluation.by_subset,
@@ -103,6 +103,12 @@ def write_candidate(
         libraries=_library_versions(),
         golden=build_golden_sample(predict, splits.test),
     )
+
+
+def find_network(model: keras.Model) -> keras.Model:
+    """Return the network inside of a recogniser and of its views."""
+    recogniser = getattr(model, "recogniser", model)
+    return next(layer for layer in recogniser.layers if isinstance(layer, keras.Model))
 
 
 def _compare(evaluation: Evaluation, test: Split, reference: Reference | None) -> Comparison | None:
