@@ -15,7 +15,7 @@ class RequestSpecs:
     """The generator's spec in the styles that requests choose.
 
     A style is checked when a request first chooses it, so that the start does not take longer. The
-    style of the generator is not: `__main__` has checked it.
+    generator's own style was checked at the start.
     """
 
     def __init__(self, spec: CaptchaSpec, options: RenderOptions) -> None:

@@ -47,8 +47,8 @@ log = logging.getLogger(__name__)
 _PARTIAL = ".mirror-"
 
 
-class _Refused(ArtifactError):
-    """Something that was not requested, so refusing it again costs the store nothing."""
+class _NotRequested(ArtifactError):
+    """An error that is found before anything is requested, so repeating it costs nothing."""
 
 
 class VersionMirror:
@@ -64,7 +64,7 @@ class VersionMirror:
         self._verified: set[int] = set()
         self._problems: list[str] = []
         self.has_failed = False
-        """Whether the last run requested something in vain: the next one should be later."""
+        """Whether a request or a copy failed in the last run: the next run should be later."""
 
     def run_once(self) -> list[str]:
         """Copy what is new, and return a sentence for everything that cannot be copied.
@@ -121,7 +121,7 @@ class VersionMirror:
             log.warning("version %d is copied again: %s", version, error.strerror)
             return False
         if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise _Refused("the volume has another version with this number, which is kept")
+            raise _NotRequested("the volume has another version with this number, which is kept")
         if version not in self._verified:
             try:
                 verify(directory)
@@ -197,7 +197,7 @@ class VersionMirror:
 
     def _mirror_audit_file(self, path: Path, name: str, record: FileRecord) -> None:
         if record.size_bytes > MAX_AUDIT_FILE_BYTES:
-            raise _Refused(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
+            raise _NotRequested(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256:
             return
         content = self._store.read(name, record.size_bytes).content
@@ -233,7 +233,7 @@ class VersionMirror:
         except ValidationError as error:
             self._report(f"{what} was not copied: it is invalid: {error.errors()[0]['msg']}")
         except ArtifactError as error:
-            self.has_failed |= not isinstance(error, _Refused)
+            self.has_failed |= not isinstance(error, _NotRequested)
             self._report(f"{what} was not copied: {error}")
         except OSError as error:
             self.has_failed = True

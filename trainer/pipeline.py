@@ -358,16 +358,16 @@ def train_and_publish(
 
 
 def log_learning_curve(config: TrainingConfig, splits: Splits, accuracy: float) -> None:
-    """Log what more labels of an image folder would bring, after everything else is done.
+    """Log which accuracy is expected with more labels of an image folder.
 
-    Whatever happens here, the result of the training is published, so nothing is raised.
+    The training is finished before, so errors and Ctrl-C end only this measurement.
     """
     from trainer.evaluation.learning_curve import (  # noqa: PLC0415
         describe_learning_curve,
         measure_learning_curve,
     )
 
-    log.info("now the learning curve, for the log only: two trainings on a part of the images")
+    log.info("measuring the learning curve with two trainings on parts of the images")
     try:
         curve = measure_learning_curve(config, splits, accuracy, sys.stderr)
         log.info("learning curve: %s", describe_learning_curve(curve))

@@ -88,7 +88,7 @@ def run_trainings(
 
 
 def write_preset(preset: str, directory: Path, *, small: bool) -> str:
-    """Write a preset, if it is small with few captchas, and return its path."""
+    """Write a preset, with few captchas if `small`, and return its path."""
     # A model that is worse than the bundled one is measured too, and only versions have metrics.
     values = read_preset(preset) | {"publish_worse": True} | (SMALL if small else {})
     if preset == TARGET:

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, lines in a log."""
+"""Progress: a bar on a terminal, lines in a log; durations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.trainer.clock import Clock
-from trainer.progress import Progress
+from trainer.progress import Progress, describe_time
 
 
 class Terminal(io.StringIO):
@@ -118,3 +118,11 @@ def test_what_is_shown_is_visible_at_once(is_terminal: bool) -> None:
     stream = Flushed(is_terminal)
     Progress(stream, "steps", 1).update(1)
     assert stream.seen == stream.getvalue() != ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "about 0 s"), (89, "about 89 s"), (300, "about 5 min"), (9_000, "about 2.5 h")],
+)
+def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
+    assert describe_time(seconds) == text

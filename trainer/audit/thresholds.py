@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
 
+import numpy as np
+
 from trainer.audit.results import CurvePoint, ImagesNeeded, Init
 
 RATES = (0.01, 0.1, 0.5, 0.9)
@@ -86,13 +88,11 @@ def _accuracy_at(points: list[tuple[int, float]], images: int) -> float:
     if not images:
         return max((accuracy for labels, accuracy in points if not labels), default=0.0)
     trained = [point for point in points if point[0] > 0]
-    if trained and images < trained[0][0]:
-        return trained[0][1]
-    for (low, low_accuracy), (high, high_accuracy) in _segments(points):
-        if low <= images <= high:
-            position = math.log(images / low) / math.log(high / low)
-            return low_accuracy + position * (high_accuracy - low_accuracy)
-    return points[-1][1] if points else 0.0
+    if not trained:
+        return points[-1][1] if points else 0.0
+    # Outside of the points, `interp` returns the accuracy of the nearest one.
+    labels, accuracies = np.transpose(trained)
+    return float(np.interp(np.log(images), np.log(labels), accuracies))
 
 
 def _images_for(points: list[tuple[int, float]], rate: float) -> int | None:

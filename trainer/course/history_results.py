@@ -81,7 +81,7 @@ class StyleResult:
 def read_results(table: Path) -> list[StyleResult]:
     """Return the rows of a table; none if it does not exist.
 
-    Rows of earlier releases have no digest. Nobody knows their captchas, so they are left out.
+    Rows of earlier releases have no digest. They are left out, because their captchas are unknown.
     """
     if not table.exists():
         return []

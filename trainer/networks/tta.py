@@ -56,6 +56,11 @@ def add_test_time_augmentation(recogniser: keras.Model, views: int) -> keras.Mod
     return recogniser if views == 1 else TestTimeAugmentation(recogniser, views)
 
 
+def remove_test_time_augmentation(model: keras.Model) -> keras.Model:
+    """Return the recogniser of a model with any number of views."""
+    return model.recogniser if isinstance(model, TestTimeAugmentation) else model
+
+
 def _shift(images: keras.KerasTensor, left_px: int) -> keras.KerasTensor:
     """Shift images to the left; the column at the edge, mostly background, is repeated."""
     width = images.shape[2]

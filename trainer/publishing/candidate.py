@@ -21,6 +21,7 @@ from trainer.evaluation import figures
 from trainer.evaluation.accuracy import Evaluation, evaluate, find_correct
 from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
 from trainer.evaluation.comparison import compare_paired
+from trainer.networks.tta import remove_test_time_augmentation
 from trainer.publishing.export import (
     build_golden_sample,
     export,
@@ -106,9 +107,9 @@ def write_candidate(
 
 
 def find_network(model: keras.Model) -> keras.Model:
-    """Return the network inside of a recogniser and of its views."""
-    recogniser = getattr(model, "recogniser", model)
-    return next(layer for layer in recogniser.layers if isinstance(layer, keras.Model))
+    """Return the network of a recogniser, which is between its normalisation and its output."""
+    layers = remove_test_time_augmentation(model).layers
+    return next(layer for layer in layers if isinstance(layer, keras.Model))
 
 
 def _compare(evaluation: Evaluation, test: Split, reference: Reference | None) -> Comparison | None:

@@ -19,7 +19,7 @@ from shared.manifest import GoldenSample
 from shared.spec import CaptchaSpec
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import Predict
-from trainer.networks.tta import TestTimeAugmentation
+from trainer.networks.tta import remove_test_time_augmentation
 
 KERAS_MODEL = "model.keras"
 
@@ -57,8 +57,7 @@ def save_keras_model(model: keras.Model, directory: Path) -> None:
     Raises:
         OSError: if the disk is full.
     """
-    if isinstance(model, TestTimeAugmentation):
-        model = model.recogniser
+    model = remove_test_time_augmentation(model)
     # A model of the same layers that was never compiled, so without an optimizer.
     keras.Model(model.inputs, model.outputs, name=model.name).save(directory / KERAS_MODEL)
 

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import io
 
-import pytest
-
 from trainer.audit.progress import AuditProgress
-from trainer.progress import describe_time
 
 
 class Terminal(io.StringIO):
@@ -38,11 +35,3 @@ def test_a_terminal_shows_one_bar_that_ends_its_line() -> None:
     assert shown.count("\n") == 1
     assert "500 labels" in shown
     assert shown.rstrip("\n").rpartition("\r")[2].startswith("audit [####")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "about 0 s"), (89, "about 89 s"), (300, "about 5 min"), (9_000, "about 2.5 h")],
-)
-def test_a_duration_has_a_fitting_unit(seconds: float, text: str) -> None:
-    assert describe_time(seconds) == text
