@@ -25,7 +25,8 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 def read_weights(version_dir: Path) -> Weights:
     """Return the weights of a SavedModel."""
     loaded = tf.saved_model.load(str(version_dir))
-    return {v.name.removesuffix(":0"): v.numpy() for v in loaded.variables}
+    variables = loaded.signatures["serving_default"].variables
+    return {v.name.removesuffix(":0"): v.numpy() for v in variables}
 
 
 def transfer_weights(

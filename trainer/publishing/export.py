@@ -35,8 +35,8 @@ def export(model: keras.Model, spec: CaptchaSpec, directory: Path) -> None:
     """
     images = tf.TensorSpec((None, spec.height, spec.width), tf.uint8, name=SIGNATURE_INPUT)
     # OpenVINO finds the variables of an ExportArchive, but not those of a plain tf.Module.
+    # add_endpoint finds the variables of the model; track would store them once more.
     archive = keras.export.ExportArchive()
-    archive.track(model)
     archive.add_endpoint(
         "serve",
         lambda images: {SIGNATURE_OUTPUT: model(images, training=False)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from pathlib import Path
 
 import keras
@@ -42,6 +43,15 @@ def test_an_exported_model_predicts_alike_in_both_engines(tmp_path: Path, views:
     assert predict(IMAGES[:1]).shape == (1, 2, 3)
     engine = OpenVinoEngine(tmp_path, SPEC)
     assert engine.predict(IMAGES) == pytest.approx(expected, abs=1e-4)
+
+
+def test_each_variable_is_stored_once(tmp_path: Path) -> None:
+    model = build_recogniser("compact", SPEC)
+    export(model, SPEC, tmp_path)
+    checkpoint = tf.train.load_checkpoint(str(tmp_path / "variables" / "variables"))
+    shapes = checkpoint.get_variable_to_shape_map()
+    counts = [math.prod(shape) for name, shape in shapes.items() if "VARIABLE_VALUE" in name]
+    assert sum(counts) == model.count_params()
 
 
 @pytest.mark.parametrize("network", ["compact", "medium", "course"])
