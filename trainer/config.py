@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.spec import MIN_SIDE_PX, Style
+from shared.spec import MAX_SIDE_PX, MIN_SIDE_PX, Style
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 
@@ -19,9 +19,12 @@ SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 MIN_EVALUATED = 100
 # With this many validation captchas the target accuracy is rarely reached by chance.
 MIN_TARGET_EVALUATED = 5_000
+ADDITIONAL_CAPTCHAS = ("synthetic_captchas", "other_size_captchas", "confusable_captchas")
+"""Numbers of captchas that a training adds to those of the generator's settings."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Shift = Annotated[int, Field(ge=0, lt=MIN_SIDE_PX)]
+Side = Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)]
 
 
 class TrainingConfig(BaseModel):
@@ -38,6 +41,12 @@ class TrainingConfig(BaseModel):
     """Rendering styles, in equal parts; see `choose_styles` for generators of another style."""
     synthetic_captchas: int = Field(0, ge=0)
     """Additional training captchas of the synthetic style."""
+    other_size_captchas: int = Field(0, ge=0)
+    """Additional training captchas of `other_sizes`, scaled to the size of the generator's."""
+    other_sizes: tuple[tuple[Side, Side], ...] = Field(
+        ((120, 50), (128, 64), (200, 80), (240, 80)), min_length=1
+    )
+    """Widths and heights in pixels. The library does not scale its characters to the image."""
     non_captcha_fraction: float = Field(0.03, ge=0, le=0.5)
     """Fraction of each epoch that shows no captcha; the model learns a low confidence for it."""
     folder_epoch_captchas: int = Field(40_000, ge=1)
@@ -100,7 +109,7 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.captchas == 0:
-            for name in ("confusable_captchas", "synthetic_captchas"):
+            for name in ADDITIONAL_CAPTCHAS:
                 if getattr(self, name):
                     raise ValueError(f"{name} must be 0 if captchas is 0")
             return self

@@ -14,7 +14,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from shared.object_store import WRITE_SCHEMES, check_store_url
 from shared.settings import EnvironmentSettings, SettingsError, describe_settings_error
 from shared.spec import Style
-from trainer.config import NetworkName, TrainingConfig, read_preset
+from trainer.config import ADDITIONAL_CAPTCHAS, NetworkName, TrainingConfig, read_preset
 
 _PREFIX = "TRAIN_"
 
@@ -127,7 +127,7 @@ class TrainingOptions(EnvironmentSettings):
             options["captchas"] = 0  # the images alone
         if options.get("captchas") == 0:
             # These come from the generator too.
-            values |= {"confusable_captchas": 0, "synthetic_captchas": 0}
+            values |= dict.fromkeys(ADDITIONAL_CAPTCHAS, 0)
         try:
             return TrainingConfig(**values | options)
         except ValidationError as error:

@@ -39,6 +39,8 @@ def compute_fingerprints(config: TrainingConfig, data: Mapping[str, str]) -> Fin
     ignored = set(_NOT_TRAINED)
     if not config.confusable_captchas:
         ignored.add("confusable_sets")
+    if not config.other_size_captchas:
+        ignored.add("other_sizes")
     values: dict[str, Any] = config.model_dump(mode="json", exclude=ignored) | dict(data)
     run_values = {key: value for key, value in values.items() if key not in _STOP_CRITERIA}
     run_values["has_time_limit"] = config.max_minutes > 0

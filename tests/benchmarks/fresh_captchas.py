@@ -66,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--charset", help="the charset of the version by default")
     parser.add_argument("--length", type=int, help="the maximum, if --min-length is given")
     parser.add_argument("--min-length", type=int)
+    parser.add_argument("--width", type=int, help="in pixels; the size of the version by default")
+    parser.add_argument("--height", type=int)
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
     model = load(options.version)
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         charset=options.charset or model.spec.charset,
         length=options.length or model.spec.length,
         min_length=options.min_length or options.length or model.spec.min_length,
+        width=options.width or model.spec.width,
+        height=options.height or model.spec.height,
     )
     styles = [style for style in STYLES if style in options.styles.split(",")]
     count = options.captchas // len(styles)

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainer.config import (
+    ADDITIONAL_CAPTCHAS,
     SPLIT_NAMES,
     NetworkName,
     SplitName,
@@ -29,6 +30,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "captchas": 60_000,
         "styles": ("current", "classic"),
         "synthetic_captchas": 0,
+        "other_size_captchas": 0,
+        "other_sizes": ((120, 50), (128, 64), (200, 80), (240, 80)),
         "non_captcha_fraction": 0.03,
         "folder_epoch_captchas": 40_000,
         "validation_captchas": 5_000,
@@ -73,6 +76,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         ("hard_example_fraction", 0.0, -0.001, 1.0, 1.001),
         ("confusable_captchas", 0, -1, 10**9, None),
         ("synthetic_captchas", 0, -1, 10**9, None),
+        ("other_size_captchas", 0, -1, 10**9, None),
         ("non_captcha_fraction", 0.0, -0.001, 0.5, 0.501),
         ("folder_epoch_captchas", 1, 0, 10**9, None),
         ("tta_views", 1, 0, 3, 4),
@@ -170,11 +174,20 @@ def test_an_image_folder_alone_needs_no_captchas_of_the_generator() -> None:
     assert (config.captchas, config.target_accuracy, config.batch_size) == (0, 0.9, 1_024)
 
 
-@pytest.mark.parametrize("field", ["confusable_captchas", "synthetic_captchas"])
+@pytest.mark.parametrize("field", ADDITIONAL_CAPTCHAS)
 def test_an_image_folder_alone_has_no_additional_captchas(field: str) -> None:
     assert getattr(TrainingConfig(**{"captchas": 64, field: 1}), field) == 1
     with pytest.raises(ValidationError, match=f"{field} must be 0 if captchas is 0"):
         TrainingConfig(**ALONE, **{field: 1})
+
+
+@pytest.mark.parametrize("size", [(15, 60), (160, 1_001), (160,)])
+def test_another_size_must_be_that_of_a_captcha(size: tuple[int, ...]) -> None:
+    assert TrainingConfig(other_sizes=((16, 1_000),)).other_sizes == ((16, 1_000),)
+    with pytest.raises(ValidationError, match=r"other_sizes\.0\.[01]"):
+        TrainingConfig(other_sizes=(size,))
+    with pytest.raises(ValidationError, match=r"\nother_sizes\n.* at least 1 item"):
+        TrainingConfig(other_sizes=())
 
 
 def test_a_confusable_set_counts_if_the_charset_contains_all_of_it() -> None:

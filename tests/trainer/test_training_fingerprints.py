@@ -19,6 +19,8 @@ CHANGED: dict[str, Any] = {
     "captchas": 60_001,
     "styles": ("classic",),
     "synthetic_captchas": 1,
+    "other_size_captchas": 1,
+    "other_sizes": ((200, 80),),
     "non_captcha_fraction": 0.1,
     "folder_epoch_captchas": 40_001,
     "validation_captchas": 5_001,
@@ -44,8 +46,8 @@ CHANGED: dict[str, Any] = {
     "min_accuracy": 0.5,
     "publish_worse": True,
 }
-# Gates, and the sets that are used only with confusable captchas.
-NOT_TRAINED = {"min_accuracy", "publish_worse", "confusable_sets"}
+# Gates, and what is used only with additional captchas.
+NOT_TRAINED = {"min_accuracy", "publish_worse", "confusable_sets", "other_sizes"}
 BASE = compute_fingerprints(TrainingConfig(), DATA)
 
 
@@ -73,10 +75,19 @@ def test_the_quality_gates_change_nothing() -> None:
     assert with_fields(min_accuracy=0.1, publish_worse=True) == BASE
 
 
-def test_confusable_sets_count_only_if_confusable_captchas_are_requested() -> None:
-    assert with_fields(confusable_sets=("17",)) == BASE
-    some = with_fields(confusable_captchas=1, confusable_sets=("17",))
-    others = with_fields(confusable_captchas=1, confusable_sets=("71",))
+@pytest.mark.parametrize(
+    ("number", "field", "value", "other"),
+    [
+        ("confusable_captchas", "confusable_sets", ("17",), ("71",)),
+        ("other_size_captchas", "other_sizes", ((200, 80),), ((80, 200),)),
+    ],
+)
+def test_kinds_of_additional_captchas_count_only_if_some_are_requested(
+    number: str, field: str, value: object, other: object
+) -> None:
+    assert with_fields(**{field: value}) == BASE
+    some = with_fields(**{number: 1, field: value})
+    others = with_fields(**{number: 1, field: other})
     assert some.training != others.training
     assert some.run != others.run
 

@@ -158,7 +158,7 @@ class _Trainings:
 
 
 def _find_source(workspace: CourseWorkspace, style: Style) -> CaptchaSource:
-    return workspace.source.with_options(style, workspace.source.spec.charset)
+    return workspace.source.with_options(style)
 
 
 def _fetch(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,8 @@ from trainer.config import SplitName, TrainingConfig
 
 CONFUSABLE = "confusable"
 """Subset of captchas that contain confusable characters only."""
+OTHER_SIZES = "other sizes"
+"""Subset of captchas of other image sizes."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,21 @@ class CaptchaSource:
     """Versions of the rendering libraries and digests of the fonts."""
     renderer_fingerprint: str
 
-    def with_options(self, style: Style, charset: str) -> CaptchaSource:
-        """Return the captchas of the same generator in another style and with fewer characters."""
-        return replace(self, spec=replace(self.spec.with_style(style), charset=charset))
+    def with_options(
+        self, style: Style, charset: str | None = None, size: tuple[int, int] | None = None
+    ) -> CaptchaSource:
+        """Return the captchas of the same generator with other options.
+
+        Args:
+            style: the style.
+            charset: some of the characters; all of them by default.
+            size: width and height in pixels; those of the generator by default.
+        """
+        spec = self.spec
+        width, height = size or (spec.width, spec.height)
+        charset = charset or spec.charset
+        spec = replace(spec.with_style(style), charset=charset, width=width, height=height)
+        return replace(self, spec=spec)
 
 
 @dataclass(frozen=True)
@@ -48,35 +61,34 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     if not config.captchas:
         return
     styles = config.choose_styles(source.spec.style)
-    regular = _combine((source.spec.charset,), styles)
-    synthetic = _combine((source.spec.charset,), ("synthetic",))
-    confusable = _combine(
-        config.confusable_sets_in(source.spec.charset),
-        # In hundreds of fonts, many confusable characters are the same glyph.
-        tuple(style for style in styles if style != "synthetic") or styles,
-    )
-    wanted: tuple[tuple[SplitName, str, int, list[tuple[str, Style]]], ...] = (
+    # In hundreds of fonts, many confusable characters are the same glyph. Synthetic captchas have
+    # many sizes in any case.
+    special_styles = tuple(style for style in styles if style != "synthetic") or styles
+    regular = [source.with_options(style) for style in styles]
+    synthetic = [source.with_options("synthetic")]
+    charsets = config.confusable_sets_in(source.spec.charset)
+    confusable = [source.with_options(s, charset) for charset in charsets for s in special_styles]
+    sizes = config.other_sizes
+    resized = [source.with_options(s, size=size) for size in sizes for s in special_styles]
+    wanted: tuple[tuple[SplitName, str, int, list[CaptchaSource]], ...] = (
         ("train", "", config.captchas, regular),
         ("train", "", config.synthetic_captchas, synthetic),
         ("train", CONFUSABLE, config.confusable_captchas, confusable),
+        ("train", OTHER_SIZES, config.other_size_captchas, resized),
         ("validation", "", config.validation_captchas, regular),
         ("test", "", config.test_captchas, regular),
     )
     next_start: dict[SplitName, int] = {"train": 0, "validation": 0, "test": 0}
     for split, subset, total, variants in wanted:
-        for i, (charset, style) in enumerate(variants):
+        for i, variant in enumerate(variants):
             count = total // len(variants) + (i < total % len(variants))
             if count:
                 yield DatasetRequest(
                     split=split,
-                    subset=subset or style,
-                    source=source.with_options(style, charset),
+                    subset=subset or variant.spec.style,
+                    source=variant,
                     seed=config.split_seed(split),
                     start=next_start[split],
                     count=count,
                 )
             next_start[split] += count
-
-
-def _combine(charsets: tuple[str, ...], styles: tuple[Style, ...]) -> list[tuple[str, Style]]:
-    return list(itertools.product(charsets, styles))

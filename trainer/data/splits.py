@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.dataset_archive import Dataset
+from shared.images import fit_size
 from shared.labels import encode
 from shared.spec import CaptchaSpec
 from trainer.data.image_folder import ImageFolder
@@ -40,10 +41,14 @@ class Images(Protocol):
 
 
 class ConcatenatedImages:
-    """Several arrays of images as one, without copying them into memory."""
+    """Several arrays of images as one, without copying them into memory.
 
-    def __init__(self, parts: Sequence[npt.NDArray[np.uint8]]) -> None:
+    Images of another size than that of the spec are scaled when they are read.
+    """
+
+    def __init__(self, parts: Sequence[npt.NDArray[np.uint8]], spec: CaptchaSpec) -> None:
         self._parts = parts
+        self._spec = spec
         self._starts = np.cumsum([0, *map(len, parts)])
 
     def __len__(self) -> int:
@@ -54,13 +59,13 @@ class ConcatenatedImages:
         """Return copies of the images of these rows, uint8 (N, height, width)."""
         if isinstance(rows, slice):
             rows = np.arange(len(self))[rows]
-        images = np.empty((len(rows), *self._parts[0].shape[1:]), np.uint8)
+        images = np.empty((len(rows), self._spec.height, self._spec.width), np.uint8)
         part_numbers = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = rows - self._starts[part_numbers]
         for i, (part, offset) in enumerate(
             zip(part_numbers.tolist(), offsets.tolist(), strict=True)
         ):
-            images[i] = self._parts[part][offset]
+            images[i] = fit_size(self._parts[part][offset], self._spec)
         return images
 
 
@@ -118,7 +123,7 @@ def build_split(
 
     Args:
         parts: datasets with the name of their subset.
-        spec: the captchas; datasets of confusable captchas have fewer characters.
+        spec: the captchas; datasets can have fewer characters and other image sizes.
         report: called with the number of captchas that have arrived.
         folder: the image folder, if there is one.
         rows: its rows for this split.
@@ -140,11 +145,13 @@ def build_split(
         subsets[IMAGE_FOLDER] = len(rows)
     if non_captcha_seed is not None:
         rng = np.random.default_rng(non_captcha_seed)
-        captchas = ConcatenatedImages(images)
+        captchas = ConcatenatedImages(images, spec)
         fitting = _MAX_NON_CAPTCHA_BYTES // (spec.height * spec.width)
         count = min(_MAX_NON_CAPTCHAS, fitting, len(captchas))
         chosen = np.sort(rng.choice(len(captchas), count, replace=False))
         images.append(draw_non_captchas(count, captchas[chosen], rng))
         labels.append(np.full((count, spec.length), NO_LABEL, np.int32))
         subsets[NON_CAPTCHAS] = count
-    return Split(spec, ConcatenatedImages(images), np.concatenate(labels), tuple(subsets.items()))
+    return Split(
+        spec, ConcatenatedImages(images, spec), np.concatenate(labels), tuple(subsets.items())
+    )

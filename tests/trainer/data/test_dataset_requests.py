@@ -11,6 +11,7 @@ from tests.conftest import SPEC, TINY
 from tests.trainer.conftest import change
 from trainer.data.dataset_requests import (
     CONFUSABLE,
+    OTHER_SIZES,
     CaptchaSource,
     DatasetRequest,
     list_requests,
@@ -74,7 +75,7 @@ def test_a_model_is_trained_on_the_style_of_the_generator_in_any_case(
     styles: tuple[Style, ...], style: Style, expected: list[Style]
 ) -> None:
     config = change(TINY, styles=styles, confusable_sets=("17",), confusable_captchas=40)
-    requests = list(list_requests(config, SOURCE.with_options(style, SPEC.charset)))
+    requests = list(list_requests(config, SOURCE.with_options(style)))
     for split in ("train", "validation", "test"):
         regular = [r for r in requests if r.split == split and r.subset != CONFUSABLE]
         assert [r.source.spec.style for r in regular] == expected
@@ -106,15 +107,44 @@ def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
         (("synthetic",), ["synthetic"]),
     ],
 )
-def test_confusable_captchas_are_synthetic_only_if_no_other_style_is_trained(
+def test_special_captchas_are_synthetic_only_if_no_other_style_is_trained(
     styles: tuple[Style, ...], expected: list[Style]
 ) -> None:
-    config = change(TINY, styles=styles, confusable_sets=("17",), confusable_captchas=40)
-    requests = list(list_requests(config, SOURCE.with_options(styles[0], SPEC.charset)))
-    confusable = [r.source.spec.style for r in requests if r.subset == CONFUSABLE]
-    assert confusable == expected
+    config = change(
+        TINY,
+        styles=styles,
+        confusable_sets=("17",),
+        confusable_captchas=40,
+        other_sizes=((200, 80),),
+        other_size_captchas=40,
+    )
+    requests = list(list_requests(config, SOURCE.with_options(styles[0])))
+    for subset in (CONFUSABLE, OTHER_SIZES):
+        assert [r.source.spec.style for r in requests if r.subset == subset] == expected
     test = [r.source.spec.style for r in requests if r.split == "test"]
     assert test == list(styles)
+
+
+def test_captchas_of_other_sizes_follow_the_confusable_ones() -> None:
+    sizes = ((120, 50), (200, 80))
+    confusable = change(TINY, confusable_sets=("17",), confusable_captchas=40)
+    config = change(confusable, other_size_captchas=42, other_sizes=sizes)
+    plain = list(list_requests(confusable, SOURCE))
+    requests = list(list_requests(config, SOURCE))
+    assert requests[:4] == plain[:4]
+    assert requests[8:] == plain[4:]
+    added = requests[4:8]
+    assert [
+        (r.source.spec.width, r.source.spec.height, r.subset, r.source.spec.style, r.start, r.count)
+        for r in added
+    ] == [
+        (120, 50, OTHER_SIZES, "current", 341, 11),
+        (120, 50, OTHER_SIZES, "classic", 352, 11),
+        (200, 80, OTHER_SIZES, "current", 363, 10),
+        (200, 80, OTHER_SIZES, "classic", 373, 10),
+    ]
+    assert {(r.split, r.seed, r.source.spec.charset) for r in added} == {("train", 3, SPEC.charset)}
+    assert OTHER_SIZES == "other sizes"
 
 
 def test_the_remainder_goes_to_the_first_requests() -> None:
@@ -141,11 +171,13 @@ def test_an_image_folder_alone_requests_nothing() -> None:
     assert list(list_requests(change(TINY, captchas=0), SOURCE)) == []
 
 
-def test_a_source_changes_style_and_charset_and_keeps_the_rest() -> None:
-    other = SOURCE.with_options("classic", "17")
-    assert other == CaptchaSource(
-        CaptchaSpec(style="classic", charset="17"), {"captcha": "0.7.1"}, "renderer"
-    )
+def test_a_source_changes_its_options_and_keeps_the_rest() -> None:
+    renderer = {"captcha": "0.7.1"}
+    classic = CaptchaSpec(style="classic")
+    assert SOURCE.with_options("classic") == CaptchaSource(classic, renderer, "renderer")
+    other = CaptchaSpec(style="classic", charset="17", width=200, height=80)
+    source = SOURCE.with_options("classic", "17", (200, 80))
+    assert source == CaptchaSource(other, renderer, "renderer")
     assert SOURCE.spec == SPEC
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from shared.dataset_archive import Dataset
+from shared.images import fit_size
 from shared.spec import CaptchaSpec, SpecError
 from trainer.data.image_folder import ImageFolder
 from trainer.data.splits import (
@@ -45,12 +46,12 @@ def ignore(_: int) -> None:
     """Report nothing."""
 
 
-IMAGES = ConcatenatedImages([numbered(0, 3), numbered(3, 1), numbered(4, 4)])
+IMAGES = ConcatenatedImages([numbered(0, 3), numbered(3, 1), numbered(4, 4)], SPEC)
 
 
 def test_the_length_is_the_sum_of_the_parts() -> None:
     assert len(IMAGES) == 8
-    assert len(ConcatenatedImages([numbered(0, 2)])) == 2
+    assert len(ConcatenatedImages([numbered(0, 2)], SPEC)) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_slice_means_the_same_rows_as_of_an_array(rows: slice, expected: list[
 
 def test_the_returned_images_are_copies() -> None:
     part = numbered(0, 2)
-    images = ConcatenatedImages([part])
+    images = ConcatenatedImages([part], SPEC)
     images[np.array([1])][:] = 99
     assert numbers_of(images[:]) == [0, 1]
     assert part[1, 0, 0] == 1
@@ -85,9 +86,18 @@ def test_the_returned_images_are_copies() -> None:
 
 def test_the_parts_are_not_copied_before_they_are_read() -> None:
     part = numbered(0, 2)
-    images = ConcatenatedImages([part])
+    images = ConcatenatedImages([part], SPEC)
     part[1] = 77
     assert numbers_of(images[:]) == [0, 77]
+
+
+def test_images_of_another_size_are_scaled_when_they_are_read() -> None:
+    large = np.random.default_rng(1).integers(256, size=(2, 32, 50), dtype=np.uint8)
+    images = ConcatenatedImages([numbered(0, 1), large], SPEC)[np.array([2, 0, 1])]
+    assert images.shape == (3, 16, 20)
+    assert np.array_equal(images[0], fit_size(large[1], SPEC))
+    assert numbers_of(images[1:2]) == [0]
+    assert np.array_equal(images[2], fit_size(large[0], SPEC))
 
 
 def test_the_rows_of_a_subset_follow_those_of_the_earlier_ones() -> None:
@@ -140,6 +150,19 @@ def test_confusable_captchas_are_labelled_as_characters_of_the_whole_charset() -
     split = build_split(parts, SPEC, ignore)
     assert split.labels.tolist() == [[0, 1], [2, 1], [1, 3]]
     assert split.subsets == (("current", 1), ("confusable", 2))
+
+
+def test_captchas_of_other_sizes_are_a_subset_like_others() -> None:
+    wide = CaptchaSpec("abc", length=2, min_length=1, width=40, height=16)
+    images = np.full((1, 16, 40), 7, np.uint8)
+    parts = [
+        ("current", dataset(0, ["ab"])),
+        ("other sizes", Dataset(wide, "renderer", 1, 1, images, ["b"])),
+    ]
+    split = build_split(parts, SPEC, ignore)
+    assert split.subsets == (("current", 1), ("other sizes", 1))
+    assert numbers_of(split.images[:]) == [0, 7]
+    assert split.labels.tolist() == [[0, 1], [1, 3]]
 
 
 def test_a_label_outside_the_charset_is_an_error() -> None:

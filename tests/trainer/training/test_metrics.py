@@ -47,7 +47,7 @@ def test_exact_match_counts_captchas_with_every_character_correct(spec: CaptchaS
 @SPECS
 def test_the_metrics_equal_those_of_the_evaluation(spec: CaptchaSpec) -> None:
     labels, probabilities = predict_at_random(spec)
-    expected = compare(probabilities, Split(spec, ConcatenatedImages([]), labels))
+    expected = compare(probabilities, Split(spec, ConcatenatedImages([], spec), labels))
     accuracy = CharacterAccuracy(spec)
     assert update(accuracy, labels, probabilities) == pytest.approx(expected.character_accuracy)
     assert np.array_equal(accuracy.confusions, expected.confusions)
