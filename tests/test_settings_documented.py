@@ -136,7 +136,8 @@ def show_default(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return ", ".join(map(show_default, value))
+        is_size = all(isinstance(side, int) for side in value)
+        return "x".join(map(str, value)) if is_size else ", ".join(map(show_default, value))
     if isinstance(value, str):
         return f"`{value}`"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

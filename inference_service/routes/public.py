@@ -6,6 +6,8 @@ accuracy and progress, but neither settings nor files nor the reason why a versi
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -20,11 +22,15 @@ from inference_service.routes.models import (
 )
 from inference_service.routes.training import describe_training, respond_uncached
 
-TRAINING_FIELDS = {
-    "state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted",
-    "epoch", "epochs", "step", "steps", "progress", "seconds_left", "epochs_done", "stale",
+_EPOCH_FIELDS = {"epoch", "validation_accuracy"}
+TRAINING_FIELDS: dict[str, Any] = {
+    **dict.fromkeys((
+        "state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted",
+        "epoch", "epochs", "step", "steps", "progress", "seconds_left", "stale",
+    ), True),
+    "epochs_done": {"__all__": _EPOCH_FIELDS},
 }  # fmt: skip
-"""Fields of `GET /training` for the public port."""
+"""Fields of `GET /training` for the public port, as pydantic's `include`."""
 
 router = APIRouter(prefix="/public", include_in_schema=False)
 

@@ -8,7 +8,7 @@ from inference_service.app import create_app
 from inference_service.model_store import ModelStore
 from inference_service.settings import Settings
 from shared.spec import CaptchaSpec
-from shared.training_status import write_training_status
+from shared.training_status import EpochDone, write_training_status
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.routes.test_training import build_status
 from tests.inference_service.versions import (
@@ -71,11 +71,16 @@ def test_without_a_model_the_reasons_are_for_operators(tmp_path: Path) -> None:
 
 def test_of_a_training_the_progress_is_sent(empty_client: httpx.Client, volume: Path) -> None:
     assert empty_client.get("/public/training").status_code == 404
-    write_training_status(volume, build_status(epoch=1, step=5, steps=10, reason="a path"))
+    done = EpochDone(epoch=1, loss=0.5, validation_loss=0.4, validation_accuracy=0.9)
+    status = build_status(epoch=2, step=5, steps=10, reason="a path", epochs_done=(done,))
+    write_training_status(volume, status)
     response = empty_client.get("/public/training")
     full = empty_client.get("/training").json()
     secret = {"format", "reason", "network", "init", "loss", "samples"}
-    assert response.json() == {name: full[name] for name in full.keys() - secret}
+    public = {name: full[name] for name in full.keys() - secret}
+    assert full["epochs_done"] == [done.model_dump()]
+    public["epochs_done"] = [{"epoch": 1, "validation_accuracy": 0.9}]
+    assert response.json() == public
     assert response.headers["cache-control"] == "no-store"
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://bucket/path", "gs://bucket", "az://account/container", "https://host/path"]
+    "url", ["s3://bucket/path", "gs://bucket", "az://container/path", "https://host/path"]
 )
 def test_the_url_of_a_store_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("MODELS_URL", url)
