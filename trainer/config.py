@@ -35,7 +35,7 @@ class TrainingConfig(BaseModel):
     network: NetworkName = "medium"
     init: Literal["bundled", "scratch"] = "bundled"
     """Initial weights: those of the bundled model, or random ones."""
-    captchas: int = Field(60_000, ge=0)
+    captchas: int = Field(40_000, ge=0)
     """Training captchas from the generator; 0 to train on an image folder alone."""
     styles: tuple[Style, ...] = ("current", "classic")
     """Rendering styles, in equal parts; see `choose_styles` for generators of another style."""

@@ -147,7 +147,10 @@ def find_data(
     """Return what to train on: the generator's captchas, an image folder, or both."""
     if config.captchas:
         source = client.wait_ready(timeout_s)
-        charset = source.spec.charset
+        charset, style = source.spec.charset, source.spec.style
+        if style not in config.styles:
+            styles = ", ".join(config.styles)
+            log.info("training on the style %s of the generator alone, not on %s", style, styles)
         if config.confusable_captchas and not config.confusable_sets_in(charset):
             sets = ", ".join(config.confusable_sets)
             log.warning("no confusable set (%s) is in the charset %r: none is added", sets, charset)

@@ -26,8 +26,7 @@ from tests.benchmarks.non_captchas import list_images
 
 ROOT = Path(__file__).parents[2]
 # Every clone and every container image contains it.
-# The export of Keras contains every variable twice.
-MAX_BYTES = 7_000_000
+MAX_BYTES = 4_000_000
 FRESH_CAPTCHAS = 1_500
 # Far from the three seeds of any training.
 FRESH_SEED = MAX_SEED

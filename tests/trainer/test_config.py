@@ -27,7 +27,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert TrainingConfig().model_dump() == {
         "network": "medium",
         "init": "bundled",
-        "captchas": 60_000,
+        "captchas": 40_000,
         "styles": ("current", "classic"),
         "synthetic_captchas": 0,
         "other_size_captchas": 0,

@@ -232,6 +232,19 @@ def test_confusable_sets_outside_the_charset_are_a_warning(
     ]
 
 
+def test_styles_that_the_generator_overrides_are_logged(
+    tmp_path: Path, generator: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "trainer.pipeline")
+    client = GeneratorClient(generator, tmp_path)
+    find_data(change(TINY, styles=("current", "vintage")), None, client, 10)
+    assert not caplog.messages
+    find_data(change(TINY, styles=("classic", "vintage")), None, client, 10)
+    assert caplog.messages == [
+        "training on the style current of the generator alone, not on classic, vintage"
+    ]
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

@@ -310,8 +310,8 @@ def test_a_preset_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_an_image_folder_alone_removes_the_confusable_captchas_of_a_preset(tmp_path: Path) -> None:
     config = build("--preset", "letters", "--captchas", "0", "--image-folder", "own")
-    assert (config.captchas, config.confusable_captchas, config.network) == (0, 0, "wide")
-    assert build("--preset", "letters", "--captchas", "1000").confusable_captchas == 300_000
+    assert (config.captchas, config.confusable_captchas, config.tta_views) == (0, 0, 3)
+    assert build("--preset", "letters", "--captchas", "1000").confusable_captchas == 240_000
     path = tmp_path / "own.toml"
     path.write_text("captchas = 0\nconfusable_captchas = 7\n")
     with pytest.raises(SettingsError, match=r"^confusable_captchas must be 0 if captchas is 0$"):

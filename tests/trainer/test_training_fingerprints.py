@@ -16,7 +16,7 @@ DATA = {"spec": "a", "renderer": "b", "image_folder": "c", "bundled": "d"}
 CHANGED: dict[str, Any] = {
     "network": "wide",
     "init": "scratch",
-    "captchas": 60_001,
+    "captchas": 40_001,
     "styles": ("classic",),
     "synthetic_captchas": 1,
     "other_size_captchas": 1,

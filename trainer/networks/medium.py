@@ -15,7 +15,7 @@ from trainer.networks.blocks import (
 
 
 def build_medium(spec: CaptchaSpec) -> keras.Model:
-    """Build the network: 4x4 blocks, four convolutions, counting attention over 4-pixel columns.
+    """Build the network: 4x4 blocks, seven convolutions, counting attention over 4-pixel columns.
 
     float32 (height, width, 1) -> probabilities (length, classes).
     """
@@ -25,7 +25,10 @@ def build_medium(spec: CaptchaSpec) -> keras.Model:
     # Fewer rows, but all columns: eight characters have five columns each.
     x = convolution(x, 48, "downsample", strides=(2, 1))
     x = residual_convolution(x, "refine")
+    x = residual_convolution(x, "refine_2")
     x = convolution(x, 80, "widen", strides=(2, 1))
+    x = residual_convolution(x, "refine_3")
+    x = residual_convolution(x, "refine_4")
     outputs = attention_head(
         x, spec, 160, mix_neighbours=True, wide_context=True, count_characters=True
     )
