@@ -20,7 +20,7 @@ MIN_EVALUATED = 100
 # With this many validation captchas the target accuracy is rarely reached by chance.
 MIN_TARGET_EVALUATED = 5_000
 ADDITIONAL_CAPTCHAS = ("synthetic_captchas", "other_size_captchas", "confusable_captchas")
-"""Numbers of captchas that a training adds to those of the generator's settings."""
+"""Fields with the numbers of captchas that a training adds to `captchas`."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Shift = Annotated[int, Field(ge=0, lt=MIN_SIDE_PX)]
@@ -42,7 +42,7 @@ class TrainingConfig(BaseModel):
     synthetic_captchas: int = Field(0, ge=0)
     """Additional training captchas of the synthetic style."""
     other_size_captchas: int = Field(0, ge=0)
-    """Additional training captchas of `other_sizes`, scaled to the size of the generator's."""
+    """Additional training captchas of `other_sizes`, scaled to the size of the spec."""
     other_sizes: tuple[tuple[Side, Side], ...] = Field(
         ((120, 50), (128, 64), (200, 80), (240, 80)), min_length=1
     )

@@ -148,7 +148,7 @@ def find_data(
     if config.captchas:
         source = client.wait_ready(timeout_s)
         charset, style = source.spec.charset, source.spec.style
-        if style not in config.styles:
+        if config.choose_styles(style) != config.styles:
             styles = ", ".join(config.styles)
             log.info("training on the style %s of the generator alone, not on %s", style, styles)
         if config.confusable_captchas and not config.confusable_sets_in(charset):

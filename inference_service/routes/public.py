@@ -6,8 +6,6 @@ accuracy and progress, but neither settings nor files nor the reason why a versi
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -22,15 +20,13 @@ from inference_service.routes.models import (
 )
 from inference_service.routes.training import describe_training, respond_uncached
 
-_EPOCH_FIELDS = {"epoch", "validation_accuracy"}
-TRAINING_FIELDS: dict[str, Any] = {
-    **dict.fromkeys((
-        "state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted",
-        "epoch", "epochs", "step", "steps", "progress", "seconds_left", "stale",
-    ), True),
-    "epochs_done": {"__all__": _EPOCH_FIELDS},
+TRAINING_FIELDS = {
+    "state", "version", "started", "updated", "spec", "captchas_fetched", "captchas_wanted",
+    "epoch", "epochs", "step", "steps", "progress", "seconds_left", "stale",
 }  # fmt: skip
-"""Fields of `GET /training` for the public port, as pydantic's `include`."""
+"""Fields of `GET /training` for the public port, beside `epochs_done`."""
+EPOCH_FIELDS = {"epoch", "validation_accuracy"}
+"""Fields of each epoch in `epochs_done`."""
 
 router = APIRouter(prefix="/public", include_in_schema=False)
 
@@ -59,4 +55,5 @@ async def public_models(request: Request) -> ModelsBody:
 @router.get("/training")
 def public_training(request: Request) -> Response:
     """Return the progress of the training that runs, or of the last one."""
-    return respond_uncached(describe_training(request).model_dump_json(include=TRAINING_FIELDS))
+    fields = dict.fromkeys(TRAINING_FIELDS, True) | {"epochs_done": {"__all__": EPOCH_FIELDS}}
+    return respond_uncached(describe_training(request).model_dump_json(include=fields))

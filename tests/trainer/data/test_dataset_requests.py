@@ -107,7 +107,7 @@ def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
         (("synthetic",), ["synthetic"]),
     ],
 )
-def test_special_captchas_are_synthetic_only_if_no_other_style_is_trained(
+def test_captchas_of_confusable_characters_or_other_sizes_are_synthetic_only_without_another_style(
     styles: tuple[Style, ...], expected: list[Style]
 ) -> None:
     config = change(
