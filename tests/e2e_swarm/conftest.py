@@ -15,7 +15,6 @@ from shared.object_store import ObjectStore
 from shared.version_mirror import VersionMirror
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.stack import ROOT
-from tests.e2e.trainers import SMALL_PRESET
 from tests.e2e.under_load import shots_of
 from tests.e2e_swarm.cluster import REGISTRY, STACK, TAG, Cluster
 from tests.e2e_swarm.images import build_images
@@ -25,6 +24,15 @@ from tests.object_stores import CREDENTIALS, running_s3
 from tests.serving import eventually
 from trainer.publishing.upload import Uploader
 
+# Starts from the bundled model: predictions are right before and after version 1 is active.
+SMALL_PRESET = """
+captchas = 2_000
+styles = ["current"]
+validation_captchas = 200
+test_captchas = 200
+epochs = 1
+publish_worse = true
+"""
 # Adds the preset of a short training, as docs/cluster.md describes.
 TEST_STACK = """
 services:
