@@ -18,7 +18,7 @@ from trainer.data.batches import build_evaluation_batches
 from trainer.data.dataset_requests import CaptchaSource
 from trainer.data.splits import Split, Splits
 from trainer.evaluation import figures
-from trainer.evaluation.accuracy import Evaluation, evaluate, find_correct
+from trainer.evaluation.accuracy import Evaluation, compare, evaluate, find_correct
 from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
 from trainer.evaluation.comparison import compare_paired
 from trainer.networks.tta import remove_test_time_augmentation
@@ -59,7 +59,8 @@ def write_candidate(
     """
     history = result.history
     probabilities = result.model.predict(build_evaluation_batches(splits.validation), verbose=0)
-    temperature = fit_temperature(probabilities, splits.validation.labels)
+    validation = compare(probabilities, splits.validation)
+    temperature = fit_temperature(probabilities, validation.predictions, validation.is_correct)
     if not apply_temperature(result.model, temperature):
         log.warning("the network has no dense layer with softmax: it is not calibrated")
         temperature = 1.0

@@ -18,6 +18,15 @@ def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (exponents / exponents.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
+def soften(probabilities: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
+    return softmax(np.log(probabilities) / temperature)
+
+
+def fit(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]) -> float:
+    predictions = probabilities.argmax(axis=-1)
+    return fit_temperature(probabilities, predictions, (predictions == labels).all(axis=1))
+
+
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_of_labels_drawn_from_softened_logits_is_found(
     true_temperature: float,
@@ -26,8 +35,18 @@ def test_the_temperature_of_labels_drawn_from_softened_logits_is_found(
     logits = rng.normal(0, 3, (4_000, 2, 5))
     truth = softmax(logits / true_temperature)
     labels = (truth.cumsum(axis=-1) < rng.random((4_000, 2, 1))).sum(axis=-1).astype(np.int32)
-    found = fit_temperature(softmax(logits), np.minimum(labels, 4))
-    assert found == pytest.approx(true_temperature, rel=0.08)
+    assert fit(softmax(logits), np.minimum(labels, 4)) == pytest.approx(true_temperature, rel=0.08)
+
+
+def test_the_confidence_is_right_if_the_characters_of_a_text_are_wrong_together() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=(4_000, 5))
+    is_hard = rng.random(4_000) < 0.3
+    shown = np.where(is_hard[:, np.newaxis], (labels + 1) % 10, labels)
+    probabilities = softmax(rng.normal(0, 0.3, (4_000, 5, 10)) + 3.5 * np.eye(10)[shown])
+    confidences = soften(probabilities, fit(probabilities, labels)).max(axis=2).prod(axis=1)
+    assert probabilities.max(axis=2).prod(axis=1).mean() < 0.4
+    assert confidences.mean() == pytest.approx(0.7, abs=0.02)
 
 
 def test_a_few_correct_captchas_do_not_make_a_calibrated_model_more_certain() -> None:
@@ -35,8 +54,7 @@ def test_a_few_correct_captchas_do_not_make_a_calibrated_model_more_certain() ->
     probabilities = softmax(
         rng.normal(0, 1, (30, 5, 10)) + 9 * np.eye(10)[rng.integers(10, size=(30, 5))]
     )
-    found = fit_temperature(probabilities, probabilities.argmax(axis=-1).astype(np.int32))
-    assert 0.8 < found < 1
+    assert 0.8 < fit(probabilities, probabilities.argmax(axis=-1)) < 1
 
 
 @pytest.mark.parametrize("network", ["medium", "course"])
@@ -48,8 +66,7 @@ def test_a_temperature_divides_the_logits(network: str, views: int) -> None:
     model = add_test_time_augmentation(recogniser, views)
     before = model(images).numpy()
     assert apply_temperature(model, 2.0)
-    softened = np.sqrt(before)
-    softened /= softened.sum(axis=-1, keepdims=True)
+    softened = soften(before, 2)
     assert model(images).numpy() == pytest.approx(softened, abs=1e-5)
     assert not np.allclose(before, softened, atol=1e-3)
 
