@@ -15,7 +15,7 @@ UV_COMPILE = $(BIN)/uv pip compile -q pyproject.toml --universal --python-versio
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
 .PHONY: help test test-slow e2e e2e-swarm lint format local train base bundle fuzz bench-serving bench-batch \
-	bench-training bench-releases bench-designs bench-capacity mutation-test audit audit-captcha sbom \
+	bench-training bench-releases bench-designs bench-capacity mutation-test audit-packages audit-captcha sbom \
 	course lock clean
 
 help:  ## show this list
@@ -142,7 +142,7 @@ bench-capacity: $(INSTALLED)  ## measure replicas, gateway and generators (Linux
 	$(BIN)/python -m tests.benchmarks.capacity $(ARGS)
 
 # --strict: a package without an answer from the advisory database counts as a failure.
-audit: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (needs the internet)
+audit-packages: $(INSTALLED)  ## check the pinned packages for known vulnerabilities (needs the internet)
 	$(BIN)/pip install -q uv
 	for lock in */requirements*.txt tests/*/requirements*.txt; do echo $$lock; $(BIN)/uv tool run pip-audit \
 	  --strict --require-hashes --disable-pip -r $$lock || failed=1; done; test -z "$$failed"
