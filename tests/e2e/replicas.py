@@ -24,9 +24,11 @@ def scale(stack: Stack, operator: httpx.Client, replicas: int) -> None:
     wait_until_up(stack, operator, replicas)
 
 
-def gateway_metric(operator: httpx.Client, metric: str, *labels: str) -> list[float]:
-    """Return a metric of the gateway about the inference replicas, one number for each."""
-    prefix = f'{metric}{{proxy="inference"'
+def gateway_metric(
+    operator: httpx.Client, metric: str, *labels: str, proxy: str = "inference"
+) -> list[float]:
+    """Return a metric of the gateway about the replicas of a service, one number for each."""
+    prefix = f'{metric}{{proxy="{proxy}"'
     lines = [
         line
         for line in operator.get("/gateway/metrics").text.splitlines()

@@ -40,8 +40,9 @@ def test_strangers_see_less_than_operators(
 ) -> None:
     assert set(client.get("/model").json()) == PUBLIC_MODEL
     assert set(operator.get("/model").json()) > PUBLIC_MODEL
-    assert all(set(found) <= PUBLIC_MODEL | {"active", "matches"}
-               for found in client.get("/models").json()["versions"])  # fmt: skip
+    versions = client.get("/models").json()["versions"]
+    assert versions
+    assert all(set(found) <= PUBLIC_MODEL | {"active", "matches"} for found in versions)
     assert "samples" not in client.get("/training").json()
     for path in ("/metrics", "/gateway/metrics", "/captcha/metrics", "/audits"):
         assert client.get(path).status_code == 403, path

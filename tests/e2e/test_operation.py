@@ -383,18 +383,23 @@ def test_the_id_of_a_request_is_in_all_logs_and_labels_are_in_none(
         text = "\n".join(map(read_log, stack.containers(service)))
         return [json.loads(line) for line in text.splitlines() if name in line]
 
-    *_, at_gateway = lines("gateway", "e2e-follow-7")
-    *_, at_replica = lines("inference", "e2e-follow-7")
+    def last_line(service: str, name: str) -> dict:
+        # A log is written after the response, and by another program.
+        eventually(lambda: bool(lines(service, name)), 5, f"{service} logs {name}")
+        return lines(service, name)[-1]
+
+    at_gateway = last_line("gateway", "e2e-follow-7")
+    at_replica = last_line("inference", "e2e-follow-7")
     assert (at_gateway["status"], at_gateway["route"]) == (400, "/predict")
     assert (at_replica["status"], at_replica["route"]) == (400, "/predict")
-    *_, invalid = lines("gateway", "e2e-label-7")
+    invalid = last_line("gateway", "e2e-label-7")
     assert (invalid["route"], invalid["status"]) == ("/captcha", 422)
     # An id that is unsafe in a log is replaced.
     for bad in ('good, "bad"', "x" * 65, "a b"):
         response = client.get("/2140/unknown", headers={"X-Request-ID": bad})
         assert response.status_code == 404
         assert response.headers["x-request-id"] != bad
-        *_, unknown = lines("gateway", response.headers["x-request-id"])
+        unknown = last_line("gateway", response.headers["x-request-id"])
         assert unknown["route"] == "other"
     for service in ("gateway", "generator"):
         for line in lines(service, "e2e-label-7"):

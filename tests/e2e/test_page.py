@@ -31,7 +31,9 @@ def operator_pages(stack: Stack, browser: Browser) -> Iterator[Pages]:
 
 
 def wait_for_prediction(page: Page) -> None:
+    # An error also has the class "wrong".
     expect(page.get_by_test_id("verdict")).to_have_class(re.compile("right|wrong"))
+    expect(page.get_by_test_id("answer")).to_have_text(re.compile(r"^[0-9A-Za-z]+$"))
 
 
 def answer(page: Page) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.conftest import MAX_MINUTES
-from tests.e2e.replicas import get_inside
+from tests.e2e.replicas import gateway_metric, get_inside
 from tests.e2e.stack import Stack
 from tests.serving import eventually
 from trainer.evaluation.accuracy import wilson_interval
@@ -91,7 +91,7 @@ def test_invalid_requests_through_the_gateway_get_a_clear_error(
         (client.post("/predict"), 400, "the request contains no image"),
         (predict(client, b"not an image"), 422, "the file is not an image"),
         (predict(client, os.urandom(10_000_000)), 413, "more than 1,000,000 bytes"),
-        (client.get("/predict"), 405, "Method Not Allowed"),
+        (client.get("/predict"), 405, "GET is not allowed here; use POST"),
         (client.post("/predict", json={"image": "%"}), 400, "not valid base64"),
     ]
     for response, status, message in cases:
@@ -200,9 +200,24 @@ def count_predictions(stack: Stack) -> list[int]:
     return counts
 
 
-def test_replicas_share_the_requests(stack: Stack, client: httpx.Client, trained: float) -> None:
+def test_replicas_share_the_requests(
+    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float
+) -> None:
+    def count_rendered() -> list[float]:
+        return gateway_metric(
+            operator, "haproxy_server_http_responses_total", 'code="2xx"', proxy="generator"
+        )
+
+    before, rendered = count_rendered(), set()
     stack.compose("up", "-d", "--no-recreate", "--scale", "inference=3", "--scale", "generator=2")
-    rendered = {client.get("/captcha.png", params={"seed": 5}).content for _ in range(20)}
+
+    def have_both_rendered() -> bool:
+        response = client.get("/captcha.png", params={"seed": 5})
+        if response.is_success:
+            rendered.add(response.content)
+        return sum(b > a for a, b in zip(before, count_rendered(), strict=True)) == 2
+
+    eventually(have_both_rendered, 60, "both generators have rendered")
     assert len(rendered) == 1, "a seed gives the same bytes on every replica"
     captchas = fetch_captchas(client, 60)
 

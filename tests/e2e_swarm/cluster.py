@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.replicas import count_up
+from tests.e2e.under_load import check_version
 from tests.e2e_swarm.nodes import Node, run
 from tests.serving import eventually, free_port
 
@@ -18,6 +19,8 @@ REGISTRY = "localhost:1"
 TAG = "test"
 STACK = "captcha-test"
 STACK_FILES = ("stack.yml", "operator.yml", "test.yml")
+# All later versions are copies of the first; a test that fails can leave one.
+SAME_TEXTS = check_version(dict.fromkeys(range(1, 10), "plain"))
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,15 @@ class Cluster:
     def wait_until_up(self, replicas: int, timeout_s: float = 90) -> None:
         """Wait until so many inference replicas run and the manager's gateway uses them."""
         eventually(lambda: self.is_up(replicas), timeout_s, f"{replicas} replicas are up")
+
+    def wait_for_gateway(self, node: Node) -> None:
+        """Wait until the gateway of a node has found replicas of both services."""
+
+        def answers() -> bool:
+            with self.client(node) as client:
+                return {client.get(path).status_code for path in ("/ready", "/captcha")} == {200}
+
+        eventually(answers, 60, f"the gateway of node {node.number} answers")
 
     def versions(self) -> list[int | None]:
         """Return the active version of every inference replica."""

@@ -12,13 +12,11 @@ import pytest
 from tests.deploy.swarm_stack import PAGE
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.under_load import check_version, under_load
-from tests.e2e_swarm.cluster import REGISTRY, TAG, Cluster
+from tests.e2e_swarm.cluster import REGISTRY, SAME_TEXTS, TAG, Cluster
 from tests.e2e_swarm.nodes import run
 from tests.load import Load, Shot
 from tests.serving import eventually
 
-# The second version is a copy of the first.
-SAME_TEXTS = check_version({1: "plain", 2: "plain"})
 CONNECT = """
 import socket, sys
 try:
@@ -39,6 +37,7 @@ def test_replicas_spread_over_the_nodes_and_every_node_answers(cluster: Cluster)
     assert spread["gateway"] == spread["inference"] == spread["sync"] == everywhere
     assert sorted(spread["generator"].values()) == [1, 1]
     for node in cluster.nodes:
+        cluster.wait_for_gateway(node)
         with cluster.client(node) as client:
             captchas = fetch_captchas(client, 20)
             predictions = [predict(client, png).json()["prediction"] for _, png in captchas]
@@ -77,7 +76,9 @@ def test_replicas_cannot_connect_to_other_hosts(cluster: Cluster, name: str) -> 
 
 @pytest.mark.parametrize("name", ["gateway", "generator", "inference", "sync"])
 def test_containers_are_restricted_as_the_stack_says(cluster: Cluster, name: str) -> None:
-    for task in cluster.tasks(name):
+    tasks = cluster.tasks(name)
+    assert tasks
+    for task in tasks:
         details = task.node.inspect(task.container)
         host = details["HostConfig"]
         assert details["Config"]["User"] not in ("", "root", "0")

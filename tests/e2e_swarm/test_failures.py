@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tests.e2e.under_load import check_version, under_load
-from tests.e2e_swarm.cluster import STACK, Cluster
+from tests.e2e.under_load import under_load
+from tests.e2e_swarm.cluster import SAME_TEXTS, STACK, Cluster
 from tests.e2e_swarm.losses import under_load_with_losses
 from tests.e2e_swarm.nodes import Node, start_nodes
 from tests.load import Load, Shot
 from tests.serving import eventually
 
-SAME_TEXTS = check_version({1: "plain", 2: "plain"})
 RATE = 40.0
 # A request takes about 10 ms, and a dead replica gets new ones for at most a second, until three
 # connections have failed. Those that were sent on an open connection wait until it ends.
@@ -26,15 +25,8 @@ def count_by_node(cluster: Cluster, service: str = "inference") -> Counter[int]:
 def wait_until_back(cluster: Cluster, node: Node) -> None:
     """Wait until a node that was away has its sync service and its gateway again."""
     cluster.wait_for_state(node, "ready")
-
     ready = time.monotonic()
-
-    def answers() -> bool:
-        """Whether the gateway of the node has found replicas of both services."""
-        with cluster.client(node) as client:
-            return {client.get(path).status_code for path in ("/ready", "/captcha")} == {200}
-
-    eventually(answers, 60, "the gateway of the node answers")
+    cluster.wait_for_gateway(node)
     print(f"the gateway of the node answered {time.monotonic() - ready:.0f} s after it was ready")
     eventually(lambda: count_by_node(cluster, "sync")[node.number], 60, "the node is synchronised")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.under_load import check_version, under_load
-from tests.e2e_swarm.cluster import STACK, Cluster
+from tests.e2e.under_load import under_load
+from tests.e2e_swarm.cluster import SAME_TEXTS, STACK, Cluster
 from tests.e2e_swarm.images import INFERENCE
 from tests.load import Load, Shot
 from tests.serving import eventually
 
-SAME_TEXTS = check_version({1: "plain", 2: "plain"})
 RATE = 40.0
 
 

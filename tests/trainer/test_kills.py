@@ -45,6 +45,7 @@ def train(directory: Path, images: Path, config: TrainingConfig) -> None:
     from keras import layers
 
     from trainer.networks import NETWORKS
+    from trainer.publishing import pruning
 
     def build_tiny(spec: CaptchaSpec) -> keras.Model:
         inputs = layers.Input((spec.height, spec.width, 1))
@@ -53,6 +54,7 @@ def train(directory: Path, images: Path, config: TrainingConfig) -> None:
         return keras.Model(inputs, layers.Softmax()(layers.Reshape((spec.length, -1))(x)))
 
     NETWORKS["compact"] = build_tiny
+    pruning.KEPT_VERSIONS = 1_000  # the test compares all of them
     client = GeneratorClient(httpx.Client(), directory / "data")
     run(config, images, Workspace(directory / "models", directory / "runs"), client, 10.0)
 

@@ -37,7 +37,8 @@ def test_the_lines_of_the_slides_are_logged_beside_their_captchas(
 def test_captchas_of_letters_have_texts_of_letters(tmp_path: Path) -> None:
     workspace, _ = build_workspace(tmp_path, CaptchaSpec("ABCDEF", 5, min_length=3))
     *captchas, script, figure = draw_deployment(workspace)
-    assert len({file.stem for file in captchas} & set(script.read_text().split("@"))) == 0
+    sent = [line.split("@")[1].split()[0] for line in script.read_text().splitlines()]
+    assert sent == [file.name for file in captchas]
     assert all(set(file.stem) <= set("ABCDEF") for file in captchas[:3])
     assert script.read_text().count("curl") == 3
     check_figure(figure)
