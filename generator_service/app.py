@@ -24,8 +24,9 @@ from generator_service.worker_pool import WorkerPool
 from shared.api_docs import build_api_docs, declare_token
 from shared.logs import request_id
 from shared.middleware import SECURITY_HEADERS, RequestMiddleware
-from shared.schemas import ErrorBody, describe_validation_errors
+from shared.schemas import ErrorBody
 from shared.spec import SpecError
+from shared.validation_errors import describe_validation_errors
 
 log = logging.getLogger(__name__)
 

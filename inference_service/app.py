@@ -30,13 +30,12 @@ from shared.api_docs import build_api_docs, declare_token
 from shared.images import ImageError, ImageTooLarge
 from shared.logs import request_id
 from shared.middleware import SECURITY_HEADERS, RequestMiddleware
-from shared.schemas import ErrorBody, PredictBody, describe_validation_errors
+from shared.schemas import ErrorBody, PredictBody
+from shared.validation_errors import describe_validation_errors
 
 log = logging.getLogger(__name__)
 
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
-# Loading a usable version takes less. The service must start without one too.
-_INITIAL_SCAN_TIMEOUT_S = 10.0
 # A request to the generator takes no longer, apart from the lookup of its name.
 _FIRST_REQUEST_TIMEOUT_S = 3.0
 _STATUSES: dict[type[Exception], int] = {
@@ -77,8 +76,10 @@ def create_app(
             await asyncio.to_thread(generator.first_request.wait, _FIRST_REQUEST_TIMEOUT_S)
         _start_thread("watch", store.watch, settings.model_poll_s, stop)
         # The server listens after this. The gateway considers a new address up until a check
-        # fails, so a replica waits for its model first.
-        await asyncio.to_thread(store.initial_scan.wait, _INITIAL_SCAN_TIMEOUT_S)
+        # fails, so a replica waits for its model first: half of the time after which loading is
+        # stopped, because the service must also start without a usable version.
+        timeout_s = ENGINES[settings.engine].load_timeout_s / 2
+        await asyncio.to_thread(store.initial_scan.wait, timeout_s)
         try:
             yield
         finally:
@@ -130,7 +131,10 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def report_routing_error(request: Request, error: HTTPException) -> Response:
-        return _respond(request, error.status_code, str(error.detail), error.headers)
+        detail = str(error.detail)
+        if error.status_code == 405 and error.headers:
+            detail = f"{request.method} is not allowed here; use {error.headers['Allow']}"
+        return _respond(request, error.status_code, detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def reject_parameters(request: Request, error: RequestValidationError) -> Response:

@@ -59,7 +59,9 @@ class Batcher(Generic[Job, Result]):
         """
         if self.queue_size >= self._max_queue_size:
             self.rejections += 1
-            raise QueueFull(f"the queue is full: {self.queue_size} requests are waiting")
+            raise QueueFull(
+                f"the queue is full: {self.queue_size} requests are waiting; retry later"
+            )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.queue_size += 1
         try:

@@ -11,6 +11,7 @@ from inference_service.errors import InvalidRequest
 from shared.schemas import MAX_BATCH_IMAGES
 
 MAX_PARTS = MAX_BATCH_IMAGES + 20
+_MAX_PARAMETERS = 20
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046, 5.1.1
 
 
@@ -85,6 +86,8 @@ class _Form:
         self._content.append(data[start:end])
 
     def _end_part(self) -> None:
+        if self._disposition.count(b";") > _MAX_PARAMETERS:  # parsing thousands takes 0.1 s
+            raise FormParserError(f"Content-Disposition has more than {_MAX_PARAMETERS} parameters")
         options = parse_options_header(self._disposition)[1]
         if options.get(b"name") == b"image":
             is_file = b"filename" in options

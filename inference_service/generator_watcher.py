@@ -60,6 +60,8 @@ class GeneratorWatcher:
                 log.warning("no captcha spec from %s, %s: %s", self._url, consequence, error)
             self._has_failed = True
             return
+        if self._has_failed:
+            log.info("the generator responds again (%s)", self._url)
         self._has_failed = False
         if spec != self.spec:
             log.info("the generator renders %s", describe_captchas(spec))

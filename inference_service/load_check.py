@@ -4,7 +4,8 @@ A library that parses graphs in C++ can crash, use all memory or never return. I
 process this would crash every replica at each start, even if an older version is usable.
 
 `python -m inference_service.load_check ENGINE DIRECTORY` exits with 0 if the version can be used,
-and otherwise prints the reason.
+and otherwise prints the reason. The status is 75, EX_TEMPFAIL of sysexits.h, if the machine may be
+to blame.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pathlib import Path
 from inference_service.engines import ENGINES
 from inference_service.errors import EngineError, LoadInterrupted, ModelError
 from inference_service.model_loading import load_version
+from inference_service.rejection import is_temporary
 from shared.artifacts import ArtifactError
 
 _ROOT = Path(__file__).parents[1]
+_TEMPORARY_FAILURE = 75
 
 
 def check_loading(engine: str, directory: Path, timeout_s: float | None = None) -> None:
@@ -32,7 +35,8 @@ def check_loading(engine: str, directory: Path, timeout_s: float | None = None) 
         timeout_s: when to stop the process; None means the engine's `load_timeout_s`.
 
     Raises:
-        LoadInterrupted: if the process takes too long or is ended by a signal.
+        LoadInterrupted: if the process takes too long, is ended by a signal, or the disk or the
+            memory fails.
         EngineError: if it fails otherwise.
         OSError: if it cannot be started.
     """
@@ -59,7 +63,10 @@ def check_loading(engine: str, directory: Path, timeout_s: float | None = None) 
         raise LoadInterrupted(f"loading ended the process with {name}{hint}")
     if result.returncode > 0:
         lines = [line for line in result.stderr.splitlines() if line.strip()]
-        raise EngineError(lines[-1][:500] if lines else f"exit status {result.returncode}")
+        reason = lines[-1][:500] if lines else f"exit status {result.returncode}"
+        if result.returncode == _TEMPORARY_FAILURE:
+            raise LoadInterrupted(reason)
+        raise EngineError(reason)
 
 
 def main() -> None:
@@ -67,8 +74,13 @@ def main() -> None:
     engine, directory = sys.argv[1:]
     try:
         load_version(Path(directory), ENGINES[engine])
-    except (ArtifactError, ModelError) as error:
-        sys.exit(str(error))
+    except Exception as error:
+        if is_temporary(error):
+            sys.stderr.write(f"{str(error) or type(error).__name__}\n")
+            sys.exit(_TEMPORARY_FAILURE)
+        if isinstance(error, ArtifactError | ModelError):
+            sys.exit(str(error))
+        raise
 
 
 if __name__ == "__main__":

@@ -111,14 +111,14 @@ class ModelStore:
                 for missing in self._rejections.keys() - {v.version for v in self.versions}:
                     self._clear_rejection(missing)
             for found in self.versions:
-                if self._is_rollback(found) or self._activate(found):
+                if self._keeps_active(found) or self._activate(found):
                     break
         finally:
             # Even if the scan fails: the generator may have changed.
             self._restrict_active()
 
-    def _is_rollback(self, found: FoundVersion) -> bool:
-        """Whether only a missing or unreadable directory makes the bundled model the highest.
+    def _keeps_active(self, found: FoundVersion) -> bool:
+        """Whether the active model stays although only the bundled model is found.
 
         An empty directory means a rollback to the bundled model. One that is missing or cannot be
         read may be back in a moment, so the active model stays.

@@ -11,12 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from inference_service.errors import InvalidRequest, UnsupportedContentType
 from inference_service.form import parse_form
-from shared.schemas import (
-    MAX_BATCH_IMAGES,
-    PredictBatchRequest,
-    PredictRequest,
-    describe_validation_errors,
-)
+from shared.schemas import MAX_BATCH_IMAGES, PredictBatchRequest, PredictRequest
+from shared.validation_errors import describe_validation_errors
 
 _USAGE = (
     "send the image as multipart field 'image'"

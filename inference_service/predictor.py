@@ -32,7 +32,7 @@ from shared.schemas import PredictBatchBody, PredictBody
 # Four times as many as the default captcha of 160x60 has.
 MAX_INLINE_PIXELS = 40_000
 # Pillow writes one per 64 kB.
-MAX_INLINE_PIXEL_CHUNKS = 8
+MAX_INLINE_CHUNKS = 8
 # Half the time that the gateway waits for a response. It is checked before each image.
 BATCH_TIMEOUT_S = 5.0
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -177,7 +177,7 @@ def _is_captcha_sized(image: bytes) -> bool:
     """
     if not image.startswith(_PNG_HEADER) or b"eXIf" in image or b"acTL" in image:
         return False
-    if image.count(b"IDAT") > MAX_INLINE_PIXEL_CHUNKS:
+    if any(image.count(name) > MAX_INLINE_CHUNKS for name in (b"IDAT", b"PLTE", b"tRNS")):
         return False
     width, height = int.from_bytes(image[16:20]), int.from_bytes(image[20:24])
     return width * height <= MAX_INLINE_PIXELS

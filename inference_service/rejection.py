@@ -33,7 +33,7 @@ class Rejection:
     @classmethod
     def from_error(cls, error: Exception, signature: FileSignature, now_s: float) -> Rejection:
         """Return the rejection after an error of loading."""
-        retry_at_s = now_s + RETRY_S if _is_temporary(error) else math.inf
+        retry_at_s = now_s + RETRY_S if is_temporary(error) else math.inf
         return cls(_describe(error), signature, retry_at_s)
 
     def is_valid(self, signature: FileSignature, now_s: float) -> bool:
@@ -57,7 +57,7 @@ def sign_files(directory: Path) -> FileSignature:
     return tuple(entries)
 
 
-def _is_temporary(error: Exception) -> bool:
+def is_temporary(error: Exception) -> bool:
     """Return whether the machine may have caused an error, instead of the version."""
     if isinstance(error, ArtifactError):
         # `verify` reports errors of the disk like this. A missing file changes the signature

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from shared.manifest import FileRecord, Manifest, ManifestDraft
 from shared.spec import SpecError
+from shared.validation_errors import describe_first_error
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +80,8 @@ def parse_manifest(content: bytes) -> Manifest:
         manifest = Manifest.model_validate_json(content)
         manifest.captcha_spec  # noqa: B018 - raises SpecError
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = f"{field}: {first['msg']}" if field else first["msg"]
-        raise ArtifactError(f"{MANIFEST} is invalid: {message}") from error
+        reason = describe_first_error(error)
+        raise ArtifactError(f"{MANIFEST} is invalid: {reason}") from error
     except SpecError as error:
         raise ArtifactError(f"{MANIFEST} is invalid: {error}") from error
     return manifest
@@ -154,7 +153,8 @@ def publish(
     """
     with _lock(root):
         for abandoned in root.glob(f"{_PARTIAL}*"):
-            shutil.rmtree(abandoned)
+            # Another trainer that prunes may be deleting it.
+            shutil.rmtree(abandoned, ignore_errors=True)
         partial = root / f"{_PARTIAL}{secrets.token_hex(4)}"
         try:
             _write_version(source, partial, draft)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.spec import CaptchaSpec
 
-IMAGE_FOLDER = "image_folder"
+IMAGE_FOLDER_KEY = "image_folder"
 """Key of `renderer` in versions that were trained without a generator."""
 
 
@@ -100,7 +100,7 @@ class Metrics(Accuracy):
     parameters: int
     training_s: float
     images_per_s: float
-    """Training images per second."""
+    """Images per second of training, with its validations."""
     epochs: float
     """Completed epochs; a fraction if the last one was cut off by the time limit."""
     stop_reason: str
@@ -139,7 +139,7 @@ class ManifestDraft(_Frozen):
     @property
     def is_image_folder(self) -> bool:
         """Whether the model was trained on an image folder alone."""
-        return IMAGE_FOLDER in self.renderer
+        return IMAGE_FOLDER_KEY in self.renderer
 
     def is_for(self, spec: CaptchaSpec, is_image_folder: bool) -> bool:
         """Return whether the model was trained for these captchas, from the same kind of source."""

@@ -49,6 +49,8 @@ class RequestMiddleware:
     The route is the declared path ("/predict"), never the requested one, so clients cannot create
     new metric labels. Unknown paths are counted as "other". The response carries the request's id
     in `X-Request-ID`: the client's, or a new one. It also has the SECURITY_HEADERS.
+
+    A HEAD request gets the headers of GET, except for `/dataset`.
     """
 
     def __init__(self, app: App, record: RecordResponse, log_requests: LogRequests) -> None:
@@ -61,6 +63,10 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD" and scope["path"] != "/dataset":  # that one would render for minutes
+            # A route answers as to GET; the server, whose own scope keeps HEAD, sends no body.
+            scope = {**scope, "method": "GET"}
         started = time.perf_counter()
         status = 500
         current_id = _find_request_id(scope["headers"])
@@ -87,7 +93,7 @@ class RequestMiddleware:
             if self._log_all or is_problem:
                 # Without the requested path and query, which can contain a label.
                 fields = {
-                    "method": scope["method"],
+                    "method": method,
                     "route": route,
                     "status": status,
                     "ms": round(seconds * 1e3, 2),

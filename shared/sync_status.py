@@ -25,9 +25,13 @@ class SyncStatus(BaseModel):
     """Sentences; empty if the volume has everything that the store offers."""
     mirrored: tuple[int, ...] = ()
     """Versions on the volume that are those of the store."""
+    audits: dict[str, str] = {}
+    """SHA-256 of the audit files on the volume that are those of the store, by `name/file`."""
 
 
-def write_sync_status(volume: Path, problems: list[str], mirrored: list[int]) -> None:
+def write_sync_status(
+    volume: Path, problems: list[str], mirrored: list[int], audits: dict[str, str]
+) -> None:
     """Replace the status on a volume. No reader sees a partial file.
 
     Raises:
@@ -37,6 +41,7 @@ def write_sync_status(volume: Path, problems: list[str], mirrored: list[int]) ->
         checked=datetime.now(UTC).replace(microsecond=0),
         problems=tuple(problems),
         mirrored=tuple(mirrored),
+        audits=audits,
     )
     partial = volume / f".{SYNC_STATUS}-{os.getpid()}"
     try:

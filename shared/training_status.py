@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from shared.regular_files import read_regular
-from shared.schemas import describe_validation_errors
+from shared.validation_errors import describe_first_error
 
 TRAINING_STATUS = "training.json"
 FORMAT = 1
@@ -189,7 +189,7 @@ def read_training_status(directory: Path) -> TrainingStatus | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        reason = describe_validation_errors(error.errors()[:1]).removeprefix("request: ")
+        reason = describe_first_error(error)
         raise TrainingStatusError(f"{TRAINING_STATUS} is invalid: {reason}") from error
     except OSError as error:
         raise TrainingStatusError(f"{TRAINING_STATUS} cannot be read: {error.strerror}") from error

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from shared.manifest import FileRecord
 from shared.object_store import ObjectMissing, ObjectStore, StoreError
+from shared.validation_errors import describe_first_error
 
 INDEX = "captcha/index.json"
 AUDITS_DIR = "audits"
@@ -70,4 +71,22 @@ def read_index(store: ObjectStore) -> tuple[VersionIndex, dict[str, str] | None]
     try:
         return VersionIndex.model_validate_json(found.content), found.tag
     except ValidationError as error:
-        raise StoreError(f"{INDEX} is invalid: {error.errors()[0]['msg']}") from error
+        reason = describe_first_error(error)
+        raise StoreError(f"{INDEX} is invalid: {reason}") from error
+
+
+def serialise_index(index: VersionIndex) -> bytes:
+    """Return the JSON of an index.
+
+    Raises:
+        StoreError: if no reader would accept it.
+    """
+    content = (index.model_dump_json(indent=2) + "\n").encode()
+    if len(content) > _MAX_INDEX_BYTES:
+        raise StoreError(f"{INDEX} would have more than {_MAX_INDEX_BYTES:,} bytes")
+    try:
+        VersionIndex.model_validate_json(content)
+    except ValidationError as error:
+        reason = describe_first_error(error)
+        raise StoreError(f"{INDEX} would be invalid: {reason}") from error
+    return content

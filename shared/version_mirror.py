@@ -39,6 +39,7 @@ from shared.training_status import (
     read_training_status,
     write_training_status,
 )
+from shared.validation_errors import describe_first_error
 from shared.version_download import MirrorLimits, download_version
 from shared.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, VersionIndex, read_index
 
@@ -79,6 +80,7 @@ class VersionMirror:
             self._problems, self.has_failed = [], False
             earlier = read_sync_status(self._volume)
             mirrored = list(earlier.mirrored) if earlier else []
+            audits = dict(earlier.audits) if earlier else {}
             index: VersionIndex | None = None
             with self._reporting("the index"):
                 index, tag = read_index(self._store)
@@ -87,10 +89,10 @@ class VersionMirror:
             if index:
                 mirrored = self._mirror_versions(index)
                 mirrored = self._delete_old(index, mirrored)
-                self._mirror_audits(index)
+                self._mirror_audits(index, audits)
             with self._reporting(TRAINING_STATUS):
                 self._mirror_training_status()
-            write_sync_status(self._volume, self._problems, mirrored)
+            write_sync_status(self._volume, self._problems, mirrored, audits)
         return self._problems
 
     def _mirror_versions(self, index: VersionIndex) -> list[int]:
@@ -188,19 +190,32 @@ class VersionMirror:
             by_captchas.setdefault(key, []).append(version)
         return {v for versions in by_captchas.values() for v in versions[-KEPT_VERSIONS:]}
 
-    def _mirror_audits(self, index: VersionIndex) -> None:
-        for name, files in index.audits.items():
-            directory = self._volume / AUDITS_DIR / name
-            for file, record in files.items():
-                with self._reporting(f"{AUDITS_DIR}/{name}/{file}"):
-                    self._mirror_audit_file(directory / file, f"{AUDITS_DIR}/{name}/{file}", record)
+    def _mirror_audits(self, index: VersionIndex, mirrored: dict[str, str]) -> None:
+        """Fetch the audit files that differ from the store.
 
-    def _mirror_audit_file(self, path: Path, name: str, record: FileRecord) -> None:
+        Args:
+            index: what the store offers.
+            mirrored: the checksums of the last run, changed in place to those of this one.
+        """
+        for name, files in index.audits.items():
+            for file, record in files.items():
+                key = f"{name}/{file}"
+                with self._reporting(f"{AUDITS_DIR}/{key}"):
+                    self._mirror_audit_file(key, record, mirrored.get(key))
+                    mirrored[key] = record.sha256
+
+    def _mirror_audit_file(self, key: str, record: FileRecord, mirrored: str | None) -> None:
         if record.size_bytes > MAX_AUDIT_FILE_BYTES:
             raise _NotRequested(f"it has more than {MAX_AUDIT_FILE_BYTES:,} bytes")
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256:
-            return
-        content = self._store.read(name, record.size_bytes).content
+        path = self._volume / AUDITS_DIR / key
+        if path.is_file():
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if sha256 == record.sha256:
+                return
+            if sha256 != mirrored:
+                # An audit on this volume, which could not be uploaded yet.
+                raise _NotRequested("the volume has another audit of this name, which is kept")
+        content = self._store.read(f"{AUDITS_DIR}/{key}", record.size_bytes).content
         if hashlib.sha256(content).hexdigest() != record.sha256:
             raise ArtifactError("its SHA-256 differs from the index")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +246,8 @@ class VersionMirror:
             self.has_failed = True
             self._report(f"{what} was not copied: {error}")
         except ValidationError as error:
-            self._report(f"{what} was not copied: it is invalid: {error.errors()[0]['msg']}")
+            reason = describe_first_error(error)
+            self._report(f"{what} was not copied: it is invalid: {reason}")
         except ArtifactError as error:
             self.has_failed |= not isinstance(error, _NotRequested)
             self._report(f"{what} was not copied: {error}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from shared.artifacts import ArtifactError, check_writable, list_versions, publish, verify
 from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.dataset_archive import Dataset
-from shared.manifest import IMAGE_FOLDER, ManifestDraft
+from shared.manifest import IMAGE_FOLDER_KEY, ManifestDraft
 from shared.spec import CaptchaSpec
 from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest, list_requests
@@ -23,7 +23,7 @@ from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import ImageFolder, read_image_folder
 from trainer.data.splits import Split, Splits, build_split
 from trainer.disk_space import require_disk_space
-from trainer.errors import QualityGateError, RunLockedError, TrainingError
+from trainer.errors import QualityGateError, RunLockedError, TrainerError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
 from trainer.progress import Progress
 from trainer.publishing.pruning import prune
@@ -58,7 +58,7 @@ def run(
     client: GeneratorClient,
     timeout_s: float,
 ) -> None:
-    """Train and publish, unless the same training was published or rejected before.
+    """Train and publish, unless the latest version or a rejection is of the same training.
 
     A model that is less accurate than the best version for the same captchas is not published.
     The status of the training is written beside the published versions.
@@ -78,7 +78,7 @@ def train_if_new(
     timeout_s: float,
     status: StatusWriter,
 ) -> None:
-    """Train and publish, unless the same training was published or rejected before.
+    """Train and publish, unless the latest version or a rejection is of the same training.
 
     Raises:
         TrainerError: if the training fails or its model is below the required accuracy.
@@ -167,7 +167,7 @@ def find_data(
         spec.length_range,
         spec.charset,
     )
-    return CaptchaSource(spec, {IMAGE_FOLDER: folder.fingerprint}, ""), folder
+    return CaptchaSource(spec, {IMAGE_FOLDER_KEY: folder.fingerprint}, ""), folder
 
 
 def check_folder_size(folder: ImageFolder, config: TrainingConfig) -> None:
@@ -231,7 +231,7 @@ def lock_run(directory: Path) -> Iterator[Path]:
 
 def is_image_folder(source: CaptchaSource) -> bool:
     """Return whether the captchas come from an image folder alone."""
-    return IMAGE_FOLDER in source.renderer
+    return IMAGE_FOLDER_KEY in source.renderer
 
 
 def fetch_splits(
@@ -339,7 +339,6 @@ def train_and_publish(
                 directory,
                 Rejection(
                     training_fingerprint=fingerprints.training,
-                    reference_version=reference.version,
                     reference_fingerprint=reference.manifest.training_fingerprint,
                     reason=reason,
                 ),
@@ -355,7 +354,7 @@ def train_and_publish(
                 uploader.remove(pruned)
         if not result.history.is_out_of_time:  # otherwise it can resume with a higher time limit
             CheckpointStore(directory).clear()
-    except OSError as error:
+    except (ArtifactError, OSError) as error:
         log.warning("old versions or checkpoints could not be deleted: %s", error)
     return draft, version
 
@@ -374,7 +373,7 @@ def log_learning_curve(config: TrainingConfig, splits: Splits, accuracy: float) 
     try:
         curve = measure_learning_curve(config, splits, accuracy, sys.stderr)
         log.info("learning curve: %s", describe_learning_curve(curve))
-    except (TrainingError, OSError) as error:
+    except (TrainerError, OSError) as error:
         log.warning("the learning curve could not be measured: %s", error)
     except KeyboardInterrupt:
         log.info("the learning curve was stopped")

@@ -43,8 +43,8 @@ def render_gimpy(
     mask = place(strip, size, _FILL, rng)
     is_inverted = rng.random() < _INVERTED_FRACTION
     # The gradient and the ink never have the same brightness, because people see shapes by it.
-    paper, ink = ((20, 110), (200, 255)) if is_inverted else ((140, 240), (0, 70))
-    image = _draw_gradient(size, paper, rng)
+    background, ink = ((20, 110), (200, 255)) if is_inverted else ((140, 240), (0, 70))
+    image = _draw_gradient(size, background, rng)
     image.paste(draw_colour(rng, *ink), (0, 0), mask)
     return image
 

@@ -37,8 +37,8 @@ def render_line(
     masks = [draw_character(font, character, 0.0) for character in text]
     gaps = [rng.uniform(_MIN_GAP_PX, _MAX_GAP_PX) for _ in masks[1:]]
     mask = place(join(masks, gaps), size, _FILL, rng)
-    paper, ink = draw_colour(rng, 215, 255), draw_colour(rng, 0, 110)
-    image = Image.new("RGB", size, paper)
+    background, ink = draw_colour(rng, 215, 255), draw_colour(rng, 0, 110)
+    image = Image.new("RGB", size, background)
     image.paste(ink, (0, 0), mask)
     image.paste(ink, (0, 0), _draw_stroke(mask, rng))
     return image

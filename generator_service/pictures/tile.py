@@ -30,12 +30,12 @@ def draw_tile(character: str, rng: random.Random) -> Image.Image:
         rng: determines size, position, angle, colours, lines and noise.
     """
     is_inverted = rng.random() < _INVERTED_FRACTION
-    paper, ink = ((10, 90), (170, 255)) if is_inverted else ((150, 250), (0, 95))
-    image = _draw_paper(paper, rng)
+    background, ink = ((10, 90), (170, 255)) if is_inverted else ((150, 250), (0, 95))
+    image = _draw_background(background, rng)
     draw = ImageDraw.Draw(image)
     for _ in range(rng.randint(0, _MAX_LINES)):
         points = [rng.uniform(-8, TILE_PX + 8) for _ in range(4)]
-        draw.line(points, draw_colour(rng, *paper), rng.randint(1, 3))
+        draw.line(points, draw_colour(rng, *background), rng.randint(1, 3))
     image.paste(draw_colour(rng, *ink), (0, 0), _transform(render_pictogram(character), rng))
     for _ in range(rng.randint(0, 2)):
         points = [rng.uniform(-8, TILE_PX + 8) for _ in range(4)]
@@ -43,7 +43,7 @@ def draw_tile(character: str, rng: random.Random) -> Image.Image:
     return _add_noise(image, rng)
 
 
-def _draw_paper(levels: tuple[int, int], rng: random.Random) -> Image.Image:
+def _draw_background(levels: tuple[int, int], rng: random.Random) -> Image.Image:
     cells = rng.randint(2, 4)
     small = Image.new("RGB", (cells, cells))
     small.putdata([draw_colour(rng, *levels) for _ in range(cells * cells)])

@@ -16,7 +16,8 @@ export class RequestError extends Error {
 
   /** Whether the same request can succeed later. */
   get isTemporary() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    // Not 500, which is a bug: the same request would fail again.
+    return this.status === 0 || this.status === 429 || this.status > 500;
   }
 }
 

@@ -44,7 +44,7 @@ async def ping() -> str:
 async def ready(request: Request) -> ReadyBody:
     """Return the active version, or 503 if this replica cannot predict."""
     if request.app.state.is_draining:
-        raise Stopping("this replica is stopping")
+        raise Stopping("this replica is stopping; retry later")
     return ReadyBody(version=require_model(get_service(request).store).model.version)
 
 

@@ -49,11 +49,12 @@ def describe_training(request: Request) -> TrainingBody:
     Raises:
         HTTPException: 404 if there is none, 503 if it cannot be read.
     """
-    status = _find(get_volume(request))
+    try:
+        status = _find(get_volume(request))
+    except TrainingStatusError as error:
+        raise HTTPException(503, str(error)) from error
     if status is None:
         raise HTTPException(404, "no training has run on this models volume yet")
-    if isinstance(status, TrainingStatusError):
-        raise HTTPException(503, str(status))
     return TrainingBody.model_construct(**dict(status), stale=status.is_stale(datetime.now(UTC)))
 
 
@@ -62,7 +63,7 @@ def respond_uncached(json: str) -> Response:
     return Response(json, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _find(directory: Path) -> TrainingStatus | TrainingStatusError | None:
+def _find(directory: Path) -> TrainingStatus | None:
     try:
         found = (directory / TRAINING_STATUS).lstat()
     except OSError:
@@ -71,11 +72,6 @@ def _find(directory: Path) -> TrainingStatus | TrainingStatusError | None:
 
 
 @lru_cache(maxsize=1)
-def _read(
-    directory: Path, _file: tuple[int, int, int]
-) -> TrainingStatus | TrainingStatusError | None:
-    """Read the status once per version of the file."""
-    try:
-        return read_training_status(directory)
-    except TrainingStatusError as error:
-        return error
+def _read(directory: Path, _file: tuple[int, int, int]) -> TrainingStatus | None:
+    """Read the status once per version of the file, and again after an error."""
+    return read_training_status(directory)

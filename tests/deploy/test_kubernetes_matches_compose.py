@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 
+from inference_service.request_body import UPLOAD_TIMEOUT_S
+from inference_service.settings import Settings
 from tests.deploy.manifests import (
     ROOT,
     find,
@@ -84,6 +86,15 @@ def test_memory_limits_are_the_same(overlay: str, program: str) -> None:
     assert read_size(resources["requests"]["memory"]) <= read_size(service["mem_limit"])
     gpus = service.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices", [])
     assert int(resources["limits"].get("nvidia.com/gpu", 0)) == sum(gpu["count"] for gpu in gpus)
+
+
+@overlays
+def test_a_replica_that_stops_has_the_same_time(overlay: str) -> None:
+    grace_s = find_pod(render_overlay(overlay), "inference")["terminationGracePeriodSeconds"]
+    assert read_service(overlay, "inference")["stop_grace_period"] == f"{grace_s}s"
+    drain = Settings.model_fields["drain_s"]
+    (longest_s,) = [limit.le for limit in drain.metadata if hasattr(limit, "le")]
+    assert grace_s > longest_s + UPLOAD_TIMEOUT_S
 
 
 @overlays

@@ -115,7 +115,11 @@ def test_mounts_are_the_same(program: str) -> None:
 @everything
 def test_restrictions_networks_and_health_checks_are_the_same(program: str) -> None:
     service, stack = read_service(program), read_stack()["services"][program]
-    for name in ("read_only", "init", "cap_drop", "logging", "networks", "command", "healthcheck"):
+    names = (
+        "read_only", "init", "cap_drop", "logging", "networks", "command", "healthcheck",
+        "stop_grace_period",
+    )  # fmt: skip
+    for name in names:
         assert stack.get(name) == service.get(name), name
     assert read_stack()["networks"]["internal"]["internal"] is True
 

@@ -42,6 +42,14 @@ def test_the_api_documentation_is_served_without_other_hosts(client: httpx.Clien
     condition = {"If-None-Match": script.headers["etag"]}
     assert client.get("/docs/swagger-ui-bundle.js", headers=condition).status_code == 304
     assert client.head("/docs").headers["etag"] == page.headers["etag"]
+
+
+def test_head_gives_the_headers_of_get(client: httpx.Client) -> None:
+    for path in ("/model", "/models", "/metrics", "/ping"):
+        head, full = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == full.headers["content-type"]
+    assert client.head("/predict").status_code == 405
     assert client.post("/docs").status_code == 405
     assert client.get("/redoc").status_code == 404
     assert not [path for path in client.get("/openapi.json").json()["paths"] if "docs" in path]
@@ -137,7 +145,7 @@ def test_a_full_queue_is_a_503_at_once(models: Path, captchas: list[Captcha]) ->
         assert rejected.status_code == 503
         assert rejected.headers["retry-after"] == "1"
         assert set(rejected.json()) == FIELDS
-        assert rejected.json()["debug"] == "the queue is full: 2 requests are waiting"
+        assert rejected.json()["debug"] == "the queue is full: 2 requests are waiting; retry later"
         assert "inference_queue_full_total 1.0" in client.get("/metrics").text
         engine.gate.set()
         assert [response.result().status_code for response in accepted] == [200, 200]

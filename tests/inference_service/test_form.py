@@ -56,6 +56,12 @@ def test_a_truncated_form_is_invalid() -> None:
         parse_form(TYPE, FILE)
 
 
+def test_a_part_may_not_have_thousands_of_parameters() -> None:
+    assert parse(part('name="image"; filename="x"' + ";a=b" * 18, IMAGE)) == [IMAGE]
+    with pytest.raises(InvalidRequest, match="Content-Disposition has more than 20 parameters"):
+        parse(part('name="image"; filename="x"' + ";a=b" * 19, IMAGE))
+
+
 def test_a_parsed_form_leaves_no_reference_cycles_that_keep_it_in_memory() -> None:
     gc.collect()
     gc.disable()

@@ -88,6 +88,7 @@ def test_an_invalid_response_is_ignored_with_a_warning_and_the_last_spec_is_kept
 def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     watcher = GeneratorWatcher(f"http://127.0.0.1:{port}")
+    caplog.set_level("INFO")
     for _ in range(3):
         watcher.refresh()
     assert caplog.text.count("no captcha spec from") == 1
@@ -97,6 +98,7 @@ def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         watcher.refresh()
     assert caplog.text.count("no captcha spec from") == 2
+    assert caplog.text.count("the generator responds again") == 1
     assert watcher.spec == SPEC
 
 

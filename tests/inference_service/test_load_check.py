@@ -59,6 +59,8 @@ def test_a_damaged_version_fails_with_its_reason(real_versions: Path) -> None:
         ("os.kill(os.getpid(), signal.SIGKILL)", LoadInterrupted, r"SIGKILL \(possibly out of mem"),
         ("os._exit(7)", EngineError, "exit status 7"),
         ("raise KeyError('an unexpected problem')", EngineError, "an unexpected problem"),
+        ("raise OSError(5, 'Input/output error')", LoadInterrupted, "Input/output error$"),
+        ("raise MemoryError", LoadInterrupted, "^MemoryError$"),
     ],
 )
 def test_a_version_that_ends_the_process_fails_with_the_cause(

@@ -17,7 +17,7 @@ import pytest
 from inference_service.errors import EngineError, LoadInterrupted, NoModel
 from inference_service.model_store import ModelStore
 from inference_service.routes.state import require_model
-from shared.manifest import IMAGE_FOLDER
+from shared.manifest import IMAGE_FOLDER_KEY
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 from tests.inference_service import versions as damages
@@ -464,7 +464,7 @@ def test_a_version_for_another_style_size_or_length_does_not_match(
 def test_a_version_of_an_image_folder_alone_matches_every_generator(
     versions: Path, base_model: Path
 ) -> None:
-    publish_fake(versions, HEXADECIMAL, renderer={IMAGE_FOLDER: "0123456789abcdef"})
+    publish_fake(versions, HEXADECIMAL, renderer={IMAGE_FOLDER_KEY: "0123456789abcdef"})
     generator = Generator(DIGITS)
     store = ModelStore(
         versions, load_band_engine, bundled_model=base_model, find_generator=generator

@@ -8,7 +8,7 @@ from typing import get_args
 import httpx
 import pytest
 
-from inference_service.page_files import PAGE_DIR
+from inference_service.page_files import PAGE_DIR, read_page
 from shared.training_status import TrainingState
 
 FILES = sorted(path for path in PAGE_DIR.rglob("*") if path.is_file())
@@ -45,6 +45,12 @@ def test_each_file_is_sent_once_and_then_revalidated(client: httpx.Client, path:
 @pytest.mark.parametrize("name", ["missing.js", "%2e%2e/app.py", "views", "index.html"])
 def test_no_other_file_is_sent(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404
+
+
+def test_files_of_editors_are_ignored(tmp_path: Path) -> None:
+    for name in ("index.html", ".DS_Store", ".try.js.swp"):
+        (tmp_path / name).write_text("")
+    assert list(read_page(tmp_path)) == [""]
 
 
 def test_the_page_weighs_less_than_150_kb() -> None:

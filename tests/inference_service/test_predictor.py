@@ -142,6 +142,9 @@ LARGE = {
     "a PNG of many chunks": body_of(
         PNG[:PNG_HEADER_BYTES] + 8 * png_chunk(b"IDAT", b"") + PNG[PNG_HEADER_BYTES:]
     ),
+    "a PNG of many palettes": body_of(
+        PNG[:PNG_HEADER_BYTES] + 9 * png_chunk(b"PLTE", b"") + PNG[PNG_HEADER_BYTES:]
+    ),
     "a JPEG": body_of(encoded(gradient(), "jpeg")),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from inference_service.errors import UnsupportedCaptchas
 from inference_service.version_choice import choose_restriction
 from shared.effects import Effects
-from shared.manifest import IMAGE_FOLDER, FileRecord, Manifest
+from shared.manifest import IMAGE_FOLDER_KEY, FileRecord, Manifest
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 from tests.shared.sample_manifest import sample_draft
@@ -47,7 +47,7 @@ def test_effects_distinguish_captchas_for_published_versions_but_not_for_the_bun
 
 
 def test_a_version_of_an_image_folder_predicts_its_images_whatever_the_generator_renders() -> None:
-    manifest = manifest_of(BASE, **{IMAGE_FOLDER: "0123456789abcdef"})
+    manifest = manifest_of(BASE, **{IMAGE_FOLDER_KEY: "0123456789abcdef"})
     found = choose_restriction(manifest, "volume", CaptchaSpec("xyz"))
     assert found == Restriction.from_spec(BASE)
 

@@ -83,6 +83,30 @@ def test_the_declared_route_and_the_status_are_recorded() -> None:
     assert 0 < seconds < 5
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "seen"),
+    [("HEAD", "/captcha.png", "GET"), ("HEAD", "/dataset", "HEAD"), ("POST", "/ping", "POST")],
+)
+def test_a_head_request_is_answered_as_get_unless_its_body_takes_minutes(
+    caplog: pytest.LogCaptureFixture, method: str, path: str, seen: str
+) -> None:
+    methods, scope = [], {"type": "http", "method": method, "path": path, "headers": []}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        methods.append(scope["method"])
+        await send({"type": "http.response.start", "status": 404})
+
+    async def send(message: Any) -> None:
+        pass
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(RequestMiddleware(app, lambda *_: None, "all")(scope, None, send))  # type: ignore[arg-type]
+    assert methods == [seen]
+    # The server still knows that it must not send a body.
+    assert scope["method"] == method
+    assert caplog.records[-1].fields["method"] == method  # type: ignore[attr-defined]
+
+
 def test_an_unknown_path_is_recorded_as_other() -> None:
     ((route, status, _),) = request(404, route=None).records
     assert (route, status) == ("other", 404)

@@ -1,11 +1,11 @@
-"""Bodies of the HTTP APIs, and the one line that describes an invalid request."""
+"""Bodies of the HTTP APIs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from shared.schemas import (
     CaptchaBody,
@@ -16,7 +16,6 @@ from shared.schemas import (
     PredictRequest,
     RestrictionBody,
     SpecBody,
-    describe_validation_errors,
 )
 
 
@@ -74,49 +73,3 @@ def test_the_renderer_fingerprint_has_16_hex_digits(value: str) -> None:
 
 def test_an_error_has_one_field() -> None:
     assert ErrorBody(detail="why").model_dump() == {"detail": "why"}
-
-
-class Query(BaseModel):
-    count: int = Field(ge=1)
-    text: str = Field(max_length=3)
-
-
-def described(**values: Any) -> str:
-    with pytest.raises(ValidationError) as caught:
-        Query(**values)
-    return describe_validation_errors(caught.value.errors())  # type: ignore[arg-type]
-
-
-def test_an_invalid_value_is_described_with_its_name_and_value() -> None:
-    assert described(count=0, text="a") == (
-        "count: Input should be greater than or equal to 1, not 0"
-    )
-    assert described(count=0.5, text="a").endswith("not 0.5")
-
-
-def test_several_errors_are_one_line() -> None:
-    assert described(count=0, text="abcd") == (
-        "count: Input should be greater than or equal to 1, not 0;"
-        " text: String should have at most 3 characters, not 'abcd'"
-    )
-
-
-def test_values_that_are_no_text_or_number_are_left_out() -> None:
-    assert described(count=[1], text="a") == "count: Input should be a valid integer"
-
-
-def test_long_values_are_left_out() -> None:
-    # ", not " and the quotes have 8 characters; fewer than 80 are shown.
-    shown = described(count=1, text="x" * 71)
-    assert shown == f"text: String should have at most 3 characters, not '{'x' * 71}'"
-    assert described(count=1, text="x" * 72) == "text: String should have at most 3 characters"
-
-
-def test_the_location_in_the_request_is_left_out() -> None:
-    errors = [
-        {"loc": ("query", "count"), "msg": "bad"},
-        {"loc": ("body", "images", 3), "msg": "worse"},
-        {"loc": ("body",), "msg": "missing"},
-    ]
-    assert describe_validation_errors(errors) == ("count: bad; images.3: worse; request: missing")
-    assert describe_validation_errors([]) == ""

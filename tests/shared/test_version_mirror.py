@@ -378,6 +378,30 @@ def test_audit_reports_are_copied_and_replaced(
     assert [path.name for path in (volume / "audits/forum").iterdir()] == ["report.html"]
 
 
+def test_a_report_that_could_not_be_uploaded_is_kept(
+    site: Site, mirror: VersionMirror, volume: Path
+) -> None:
+    uploaded, report = (
+        site.directory / "audits/forum/report.html",
+        volume / "audits/forum/report.html",
+    )
+    uploaded.parent.mkdir(parents=True)
+    uploaded.write_bytes(b"first")
+    site.list_versions(audits={"forum": {"report.html": record(b"first")}})
+    assert mirror.run_once() == []
+    report.write_bytes(b"second, written on this volume")
+    (problem,) = mirror.run_once()
+    assert problem == (
+        "audits/forum/report.html was not copied:"
+        " the volume has another audit of this name, which is kept"
+    )
+    assert report.read_bytes() == b"second, written on this volume"
+    assert not mirror.has_failed
+    report.unlink()
+    assert mirror.run_once() == []
+    assert report.read_bytes() == b"first"
+
+
 def test_an_audit_outside_its_directory_is_refused(
     site: Site, mirror: VersionMirror, volume: Path
 ) -> None:

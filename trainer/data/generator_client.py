@@ -14,8 +14,9 @@ import httpx
 from pydantic import ValidationError
 
 from shared.dataset_archive import Dataset, DatasetError, read_npz
-from shared.schemas import PicturesBody, SpecBody, describe_validation_errors
+from shared.schemas import PicturesBody, SpecBody
 from shared.spec import CaptchaSpec
+from shared.validation_errors import describe_validation_errors
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.errors import GeneratorError
 

@@ -1,1 +1,1 @@
-"""Publishing: export a SavedModel, and copy a version into the inference service."""
+"""Publishing: export, compare, upload and prune versions, and make one the bundled model."""

@@ -1,4 +1,4 @@
-"""Copies a version into the inference service: `python -m trainer.publishing.bundle SOURCE TARGET`.
+"""Makes a version the bundled model: `python -m trainer.publishing.bundle SOURCE TARGET`.
 
 The bundled model serves predictions before the first training. It keeps the SavedModel and the
 manifest; figures and history are left out.

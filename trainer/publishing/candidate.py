@@ -60,7 +60,7 @@ def write_candidate(
     history = result.history
     probabilities = result.model.predict(build_evaluation_batches(splits.validation), verbose=0)
     validation = compare(probabilities, splits.validation)
-    temperature = fit_temperature(probabilities, validation.predictions, validation.is_correct)
+    temperature = fit_temperature(probabilities, validation.is_correct, source.spec)
     if not apply_temperature(result.model, temperature):
         log.warning("the network has no dense layer with softmax: it is not calibrated")
         temperature = 1.0

@@ -33,6 +33,7 @@ def prune(models: Path, published: ManifestDraft, reference: Reference | None) -
         # Renamed first, so that no reader finds a version with a part of its files.
         partial = models / f".partial-old-{version}"
         (models / str(version)).rename(partial)
-        shutil.rmtree(partial)
+        # Another trainer that publishes may be deleting it as well.
+        shutil.rmtree(partial, ignore_errors=True)
         log.info("version %d is deleted: %d newer ones are kept", version, KEPT_VERSIONS)
     return old

@@ -12,10 +12,9 @@ _FILE = "rejection.json"
 class Rejection(BaseModel):
     """Why a training published nothing. The same training would give the same model again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     training_fingerprint: str
-    reference_version: int
     reference_fingerprint: str
     """Training fingerprint of the reference."""
     reason: str

@@ -21,6 +21,7 @@ from shared.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
 from shared.manifest import FileRecord
 from shared.object_store import ObjectChanged, ObjectStore, StoreError
 from shared.settings import SettingsError
+from shared.sync_status import read_sync_status
 from shared.training_status import TRAINING_STATUS
 from shared.version_index import (
     AUDITS_DIR,
@@ -29,6 +30,7 @@ from shared.version_index import (
     VersionIndex,
     is_audit_name,
     read_index,
+    serialise_index,
 )
 from shared.version_mirror import VersionMirror
 from trainer.settings import TrainerSettings
@@ -72,6 +74,8 @@ class Uploader:
         if tag is None:
             # Without an index, the sync services would report a problem during the first training.
             self._change_index(lambda index: index)
+        # Before the mirror: a report whose upload failed is newer than the one in the store.
+        self.upload_audits()
         VersionMirror(self._store, self._volume).run_once()
 
     def upload(self, directory: Path, number: int) -> int:
@@ -107,6 +111,7 @@ class Uploader:
 
         Raises:
             StoreError: if the store fails.
+            ArtifactError: if the manifest in the store is invalid.
         """
         known, _ = read_index(self._store)
         removed = [version for version in versions if version in known.versions]
@@ -138,7 +143,7 @@ class Uploader:
         )
 
     def upload_audits(self) -> None:
-        """Upload the audit reports of the volume that the store does not have.
+        """Upload the audit reports that were written on this volume and that the store lacks.
 
         Raises:
             StoreError: if the store fails.
@@ -149,10 +154,14 @@ class Uploader:
             for directory in sorted((self._volume / AUDITS_DIR).glob("*"))
             if is_audit_name(directory.name) and directory.is_dir()
         }
+        status = read_sync_status(self._volume)
+        mirrored = status.audits if status else {}
         changed: dict[str, dict[str, FileRecord]] = {}
         for name, files in found.items():
             records = {file: _record(content) for file, content in files.items()}
-            if records and records != known.audits.get(name):
+            # Another trainer may have uploaded a newer one since these were copied from the store.
+            is_copy = all(mirrored.get(f"{name}/{f}") == r.sha256 for f, r in records.items())
+            if not is_copy and records != known.audits.get(name):
                 for file, content in files.items():
                     self._store.write(f"{AUDITS_DIR}/{name}/{file}", content)
                 changed[name] = records
@@ -225,7 +234,7 @@ class Uploader:
         """Replace the index, unless another trainer was faster; then change the new one."""
         for attempt in range(_INDEX_ATTEMPTS):
             index, tag = read_index(self._store)
-            content = (change(index).model_dump_json(indent=2) + "\n").encode()
+            content = serialise_index(change(index))
             try:
                 if tag is None:
                     self._store.create(INDEX, content)

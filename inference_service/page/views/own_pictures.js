@@ -21,11 +21,15 @@ export function ownPictures({ text, signal }) {
   const listen = (name, handler) => document.addEventListener(name, handler, { signal });
 
   // On the whole document: a file that is dropped beside the area would replace the page.
+  // Text can still be dropped into a field.
+  const hasFiles = (event) => event.dataTransfer.types.includes("Files");
   listen("dragover", (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     area.classList.toggle("over", area.contains(event.target));
   });
   listen("drop", (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     area.classList.remove("over");
     predictAll(event.dataTransfer.files);

@@ -46,7 +46,7 @@ export function showTraining({ root, text, signal }) {
     updated = status.updated;
     const title = text(`training.state.${status.state}`, { version: status.version });
     if (state.textContent !== title) state.textContent = title;
-    replace(details, [status.state, status.reason, status.stale, status.progress, status.seconds_left, status.captchas_fetched], () => describe(status));
+    replace(details, [status.started, status.state, status.reason, status.stale, status.progress, status.seconds_left, status.captchas_fetched], () => describe(status));
     // The public port has neither losses nor samples.
     loss.hidden = !status.loss;
     curves.classList.toggle("two", !loss.hidden);

@@ -39,7 +39,7 @@ def test_model_describes_the_active_version(client: httpx.Client, models: Path) 
 
 def test_model_shows_what_the_sync_service_could_not_copy(tmp_path: Path) -> None:
     publish_fake(tmp_path / "captcha", CaptchaSpec())
-    write_sync_status(tmp_path, ["version 2 was not copied: it is too large"], [1])
+    write_sync_status(tmp_path, ["version 2 was not copied: it is too large"], [1], {})
     store = ModelStore(tmp_path / "captcha", load_band_engine)
     with running(create_app(Settings.load(), store)) as client:
         wait_ready(client)

@@ -321,7 +321,7 @@ INVALID: dict[str, tuple[Post, int, str]] = {
     ),
     "tiff": (file(encoded(gradient(), "tiff")), 422, NOT_AN_IMAGE),
     "invalid parameter": (lambda c: c.post("/predict?details=perhaps"), 422, "details: "),
-    "get": (lambda c: c.get("/predict"), 405, "Method Not Allowed"),
+    "get": (lambda c: c.get("/predict"), 405, "GET is not allowed here; use POST"),
 }
 
 

@@ -138,7 +138,7 @@ INVALID: dict[str, tuple[Post, int, str]] = {
         "charset contains 'xyz'",
     ),
     "invalid parameter": (lambda c: post_files(c, PNG, query="?details=maybe"), 422, "details: "),
-    "get": (lambda c: c.get("/predict/batch"), 405, "Method Not Allowed"),
+    "get": (lambda c: c.get("/predict/batch"), 405, "GET is not allowed here; use POST"),
 }
 
 

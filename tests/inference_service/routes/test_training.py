@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
-from shared.training_status import TrainingStatus, write_training_status
+from inference_service.routes import training
+from shared.training_status import TrainingStatus, TrainingStatusError, write_training_status
 
 
 def build_status(age_s: float = 0.0, **fields: object) -> TrainingStatus:
@@ -76,6 +78,20 @@ def test_a_damaged_file_is_a_503_until_it_is_replaced(
         assert response.json()["detail"].startswith("training.json is invalid: Invalid JSON")
         assert str(volume) not in response.text
     write_training_status(volume, build_status())
+    assert empty_client.get("/training").status_code == 200
+
+
+def test_a_file_is_read_again_after_an_error_of_the_disk(
+    empty_client: httpx.Client, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_training_status(volume, build_status())
+
+    def fail(_: Path) -> None:
+        raise TrainingStatusError("training.json cannot be read: Input/output error")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(training, "read_training_status", fail)
+        assert empty_client.get("/training").status_code == 503
     assert empty_client.get("/training").status_code == 200
 
 

@@ -8,9 +8,7 @@ import pytest
 
 from trainer.publishing.rejection import Rejection, read_rejection, write_rejection
 
-REJECTION = Rejection(
-    training_fingerprint="a", reference_version=0, reference_fingerprint="b", reason="worse"
-)
+REJECTION = Rejection(training_fingerprint="a", reference_fingerprint="b", reason="worse")
 
 
 def test_a_rejection_is_read_as_it_was_written(tmp_path: Path) -> None:

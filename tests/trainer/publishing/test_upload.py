@@ -23,7 +23,7 @@ from shared.artifacts import list_versions, publish, read_manifest, verify
 from shared.object_store import ObjectChanged, ObjectStore, StoreError
 from shared.spec import CaptchaSpec
 from shared.training_status import read_training_status
-from shared.version_index import VersionIndex, read_index
+from shared.version_index import INDEX, VersionIndex, read_index, serialise_index
 from shared.version_mirror import VersionMirror
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import publish_fake
@@ -106,8 +106,10 @@ def test_an_uploaded_version_is_activated_by_a_replica_of_another_node(
                 eventually(
                     lambda: client.get("/ready").status_code == httpx.codes.OK, 30, "no version"
                 )
-                model = client.get("/model").json()
                 eventually(lambda: client.get("/audits").json()["audits"], 10, "no audit")
+                # Written last.
+                eventually(lambda: client.get("/model").json()["sync"], 10, "no status of the copy")
+                model = client.get("/model").json()
             finally:
                 sync.terminate()
     assert (model["version"], model["source"]) == (version, "volume")
@@ -266,6 +268,45 @@ def test_audits_are_uploaded_when_they_change(url: str, tmp_path: Path) -> None:
         assert store.read("audits/forum/report.html", 100).content == text.encode()
     uploader.upload_audits()
     assert read_index(store)[1] == tag
+
+
+def test_a_report_whose_upload_failed_is_uploaded_before_the_next_training(
+    url: str, tmp_path: Path
+) -> None:
+    uploader = Uploader(ObjectStore(url), tmp_path)
+    report = tmp_path / "audits/forum/report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("first")
+    uploader.upload_audits()
+    report.write_text("second")
+    uploader.prepare()
+    assert report.read_text() == "second"
+    assert ObjectStore(url).read("audits/forum/report.html", 100).content == b"second"
+
+
+def test_a_copied_report_does_not_replace_a_newer_one(url: str, tmp_path: Path) -> None:
+    a, b = (Uploader(ObjectStore(url), tmp_path / name) for name in ("a", "b"))
+    report = tmp_path / "a/audits/forum/report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("first")
+    a.upload_audits()
+    b.prepare()
+    report.write_text("second")
+    a.upload_audits()
+    b.upload_audits()
+    assert ObjectStore(url).read("audits/forum/report.html", 100).content == b"second"
+
+
+def test_an_index_that_no_reader_accepts_is_not_written(url: str, tmp_path: Path) -> None:
+    store = ObjectStore(url)
+    full = VersionIndex(audits={str(number): {} for number in range(1_000)})
+    store.create(INDEX, serialise_index(full))
+    report = tmp_path / "audits/forum/report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("one more")
+    with pytest.raises(StoreError, match=r"^captcha/index.json would be invalid: audits: .* 1000"):
+        Uploader(store, tmp_path).upload_audits()
+    assert read_index(store)[0] == full
 
 
 def test_the_trainer_uploads_its_status_and_the_audits_even_if_the_training_fails(
