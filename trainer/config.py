@@ -136,9 +136,10 @@ class TrainingConfig(BaseModel):
         """
         return self.styles if style in self.styles else (style,)
 
-    def split_seed(self, split: SplitName) -> int:
-        """Return the dataset seed of a split. Different seeds never give the same captchas."""
-        return 3 * self.seed + SPLIT_NAMES.index(split)
+
+def derive_split_seed(seed: int, split: SplitName) -> int:
+    """Return the dataset seed of a split. Different seeds never give the same captchas."""
+    return 3 * seed + SPLIT_NAMES.index(split)
 
 
 def list_presets() -> list[str]:

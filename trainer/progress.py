@@ -28,16 +28,21 @@ class Progress:
         speed = f" ({rate:,.0f}/s)" if rate >= 1 else ""
         count = f"{done:,} of {self._total:,}{speed}"
         if self._stream.isatty():
-            filled = _BAR_WIDTH * done // self._total
-            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-            # \x1b[K clears the rest of a longer previous line.
-            end = "\n" if is_finished else ""
-            self._stream.write(f"\r{self._task} [{bar}] {count} {note}\x1b[K{end}")
-            self._stream.flush()
+            write_bar(self._stream, self._task, done / self._total, f"{count} {note}")
         elif is_finished or now - self._last_shown >= _SECONDS_PER_LINE:
             self._last_shown = now
             self._stream.write(f"{self._task}: {count}{note and ', ' + note}\n")
             self._stream.flush()
+
+
+def write_bar(terminal: TextIO, task: str, fraction: float, text: str) -> None:
+    """Replace the last line of a terminal by a bar, and end the line when the task is finished."""
+    filled = int(_BAR_WIDTH * fraction)
+    bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+    # \x1b[K clears the rest of a longer previous line.
+    end = "\n" if fraction == 1 else ""
+    terminal.write(f"\r{task} [{bar}] {text}\x1b[K{end}")
+    terminal.flush()
 
 
 def describe_time(seconds: float) -> str:

@@ -16,6 +16,7 @@ from trainer.config import (
     NetworkName,
     SplitName,
     TrainingConfig,
+    derive_split_seed,
     list_presets,
     read_preset,
 )
@@ -199,12 +200,12 @@ def test_a_confusable_set_counts_if_the_charset_contains_all_of_it() -> None:
 
 def test_every_split_has_a_dataset_seed_of_its_own() -> None:
     assert SPLIT_NAMES == ("train", "validation", "test")
-    assert [TrainingConfig(seed=7).split_seed(split) for split in SPLIT_NAMES] == [21, 22, 23]
+    assert [derive_split_seed(7, split) for split in SPLIT_NAMES] == [21, 22, 23]
 
 
 def test_the_splits_of_different_seeds_never_share_a_dataset_seed() -> None:
     splits: tuple[SplitName, ...] = ("train", "validation", "test")
-    seeds = [TrainingConfig(seed=n).split_seed(split) for n in range(50) for split in splits]
+    seeds = [derive_split_seed(n, split) for n in range(50) for split in splits]
     assert len(set(seeds)) == 150
 
 

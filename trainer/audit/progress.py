@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from trainer.progress import describe_time
+from trainer.progress import describe_time, write_bar
 
 # CPU seconds per second on two cores, until the first measurement is done.
 _ASSUMED_SPEED = 1.5
-_BAR_WIDTH = 30
 _SECONDS_PER_LINE = 10.0
 
 
@@ -42,14 +41,10 @@ class AuditProgress:
         self._last_shown = now
         text = f"{fraction:.0%}, {describe_time(self._estimate_left_s(done_s, now))} left: {task}"
         if is_terminal:
-            filled = int(_BAR_WIDTH * fraction)
-            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-            # \x1b[K clears the rest of a longer previous line.
-            end = "\n" if fraction == 1 else ""
-            self._stream.write(f"\raudit [{bar}] {text}\x1b[K{end}")
+            write_bar(self._stream, "audit", fraction, text)
         else:
             self._stream.write(f"audit: {text}\n")
-        self._stream.flush()
+            self._stream.flush()
 
     def _estimate_left_s(self, done_s: float, now: float) -> float:
         speed = _ASSUMED_SPEED

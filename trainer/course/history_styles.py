@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -23,7 +22,7 @@ from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.fingerprint import fingerprint
 from shared.manifest import Accuracy
 from shared.spec import Style
-from trainer.config import TrainingConfig
+from trainer.config import SplitName, TrainingConfig
 from trainer.course.history_results import (
     Start,
     StyleResult,
@@ -32,10 +31,12 @@ from trainer.course.history_results import (
     write_results,
 )
 from trainer.course.workspace import CourseWorkspace, SizeName
-from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
-from trainer.data.splits import Split, build_split
+from trainer.data.dataset_requests import CaptchaSource
+from trainer.data.fetched_split import fetch_split
+from trainer.data.splits import Split
 from trainer.evaluation.accuracy import evaluate
 from trainer.networks.initialisation import build_initialised
+from trainer.training.schedules import build_learning_rate
 
 STYLES: tuple[Style, ...] = ("current", "gimpy", "line", "crowded")
 _NETWORKS: dict[Start, TrainingConfig] = {
@@ -138,10 +139,7 @@ class _Trainings:
         self._steps = _SIZES[workspace.size].steps[start]
         self._model = build_initialised(config, workspace.source.spec)
         self._initial = self._model.get_weights()
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, self._steps, 0.01,
-            warmup_target=config.learning_rate, warmup_steps=max(1, self._steps // 10),
-        )  # fmt: skip
+        rate = build_learning_rate(config, self._steps)
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
         optimizer.build(self._model.trainable_variables)
         self._model.compile(optimizer, "categorical_crossentropy", jit_compile=False)
@@ -161,14 +159,9 @@ def _find_source(workspace: CourseWorkspace, style: Style) -> CaptchaSource:
     return workspace.source.with_options(style)
 
 
-def _fetch(
-    workspace: CourseWorkspace, style: Style, split: Literal["train", "test"], count: int
-) -> Split:
+def _fetch(workspace: CourseWorkspace, style: Style, split: SplitName, count: int) -> Split:
     source = _find_source(workspace, style)
-    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed(split)
-    request = DatasetRequest(split, style, source, seed, 0, count)
-    parts = ((style, part) for part in workspace.client.fetch(request))
-    return build_split(parts, source.spec, report=lambda _: None)
+    return fetch_split(workspace.client, source, split, workspace.seed, count)
 
 
 def _repeat(split: Split, steps: int, seed: int) -> tf.data.Dataset:

@@ -62,8 +62,9 @@ def solve_pictures(workspace: CourseWorkspace) -> list[Path]:
     model = build_tile_classifier(len(words))
     images, classes = _collect_tiles(training, words)
     steps = size.epochs * -(-len(images) // 32)
+    warm_up = max(1, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, 0.01, warmup_target=0.004, warmup_steps=max(1, steps // 10)
+        0.0, max(1, steps - warm_up), 0.01, warmup_target=0.004, warmup_steps=warm_up
     )
     model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
     model.fit(images, classes, batch_size=32, epochs=size.epochs, verbose=0)

@@ -4,9 +4,9 @@ Releases of `captcha` and Pillow differ in the scale and position of the charact
 softness of the strokes, and the contrast. The ranges were measured on captchas of each release,
 from captcha 0.1 with Pillow 3 on (docs/experiments.md).
 
-If the generator has another style, its captchas are only shifted: dark strokes on an even
-background are assumed here. Hairlines and light strokes would vanish or swell, and a gradient
-would end at a visible edge.
+If the generator has another style, its captchas are only shifted: hairlines and light strokes would
+vanish or swell, and a gradient would end at a visible edge. Captchas of an image folder alone are
+augmented, whatever they look like.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from shared.spec import LIBRARY_STYLES
 from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift
 from trainer.data.hard_examples import ErrorRates
-from trainer.data.sampling import Rows, count_steps, sample_epoch
+from trainer.data.sampling import Rows, count_images, count_steps, sample_epoch
 from trainer.data.splits import EVALUATION_BATCH_SIZE, NO_LABEL, Split
 
 _RECALIBRATION_BATCHES = 50
@@ -24,6 +24,7 @@ class TrainingBatches:
         self._split, self._config = split, config
         self._epoch = 0
         self._rows: Rows = np.empty(0, np.int64)
+        self.images_per_epoch = count_images(split, config)
         self.steps_per_epoch = count_steps(split, config)
         self.dataset = self._build_dataset()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from shared.spec import CaptchaSpec, Style
-from trainer.config import SplitName, TrainingConfig
+from trainer.config import SplitName, TrainingConfig, derive_split_seed
 
 CONFUSABLE = "confusable"
 """Subset of captchas that contain confusable characters only."""
@@ -87,7 +87,7 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
                     split=split,
                     subset=subset or variant.spec.style,
                     source=variant,
-                    seed=config.split_seed(split),
+                    seed=derive_split_seed(config.seed, split),
                     start=next_start[split],
                     count=count,
                 )

@@ -128,7 +128,7 @@ def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpe
             raise ImageFolderError(f"{file.name}: {error}") from None
     lengths = {len(text) for text in texts}
     # The most common size; images of a similar aspect ratio are scaled to it.
-    sizes = Counter(map(_read_size, files[:MIN_IMAGES]))
+    sizes = Counter(map(read_size, files[:MIN_IMAGES]))
     width, height = max(sizes, key=sizes.__getitem__)
     try:
         return CaptchaSpec(
@@ -142,7 +142,12 @@ def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpe
         raise ImageFolderError(f"the images in {folder} are not valid captchas: {error}") from None
 
 
-def _read_size(file: Path) -> tuple[int, int]:
+def read_size(file: Path) -> tuple[int, int]:
+    """Return width and height of an image file in pixels.
+
+    Raises:
+        ImageFolderError: if it is not an image.
+    """
     try:
         with Image.open(file) as image:  # reads the header only
             return image.size

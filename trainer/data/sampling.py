@@ -49,8 +49,12 @@ def sample_epoch(
 
 def count_steps(split: Split, config: TrainingConfig) -> int:
     """Return the number of batches per epoch."""
-    rows = _count_captchas(split, config) + _count_non_captchas(split, config)
-    return -(-rows // config.batch_size)
+    return -(-count_images(split, config) // config.batch_size)
+
+
+def count_images(split: Split, config: TrainingConfig) -> int:
+    """Return the number of images per epoch."""
+    return _count_captchas(split, config) + _count_non_captchas(split, config)
 
 
 def _count_captchas(split: Split, config: TrainingConfig) -> int:

@@ -32,7 +32,7 @@ class Evaluation:
         spec: the captchas.
         is_correct: whether every character is correct, bool (N,).
         predictions: class indices (N, length).
-        confidences: probability of the predicted text, (N,).
+        confidences: of the predicted texts, as the inference service returns them, (N,).
         confusions: (classes, classes), how often the row's class was predicted as the column's.
         by_subset: accuracy of each subset.
     """
@@ -103,8 +103,7 @@ def compare(probabilities: npt.NDArray[np.float32], split: Split) -> Evaluation:
         name: measure_accuracy(is_correct[np.array(split.rows_of(name))])
         for name, _ in split.subsets
     }
-    chosen = np.take_along_axis(probabilities, predictions[:, :, np.newaxis], axis=2)
-    confidences = chosen[:, :, 0].prod(axis=1)
+    confidences = predict_texts(probabilities, spec, Restriction.from_spec(spec)).confidences
     return Evaluation(spec, is_correct, predictions, confidences, confusions, by_subset)
 
 

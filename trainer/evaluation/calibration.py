@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.manifest import Calibration, ReliabilityBin
+from shared.restriction import Restriction, predict_texts
+from shared.spec import CaptchaSpec
 
 _BINS = 15
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0
@@ -22,9 +24,7 @@ _PRIOR_DEVIATION = 0.25
 
 
 def fit_temperature(
-    probabilities: npt.NDArray[np.float32],
-    predictions: npt.NDArray[np.intp],
-    is_correct: npt.NDArray[np.bool_],
+    probabilities: npt.NDArray[np.float32], is_correct: npt.NDArray[np.bool_], spec: CaptchaSpec
 ) -> float:
     """Return the most probable temperature, by golden-section search.
 
@@ -34,21 +34,19 @@ def fit_temperature(
 
     Args:
         probabilities: float32 (N, length, classes), of captchas that were not trained on.
-        predictions: the predicted class indices, (N, length).
-        is_correct: whether the whole text is correct, bool (N,).
+        is_correct: whether the predicted text is correct, bool (N,).
+        spec: the captchas.
     """
-    logits = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
-    predicted = np.take_along_axis(logits, predictions[..., np.newaxis], axis=2)[..., 0]
+    logs = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
+    restriction = Restriction.from_spec(spec)
 
     def loss(log_temperature: float) -> float:
-        scale = np.float32(np.exp(-log_temperature))
-        normaliser = np.log(np.exp(logits * scale).sum(axis=2))
-        log_confidences = (predicted * scale - normaliser).sum(axis=1, dtype=np.float64)
-        np.minimum(log_confidences, np.log1p(-_MIN_PROBABILITY), out=log_confidences)
-        # log(1 - confidence) without cancellation.
-        log_doubts = np.log(-np.expm1(log_confidences))
-        likelihood = np.where(is_correct, log_confidences, log_doubts).sum()
-        return float((log_temperature / _PRIOR_DEVIATION) ** 2 / 2 - likelihood)
+        softened = np.exp(logs * np.float32(np.exp(-log_temperature)))
+        softened /= softened.sum(axis=2, keepdims=True)
+        confidences = predict_texts(softened, spec, restriction).confidences
+        likelihoods = np.where(is_correct, confidences, 1 - confidences)
+        prior = (log_temperature / _PRIOR_DEVIATION) ** 2 / 2
+        return float(prior - np.log(np.maximum(likelihoods, _MIN_PROBABILITY)).sum())
 
     low, high = np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)
     for _ in range(_SEARCH_STEPS):

@@ -89,7 +89,7 @@ def fit(
         jit_compile=False,  # compiling takes 4 s and is no faster on a CPU (docs/experiments.md)
     )
 
-    training_log = TrainingLog(config, batches.steps_per_epoch, stream)
+    training_log = TrainingLog(config, batches.images_per_epoch, stream)
     sampling = EpochSampling(config, batches, character_accuracy, training_log)
     rate_callbacks = _build_rate_callbacks(config, variables, training_log, steps)
     stopping = Stopping(config, training_log, model.get_weights())

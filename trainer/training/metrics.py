@@ -17,7 +17,7 @@ class ExactMatch(keras.metrics.Mean):  # type: ignore[misc]
     """Fraction of captchas with every character correct.
 
     The accuracies of Keras count each character. Predictions are the most likely valid texts, as
-    in the inference service.
+    in the inference service. Images without a captcha do not count.
     """
 
     def __init__(self, spec: CaptchaSpec) -> None:
@@ -30,13 +30,14 @@ class ExactMatch(keras.metrics.Mean):  # type: ignore[misc]
         """Add a batch: one-hot labels and probabilities, float32 (B, length, classes)."""
         predicted = _predict_classes(y_pred, self._spec)
         is_correct = tf.reduce_all(tf.argmax(y_true, axis=-1) == predicted, axis=-1)
-        super().update_state(tf.cast(is_correct, tf.float32), sample_weight)
+        super().update_state(tf.cast(is_correct, tf.float32), _find_captchas(y_true))
 
 
 class CharacterAccuracy(keras.metrics.Metric):  # type: ignore[misc]
     """Fraction of correct characters, computed from a confusion matrix.
 
-    Hard-example mining needs the confusion matrix. Keras has no metric that computes one.
+    Hard-example mining needs the confusion matrix. Keras has no metric that computes one. Images
+    without a captcha do not count.
     """
 
     def __init__(self, spec: CaptchaSpec) -> None:
@@ -58,9 +59,10 @@ class CharacterAccuracy(keras.metrics.Metric):  # type: ignore[misc]
         """Add a batch: one-hot labels and probabilities, float32 (B, length, classes)."""
         truth = tf.reshape(tf.argmax(y_true, axis=-1), (-1,))
         predicted = tf.reshape(_predict_classes(y_pred, self._spec), (-1,))
+        weights = tf.repeat(_find_captchas(y_true), self._spec.length)
         classes = self._spec.classes
         self._matrix.assign_add(
-            tf.math.confusion_matrix(truth, predicted, classes, dtype=tf.float32)
+            tf.math.confusion_matrix(truth, predicted, classes, weights, dtype=tf.float32)
         )
 
     def result(self) -> tf.Tensor:
@@ -70,6 +72,11 @@ class CharacterAccuracy(keras.metrics.Metric):  # type: ignore[misc]
         return tf.math.divide_no_nan(
             tf.linalg.trace(matrix) - skipped, tf.reduce_sum(matrix) - skipped
         )
+
+
+def _find_captchas(y_true: tf.Tensor) -> tf.Tensor:
+    """Return 1 for each image with a label, float32 (B,); without one all classes are equal."""
+    return tf.cast(tf.reduce_max(y_true, axis=(1, 2)) == 1.0, tf.float32)
 
 
 def _predict_classes(probabilities: tf.Tensor, spec: CaptchaSpec) -> tf.Tensor:

@@ -73,9 +73,10 @@ class TrainingLog(ResumableCallback):
 
     state_name = "history"
 
-    def __init__(self, config: TrainingConfig, steps_per_epoch: int, stream: TextIO) -> None:
+    def __init__(self, config: TrainingConfig, images_per_epoch: int, stream: TextIO) -> None:
         super().__init__()
-        self.history = TrainingHistory(steps_per_epoch)
+        self._images_per_epoch = images_per_epoch
+        self.history = TrainingHistory(-(-images_per_epoch // config.batch_size))
         self.window_loss = 0.0
         """Mean loss of the steps since the previous callback; 0 before the first callback."""
         self._config, self._stream = config, stream
@@ -123,7 +124,7 @@ class TrainingLog(ResumableCallback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Start the record of an epoch."""
         self._epoch, self._steps_in_epoch = epoch, 0
-        self._finite_losses: list[tuple[int, float]] = []  # steps and mean loss of the windows
+        self._finite_losses: list[tuple[int, float]] = []  # images and mean loss of the windows
         self.restart_window()
         task = f"epoch {epoch + 1} of {self._config.epochs}, steps"
         self._progress = Progress(self._stream, task, self.history.steps_per_epoch)
@@ -132,24 +133,26 @@ class TrainingLog(ResumableCallback):
         """Record the steps since the previous call. Keras calls this once per execution."""
         previous = self._steps_in_epoch
         self._steps_in_epoch = min(batch + 1, self.history.steps_per_epoch)
-        steps = self._steps_in_epoch - previous
-        total = float((logs or {})["loss"]) * (self._steps_in_epoch - self._window_start)
-        self.window_loss = (total - self._total_loss) / steps
+        images = self._count_images(previous, self._steps_in_epoch)
+        # Keras weights its mean by the size of each batch, and the last one can be smaller.
+        seen = self._count_images(self._window_start, self._steps_in_epoch)
+        total = float((logs or {})["loss"]) * seen
+        self.window_loss = (total - self._total_loss) / images
         self._total_loss = total
         if math.isfinite(self.window_loss):
-            self._finite_losses.append((steps, self.window_loss))
-        self.history.steps += steps
+            self._finite_losses.append((images, self.window_loss))
+        self.history.steps += self._steps_in_epoch - previous
         epochs = self.step / self.history.steps_per_epoch
         self.history.points.append(Point(epochs, self.window_loss, self._learning_rate))
         self._progress.update(self._steps_in_epoch, f"loss {self.window_loss:.4f}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the values of the epoch and log a line."""
-        steps = sum(count for count, _ in self._finite_losses)
+        images = sum(count for count, _ in self._finite_losses)
         total = sum(count * loss for count, loss in self._finite_losses)
         row: dict[str, float] = {"epoch": self.epochs_done}
         row |= {name: float(value) for name, value in (logs or {}).items()}
-        row["loss"] = total / steps if steps else math.nan
+        row["loss"] = total / images if images else math.nan
         row["learning_rate"] = self._learning_rate
         row["elapsed_s"] = round(self.elapsed_s, 1)
         self.history.epochs.append(row)
@@ -161,6 +164,11 @@ class TrainingLog(ResumableCallback):
             row["val_loss"],
             100 * row["val_exact_match"],
         )
+
+    def _count_images(self, start: int, end: int) -> int:
+        """Return the number of images in the steps start..end-1 of an epoch."""
+        size = self._config.batch_size
+        return min(end * size, self._images_per_epoch) - start * size
 
     @property
     def _learning_rate(self) -> float:

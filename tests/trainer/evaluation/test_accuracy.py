@@ -86,6 +86,14 @@ def test_predictions_are_the_most_likely_valid_texts() -> None:
     assert result.accuracy.accuracy == 1.0
 
 
+def test_the_confidence_is_that_of_the_inference_service() -> None:
+    spec = CaptchaSpec("a", length=2, min_length=1, width=20, height=16)
+    probabilities = np.array([[[0.6, 0.4], [0.1, 0.9]]], np.float32)
+    result = compare(probabilities, split_of([[0, 1]], spec=spec))
+    # 0.6 * 0.9 for "a" and 0.6 * 0.1 for "aa"; the empty text is not allowed.
+    assert result.confidences.tolist() == pytest.approx([0.9])
+
+
 def test_the_five_most_frequent_confusions_are_listed_in_order() -> None:
     confusions = np.array([[90, 4, 1], [6, 80, 2], [5, 3, 70]])
     result = Evaluation(

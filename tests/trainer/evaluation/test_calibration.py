@@ -23,8 +23,9 @@ def soften(probabilities: npt.NDArray[np.float32], temperature: float) -> npt.ND
 
 
 def fit(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]) -> float:
-    predictions = probabilities.argmax(axis=-1)
-    return fit_temperature(probabilities, predictions, (predictions == labels).all(axis=1))
+    spec = CaptchaSpec("0123456789"[: probabilities.shape[2]], probabilities.shape[1])
+    is_correct = (probabilities.argmax(axis=2) == labels).all(axis=1)
+    return fit_temperature(probabilities, is_correct, spec)
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])

@@ -56,6 +56,18 @@ def test_the_metrics_equal_those_of_the_evaluation(spec: CaptchaSpec) -> None:
     )
 
 
+@SPECS
+def test_images_without_a_captcha_do_not_count(spec: CaptchaSpec) -> None:
+    labels, probabilities = predict_at_random(spec)
+    targets = tf.one_hot(labels, spec.classes).numpy()
+    targets[50:] = 1 / spec.classes
+    for metric in (ExactMatch(spec), CharacterAccuracy(spec)):
+        metric.update_state(tf.constant(targets), tf.constant(probabilities))
+        assert float(metric.result()) == pytest.approx(
+            update(type(metric)(spec), labels[:50], probabilities[:50])
+        )
+
+
 @pytest.mark.parametrize("build", [ExactMatch, CharacterAccuracy])
 @SPECS
 def test_batches_add_up_to_the_whole(

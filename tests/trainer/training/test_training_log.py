@@ -24,9 +24,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def build(steps_per_epoch: int = 30, **settings: object) -> TrainingLog:
+def build(steps_per_epoch: int = 30, *, missing: int = 0, **settings: object) -> TrainingLog:
+    """Return a training log whose last batch of an epoch lacks some images."""
     config = TrainingConfig(**({"epochs": 4} | settings))  # type: ignore[arg-type]
-    log: TrainingLog = attach(TrainingLog(config, steps_per_epoch, Terminal()), FakeModel())
+    images = steps_per_epoch * config.batch_size - missing
+    log: TrainingLog = attach(TrainingLog(config, images, Terminal()), FakeModel())
     log.model.optimizer.learning_rate = 0.125
     return log
 
@@ -56,6 +58,16 @@ def test_the_loss_of_a_window_is_that_of_its_steps_only() -> None:
         Point(15 / 30, pytest.approx(1.5), 0.125),
         Point(1.0, pytest.approx(0.5), 0.125),
     ]
+
+
+def test_the_last_batch_of_an_epoch_counts_by_its_size() -> None:
+    log = build(steps_per_epoch=3, batch_size=4, missing=3)  # 4, 4 and 1 images
+    log.on_epoch_begin(0)
+    log.on_train_batch_end(1, {"loss": 1.0})
+    log.on_train_batch_end(2, {"loss": (8 * 1.0 + 1 * 10.0) / 9})
+    assert log.window_loss == pytest.approx(10.0)
+    log.on_epoch_end(0, VALIDATION)
+    assert log.history.epochs[0]["loss"] == pytest.approx(2.0)
 
 
 def test_a_window_starts_anew_with_the_metrics() -> None:

@@ -36,6 +36,8 @@ class Trained:
     """Valid until the next training of the same attacker."""
     cpu_s: float
     """CPU seconds of the training, over all cores."""
+    steps: int
+    """Number of steps, which differs from the planned one if the captchas do not divide it."""
 
 
 class Attacker:
@@ -89,7 +91,7 @@ class Attacker:
 
         Args:
             split: labelled captchas; the same number of captchas and steps gives the same weights.
-            steps: number of steps.
+            steps: planned number of steps.
             learning_rate: its peak.
             report: called with the number of completed steps.
         """
@@ -106,7 +108,8 @@ class Attacker:
         self._model.fit(batches.dataset, epochs=1, callbacks=[rate], shuffle=False, verbose=0)
         if not self._is_frozen:
             recalibrate(self._model, self._plain_batches(split))
-        return Trained(self._predict, time.process_time() - began)
+        cpu_s = time.process_time() - began
+        return Trained(self._predict, cpu_s, batches.steps_per_epoch)
 
     def _reset(self) -> None:
         self._model.set_weights(self._initial_weights)

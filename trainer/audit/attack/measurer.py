@@ -46,12 +46,12 @@ class Measurer:
         """
         began = time.monotonic()
         attacker = self._get_attacker(task.init)
-        train_cpu_s = 0.0
+        train_cpu_s, steps = 0.0, 0
         predict = self._predict_untrained
         if task.labels:
             split = captchas.select(task.labels)
             trained = attacker.train(split, task.steps, task.learning_rate, report)
-            train_cpu_s = trained.cpu_s
+            train_cpu_s, steps = trained.cpu_s, trained.steps
 
             def predict(images: npt.NDArray[np.uint8]) -> Predictions:
                 return predict_texts(trained.predict(images), self._spec, self._restriction)
@@ -62,7 +62,7 @@ class Measurer:
         return Measurement(
             init=task.init,
             labels=task.labels,
-            steps=task.steps,
+            steps=steps,
             parameters=attacker.parameters,
             train_cpu_s=round(train_cpu_s, 2),
             ms_per_attempt=measure_attempt_ms(predict, test.images[:_TIMED_ATTEMPTS]),

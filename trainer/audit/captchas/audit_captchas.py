@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from shared.labels import encode
 from trainer.audit.captchas.labelled_folder import LabelledFolder
-from trainer.config import SplitName, TrainingConfig
-from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
+from trainer.data.dataset_requests import CaptchaSource
+from trainer.data.fetched_split import fetch_split
 from trainer.data.generator_client import GeneratorClient
-from trainer.data.splits import Images, Split, build_split
+from trainer.data.splits import Images, Split
 from trainer.errors import AuditError
 
 # A copy that was encoded again differs a little.
@@ -69,17 +69,11 @@ def fetch_captchas(
         GeneratorError: if they cannot be fetched.
         AuditError: if the setting has so few different captchas that too few are left.
     """
-    seeds = TrainingConfig.model_validate({"seed": seed})
-
-    def fetch(name: SplitName, count: int) -> Split:
-        request = DatasetRequest(name, name, source, seeds.split_seed(name), 0, count)
-        parts = ((name, part) for part in client.fetch(request))
-        return build_split(parts, source.spec, lambda _: None)
-
     # The setting can have so few different captchas that some appear twice. A twentieth more are
     # fetched for these.
     spare = max(labelled // 20, 10) if labelled else 0
-    test, pool = fetch("test", tested), fetch("train", labelled + spare)
+    test = fetch_split(client, source, "test", seed, tested)
+    pool = fetch_split(client, source, "train", seed, labelled + spare)
     tested_digests = _digests(test)
     rows = [i for i, digest in enumerate(_list_digests(pool)) if digest not in tested_digests]
     if len(rows) < labelled:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from trainer.data.image_folder import SUFFIXES, ImageFolder, read_image_folder
+from trainer.data.image_folder import SUFFIXES, ImageFolder, read_image_folder, read_size
 from trainer.errors import ImageFolderError
 
 
@@ -60,12 +59,7 @@ def _check_sizes(directory: Path) -> None:
     """Check that all images have one size: scaled ones are not what an attacker would see."""
     first: tuple[str, tuple[int, int]] | None = None
     for file in sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES):
-        try:
-            with Image.open(file) as image:  # reads the header only
-                size = image.size
-        except Exception as error:
-            # Pillow raises a dozen types on damaged and hostile headers.
-            raise ImageFolderError(f"{file.name} is not an image: {error}") from None
+        size = read_size(file)
         first = first or (file.name, size)
         if size != first[1]:
             raise ImageFolderError(

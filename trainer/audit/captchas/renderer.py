@@ -11,7 +11,7 @@ from shared.spec import CaptchaSpec
 from trainer.audit.captchas.audit_captchas import AuditCaptchas, fetch_captchas
 from trainer.audit.legibility.estimate import estimate_legibility
 from trainer.audit.results import Legibility
-from trainer.config import TrainingConfig
+from trainer.config import derive_split_seed
 from trainer.data.dataset_requests import DatasetRequest
 from trainer.data.generator_client import GeneratorClient
 from trainer.errors import GeneratorError
@@ -57,7 +57,7 @@ class AuditRenderer:
         shutil.rmtree(self._cache, ignore_errors=True)
 
     def _fetch_first(self, spec: CaptchaSpec, count: int) -> Dataset:
-        seed = TrainingConfig.model_validate({"seed": self._seed}).split_seed("validation")
+        seed = derive_split_seed(self._seed, "validation")
         source = self._client.describe(spec)
         request = DatasetRequest("validation", spec.style, source, seed, 0, count)
         return next(self._client.fetch(request))

@@ -78,17 +78,17 @@ def estimate_legibility(spec: CaptchaSpec, fetch: Fetch) -> Legibility | None:
     """
     if spec.style not in LIBRARY_STYLES:
         return None
-    silent_spec = _switch_off(spec, NOISE)
-    noisy, silent = fetch(spec, _CAPTCHAS), fetch(silent_spec, _CAPTCHAS)
+    clean_spec = _switch_off(spec, NOISE)
+    noisy, clean = fetch(spec, _CAPTCHAS), fetch(clean_spec, _CAPTCHAS)
     count = max(_MIN_GLYPHS, _GLYPHS_PER_CHARACTER * len(spec.charset))
-    single = replace(silent_spec, length=1, min_length=1)
+    single = replace(clean_spec, length=1, min_length=1)
     upright = _collect_glyphs(fetch(_switch_off(single, DISTORTION), count))
     distorted = _collect_glyphs(fetch(single, count))
-    apart = fetch(_switch_off(silent_spec, ["overlap"]), _CAPTCHAS)
-    common = _compare_shapes(distorted, upright) * _measure_visible(silent, apart)
+    apart = fetch(_switch_off(clean_spec, ["overlap"]), _CAPTCHAS)
+    common = _compare_shapes(distorted, upright) * _measure_visible(clean, apart)
     values = [
         common * rate_captcha(image, text_image, _count_parts(text, upright), len(text))
-        for image, text_image, text in zip(noisy.images, silent.images, silent.texts, strict=True)
+        for image, text_image, text in zip(noisy.images, clean.images, clean.texts, strict=True)
     ]
     return Legibility(
         estimate=round(float(np.mean(values)), 4),

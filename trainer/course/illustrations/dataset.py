@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared.spec import CaptchaSpec
-from trainer.config import SplitName, TrainingConfig
+from trainer.config import SplitName, derive_split_seed
 from trainer.course.illustrations.data_figures.label_figures import (
     draw_contact_sheet,
     draw_label_statistics,
@@ -117,7 +117,7 @@ def _write_folder(
 
 def _fetch(workspace: CourseWorkspace, split: SplitName, count: int) -> Iterator[tuple[str, bytes]]:
     spec = workspace.source.spec
-    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed(split)
+    seed = derive_split_seed(workspace.seed, split)
     for start in range(0, count, _CAPTCHAS_PER_REQUEST):
         size = min(_CAPTCHAS_PER_REQUEST, count - start)
         parameters = {

@@ -13,12 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shared.images import decode_image
-from trainer.config import TrainingConfig
 from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.example_captchas import fetch_captcha
 from trainer.course.workspace import CourseWorkspace, SizeName
-from trainer.data.dataset_requests import DatasetRequest
-from trainer.data.splits import Split, build_split
+from trainer.data.fetched_split import fetch_split
+from trainer.data.splits import Split
 from trainer.networks import build_recogniser
 
 _STEP = "features"
@@ -62,7 +61,10 @@ def draw_features(workspace: CourseWorkspace) -> list[Path]:
     keras.utils.set_random_seed(workspace.seed)
     recogniser = build_recogniser("course", spec)
     before = _read_filters(recogniser)
-    _train(recogniser, _fetch(workspace, size.captchas), size.epochs)
+    captchas = fetch_split(
+        workspace.client, workspace.source, "train", workspace.seed, size.captchas
+    )
+    _train(recogniser, captchas, size.epochs)
     trained = f"trained on {size.captchas:,} captchas, {size.epochs} epochs".replace(
         ", 1 epochs", " once"
     )
@@ -74,14 +76,6 @@ def draw_features(workspace: CourseWorkspace) -> list[Path]:
         ),
         _draw_maps(directory / "feature-maps.png", command, recogniser, grey, trained),
     ]
-
-
-def _fetch(workspace: CourseWorkspace, count: int) -> Split:
-    source = workspace.source
-    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed("train")
-    request = DatasetRequest("train", source.spec.style, source, seed, 0, count)
-    parts = ((source.spec.style, part) for part in workspace.client.fetch(request))
-    return build_split(parts, source.spec, report=lambda _: None)
 
 
 def _train(recogniser: keras.Model, split: Split, epochs: int) -> None:

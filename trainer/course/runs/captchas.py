@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from trainer.config import TrainingConfig
+from shared.fingerprint import fingerprint
 from trainer.course.runs.sizes import TRAINING_SIZES
 from trainer.course.workspace import CourseWorkspace
-from trainer.data.dataset_requests import DatasetRequest
-from trainer.data.splits import Split, build_split
+from trainer.data.fetched_split import fetch_split
+from trainer.data.splits import Split
 
 
 @dataclass(frozen=True)
@@ -35,32 +32,26 @@ def fetch_captchas(workspace: CourseWorkspace) -> RunCaptchas:
         GeneratorError: if they cannot be fetched.
     """
     size = TRAINING_SIZES[workspace.size]
+    client, source, seed = workspace.client, workspace.source, workspace.seed
     return RunCaptchas(
-        _fetch(workspace, "train", size.captchas),
-        _fetch(workspace, "validation", size.validation),
-        workspace.seed,
+        fetch_split(client, source, "train", seed, size.captchas),
+        fetch_split(client, source, "validation", seed, size.validation),
+        seed,
     )
 
 
 def digest_captchas(workspace: CourseWorkspace) -> str:
     """Return a name for captchas and seed; runs on others have another directory."""
     size, source = TRAINING_SIZES[workspace.size], workspace.source
-    identity = [
-        source.spec.fingerprint,
-        source.renderer_fingerprint,
-        size.captchas,
-        size.validation,
-        workspace.seed,
-    ]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
-
-
-def _fetch(workspace: CourseWorkspace, split: Literal["train", "validation"], count: int) -> Split:
-    source = workspace.source
-    seed = TrainingConfig.model_validate({"seed": workspace.seed}).split_seed(split)
-    request = DatasetRequest(split, source.spec.style, source, seed, 0, count)
-    parts = ((source.spec.style, part) for part in workspace.client.fetch(request))
-    return build_split(parts, source.spec, report=lambda _: None)
+    return fingerprint(
+        {
+            "spec": source.spec.fingerprint,
+            "renderer": source.renderer_fingerprint,
+            "captchas": size.captchas,
+            "validation": size.validation,
+            "seed": workspace.seed,
+        }
+    )
 
 
 class EpochBatches:
