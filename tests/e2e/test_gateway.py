@@ -51,6 +51,30 @@ def test_strangers_see_less_than_operators(
     assert operator.get("/models/1/files/curves.png").status_code == 200
 
 
+def test_head_gives_the_headers_and_other_methods_are_refused(
+    client: httpx.Client, trained: float
+) -> None:
+    head = client.head("/captcha.png?text=2140")
+    assert (head.headers["x-captcha-text"], head.content) == ("2140", b"")
+    refused = client.delete("/ping")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_what_replicas_would_parse_for_long_is_refused(
+    client: httpx.Client, operator: httpx.Client, trained: float
+) -> None:
+    address = "/ping?" + "a&" * 2_045  # 4,096 characters
+    assert client.get(address).status_code == 200
+    refused = client.get(f"{address}&")
+    assert (refused.status_code, refused.json()["success"]) == (414, False)
+    assert operator.get(f"{address}&").status_code == 200
+    kind = {"Content-Type": "multipart/form-data;" + 493 * ";"}
+    refused = client.post("/predict", headers=kind, content=b"x")
+    assert (refused.status_code, refused.json()["debug"]) == (
+        431, "Content-Type has more than 512 characters",
+    )  # fmt: skip
+
+
 def test_the_port_for_operators_is_on_this_machine_only(stack: Stack, trained: float) -> None:
     (gateway,) = stack.containers("gateway")
     ports = stack.inspect(gateway)["NetworkSettings"]["Ports"]
