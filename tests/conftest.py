@@ -82,7 +82,7 @@ def splits(
     """Return the splits of `SMALL`."""
     from trainer.data.dataset_requests import list_requests
     from trainer.data.generator_client import GeneratorClient
-    from trainer.pipeline import fetch_splits
+    from trainer.data.training_data import fetch_splits
     from trainer.status_writer import StatusWriter
 
     client = GeneratorClient(generator, tmp_path_factory.mktemp("data"))

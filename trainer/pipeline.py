@@ -14,18 +14,16 @@ from pathlib import Path
 
 from shared.artifacts import ArtifactError, check_writable, list_versions, publish, verify
 from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
-from shared.dataset_archive import Dataset
-from shared.manifest import IMAGE_FOLDER_KEY, ManifestDraft
+from shared.manifest import ManifestDraft
 from shared.spec import CaptchaSpec
-from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, TrainingConfig
-from trainer.data.dataset_requests import CaptchaSource, DatasetRequest, list_requests
+from trainer.config import TrainingConfig
+from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient
-from trainer.data.image_folder import ImageFolder, read_image_folder
-from trainer.data.splits import Split, Splits, build_split
+from trainer.data.splits import Splits
+from trainer.data.training_data import check_folder_size, fetch_splits, find_data
 from trainer.disk_space import require_disk_space
-from trainer.errors import QualityGateError, RunLockedError, TrainerError, TrainingError
+from trainer.errors import QualityGateError, RunLockedError, TrainerError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
-from trainer.progress import Progress
 from trainer.publishing.pruning import prune
 from trainer.publishing.reference import Reference, find_reference
 from trainer.publishing.rejection import Rejection, read_rejection, write_rejection
@@ -109,7 +107,7 @@ def train_if_new(
             log.info("version %d was trained with these settings: nothing to do", version)
             status.end_unchanged(f"version {version} was trained with these settings")
             return
-        reference = find_reference(workspace.models, source.spec, is_image_folder(source))
+        reference = find_reference(workspace.models, source.spec, source.is_image_folder)
         rejected = find_rejection(directory, fingerprints.training, reference)
         if rejected and not config.publish_worse:
             log.info("nothing to do: this training was rejected before: %s", rejected)
@@ -137,60 +135,8 @@ def train_if_new(
             log.info("nothing was published after %.0f s: %s", seconds, accuracy)
         else:
             log.info("version %d published after %.0f s: %s", version, seconds, accuracy)
-        if is_image_folder(source) and config.init == "bundled":
+        if source.is_image_folder and config.init == "bundled":
             log_learning_curve(config, splits, manifest.metrics.accuracy)
-
-
-def find_data(
-    config: TrainingConfig, image_folder: Path | None, client: GeneratorClient, timeout_s: float
-) -> tuple[CaptchaSource, ImageFolder | None]:
-    """Return what to train on: the generator's captchas, an image folder, or both."""
-    if config.captchas:
-        source = client.wait_ready(timeout_s)
-        charset, style = source.spec.charset, source.spec.style
-        if config.choose_styles(style) != config.styles:
-            styles = ", ".join(config.styles)
-            log.info("training on the style %s of the generator alone, not on %s", style, styles)
-        if config.confusable_captchas and not config.confusable_sets_in(charset):
-            sets = ", ".join(config.confusable_sets)
-            log.warning("no confusable set (%s) is in the charset %r: none is added", sets, charset)
-        return source, read_image_folder(image_folder, source.spec) if image_folder else None
-    if image_folder is None:
-        raise TrainingError("captchas is 0 and there is no image folder: nothing to train on")
-    folder = read_image_folder(image_folder, None)
-    spec = folder.spec
-    log.info(
-        "%d images of %dx%d pixels, %s characters of %r",
-        len(folder),
-        spec.width,
-        spec.height,
-        spec.length_range,
-        spec.charset,
-    )
-    return CaptchaSource(spec, {IMAGE_FOLDER_KEY: folder.fingerprint}, ""), folder
-
-
-def check_folder_size(folder: ImageFolder, config: TrainingConfig) -> None:
-    """Warn if an image folder leaves few images for the evaluation.
-
-    Raises:
-        TrainingError: if a target accuracy would be reached by chance.
-    """
-    counts = {name: len(rows) for name, rows in folder.split().items()}
-    needs_more = counts["validation"] < MIN_TARGET_EVALUATED
-    if not config.captchas and config.target_accuracy and needs_more:
-        raise TrainingError(
-            f"target_accuracy needs {MIN_TARGET_EVALUATED} validation images; the image folder has"
-            f" {counts['validation']}"
-        )
-    if min(counts.values()) < MIN_EVALUATED:
-        log.warning(
-            "the image folder has %d validation images and %d test images; with fewer than %d, the"
-            " measured accuracy is imprecise",
-            counts["validation"],
-            counts["test"],
-            MIN_EVALUATED,
-        )
 
 
 def find_published(models: Path, training_fingerprint: str, min_accuracy: float) -> int | None:
@@ -227,53 +173,6 @@ def lock_run(directory: Path) -> Iterator[Path]:
         except BlockingIOError:
             raise RunLockedError("a training with these settings is already running") from None
         yield directory
-
-
-def is_image_folder(source: CaptchaSource) -> bool:
-    """Return whether the captchas come from an image folder alone."""
-    return IMAGE_FOLDER_KEY in source.renderer
-
-
-def fetch_splits(
-    config: TrainingConfig,
-    client: GeneratorClient,
-    requests: list[DatasetRequest],
-    spec: CaptchaSpec,
-    folder: ImageFolder | None,
-    status: StatusWriter,
-) -> Splits:
-    """Fetch the datasets of all splits and add the images of the folder."""
-    folder_rows = folder.split() if folder else {}
-    all_wanted = sum(request.count for request in requests)
-    status.update(state="fetching", captchas_wanted=all_wanted)
-
-    def build(split: SplitName) -> Split:
-        wanted = [request for request in requests if request.split == split]
-        total = sum(request.count for request in wanted)
-        progress = Progress(sys.stderr, f"{split} captchas", total)
-        earlier = status.current.captchas_fetched
-
-        def fetch() -> Iterator[tuple[str, Dataset]]:
-            for request in wanted:
-                for part in client.fetch(request):
-                    yield request.subset, part
-
-        def report(done: int) -> None:
-            progress.update(done)
-            fetched = earlier + done
-            status.update(captchas_fetched=fetched, progress=round(fetched / all_wanted, 4))
-
-        needs_non_captchas = split == "train" and config.non_captcha_fraction
-        return build_split(
-            fetch(),
-            spec,
-            report,
-            folder,
-            folder_rows.get(split),
-            config.seed if needs_non_captchas else None,
-        )
-
-    return Splits(train=build("train"), validation=build("validation"), test=build("test"))
 
 
 def find_rejection(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from shared.manifest import IMAGE_FOLDER_KEY
 from shared.spec import CaptchaSpec, Style
 from trainer.config import SplitName, TrainingConfig, derive_split_seed
 
@@ -22,6 +23,11 @@ class CaptchaSource:
     renderer: dict[str, object]
     """Versions of the rendering libraries and digests of the fonts."""
     renderer_fingerprint: str
+
+    @property
+    def is_image_folder(self) -> bool:
+        """Whether the captchas come from an image folder alone."""
+        return IMAGE_FOLDER_KEY in self.renderer
 
     def with_options(
         self, style: Style, charset: str | None = None, size: tuple[int, int] | None = None
