@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 import httpx
 
@@ -22,6 +22,7 @@ from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient
 from trainer.errors import TrainerError
 from trainer.pipeline import Workspace, run
+from trainer.publishing.status_upload import uploading_status
 from trainer.publishing.upload import Uploader
 from trainer.settings import TrainerSettings, TrainingOptions
 
@@ -46,7 +47,9 @@ def parse_training(arguments: Sequence[str]) -> Job:
             settings.models_dir / MODEL_NAME, settings.data_dir / "runs", uploader
         )
         try:
-            with uploader.following_status() if uploader else nullcontext():
+            with ExitStack() as stack:
+                if uploader:
+                    stack.enter_context(uploading_status(uploader.store, uploader.volume))
                 run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
         except (TrainerError, ArtifactError, OSError) as error:
             log.error("%s; nothing was published, existing versions are unchanged", error)

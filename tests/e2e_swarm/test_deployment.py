@@ -114,13 +114,13 @@ def test_no_request_fails_while_a_version_is_withdrawn_from_all_nodes(
 ) -> None:
     number = publish_copy()
     eventually(lambda: trained.versions() == [number] * 3, 60, "the copy is active everywhere")
-    (command,) = re.findall(r"^docker run .*--withdraw 7$", PAGE.read_text(), re.MULTILINE)
+    (command,) = re.findall(r"^docker run .*withdraw 7$", PAGE.read_text(), re.MULTILINE)
     local = (
         command.replace(
             "registry.example.com/captcha-trainer:0.1.0", f"{REGISTRY}/captcha-trainer:{TAG}"
         )
         .replace("deploy/store.env", str(trained.directory / "deploy/store.env"))
-        .replace("--withdraw 7", f"--withdraw {number}")
+        .replace("withdraw 7", f"withdraw {number}")
     )
     check = check_version({1: "plain", number - 1: "plain", number: "plain"})
     with under_load(Load(trained.url(trained.manager), shots, check), rate=40):

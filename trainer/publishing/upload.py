@@ -1,28 +1,19 @@
-"""Uploads to an object store: versions, audit reports and the status of the training.
-
-`python -m trainer.publishing.upload --withdraw NUMBER` makes every volume delete a version.
-"""
+"""Uploads to an object store: versions and audit reports."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
 import random
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from shared.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
 from shared.manifest import FileRecord
 from shared.object_store import ObjectChanged, ObjectStore, StoreError
-from shared.settings import SettingsError
 from shared.sync_status import read_sync_status
-from shared.training_status import TRAINING_STATUS
 from shared.version_index import (
     AUDITS_DIR,
     INDEX,
@@ -39,16 +30,20 @@ log = logging.getLogger(__name__)
 
 _CLAIMS = f"{MODEL_NAME}/claims"
 _RETRY_S = 120.0
-_STATUS_INTERVAL_S = 10.0
 _INDEX_ATTEMPTS = 20
 
 
 class Uploader:
-    """Writes to an object store. Several trainers can write to the same one."""
+    """Writes to an object store. Several trainers can write to the same one.
+
+    Attributes:
+        store: the object store.
+        volume: the models volume that the trainer writes to.
+    """
 
     def __init__(self, store: ObjectStore, volume: Path) -> None:
         """Create an uploader of what the trainer writes to a models volume."""
-        self._store, self._volume = store, volume
+        self.store, self.volume = store, volume
 
     @classmethod
     def from_settings(cls, settings: TrainerSettings) -> Self | None:
@@ -69,14 +64,14 @@ class Uploader:
         Raises:
             StoreError: if the store cannot be read or written.
         """
-        self._store.write(f"{_CLAIMS}/check", b"")
-        _, tag = read_index(self._store)
+        self.store.write(f"{_CLAIMS}/check", b"")
+        _, tag = read_index(self.store)
         if tag is None:
             # Without an index, the sync services would report a problem during the first training.
             self._change_index(lambda index: index)
         # Before the mirror: a report whose upload failed is newer than the one in the store.
         self.upload_audits()
-        VersionMirror(self._store, self._volume).run_once()
+        VersionMirror(self.store, self.volume).run_once()
 
     def upload(self, directory: Path, number: int) -> int:
         """Upload a complete version, its manifest last, and then add it to the index.
@@ -95,9 +90,9 @@ class Uploader:
         number = self._claim(number, manifest.training_fingerprint)
         prefix = f"{MODEL_NAME}/{number}"
         for name in manifest.files:
-            self._store.write(f"{prefix}/{name}", directory / name)
+            self.store.write(f"{prefix}/{name}", directory / name)
         content = (directory / MANIFEST).read_bytes()
-        self._store.write(f"{prefix}/{MANIFEST}", content)
+        self.store.write(f"{prefix}/{MANIFEST}", content)
         self._change_index(
             lambda index: index.model_copy(
                 update={"versions": index.versions | {number: _record(content)}}
@@ -113,7 +108,7 @@ class Uploader:
             StoreError: if the store fails.
             ArtifactError: if the manifest in the store is invalid.
         """
-        known, _ = read_index(self._store)
+        known, _ = read_index(self.store)
         removed = [version for version in versions if version in known.versions]
         if not removed:
             return
@@ -121,9 +116,9 @@ class Uploader:
         for version in removed:
             prefix = f"{MODEL_NAME}/{version}"
             record = known.versions[version]
-            manifest = self._store.read(f"{prefix}/{MANIFEST}", record.size_bytes).content
+            manifest = self.store.read(f"{prefix}/{MANIFEST}", record.size_bytes).content
             for name in (MANIFEST, *parse_manifest(manifest).files):
-                self._store.delete(f"{prefix}/{name}")
+                self.store.delete(f"{prefix}/{name}")
             log.info("version %d was deleted from the store", version)
 
     def withdraw(self, version: int) -> None:
@@ -132,7 +127,7 @@ class Uploader:
         Raises:
             StoreError: if the store has no such version or fails.
         """
-        known, _ = read_index(self._store)
+        known, _ = read_index(self.store)
         if version not in {*known.versions, *known.withdrawn}:
             numbers = ", ".join(map(str, sorted(known.versions))) or "none"
             raise StoreError(f"the store does not have it; its versions are: {numbers}")
@@ -148,13 +143,13 @@ class Uploader:
         Raises:
             StoreError: if the store fails.
         """
-        known, _ = read_index(self._store)
+        known, _ = read_index(self.store)
         found = {
             directory.name: _read_audit(directory)
-            for directory in sorted((self._volume / AUDITS_DIR).glob("*"))
+            for directory in sorted((self.volume / AUDITS_DIR).glob("*"))
             if is_audit_name(directory.name) and directory.is_dir()
         }
-        status = read_sync_status(self._volume)
+        status = read_sync_status(self.volume)
         mirrored = status.audits if status else {}
         changed: dict[str, dict[str, FileRecord]] = {}
         for name, files in found.items():
@@ -163,7 +158,7 @@ class Uploader:
             is_copy = all(mirrored.get(f"{name}/{f}") == r.sha256 for f, r in records.items())
             if not is_copy and records != known.audits.get(name):
                 for file, content in files.items():
-                    self._store.write(f"{AUDITS_DIR}/{name}/{file}", content)
+                    self.store.write(f"{AUDITS_DIR}/{name}/{file}", content)
                 changed[name] = records
         if changed:
             self._change_index(
@@ -171,57 +166,22 @@ class Uploader:
             )
             log.info("audit reports were uploaded: %s", ", ".join(changed))
 
-    @contextmanager
-    def following_status(self, interval_s: float = _STATUS_INTERVAL_S) -> Iterator[None]:
-        """Upload the status of the training while the block runs, and once more at its end.
-
-        A status that cannot be uploaded never fails a training.
-        """
-        stop = threading.Event()
-        thread = threading.Thread(
-            target=self._follow_status, args=(interval_s, stop), name="upload", daemon=True
-        )
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def _follow_status(self, interval_s: float, stop: threading.Event) -> None:
-        uploaded, has_warned = b"", False
-        while True:
-            is_last = stop.wait(interval_s)
-            try:
-                content = (self._volume / TRAINING_STATUS).read_bytes()
-                if content != uploaded:
-                    self._store.write(TRAINING_STATUS, content)
-                    uploaded = content
-            except FileNotFoundError:
-                pass  # not written yet
-            except OSError as error:
-                if not has_warned:
-                    log.warning("the status is not uploaded (%s); the training continues", error)
-                has_warned = True
-            if is_last:
-                return
-
     def _claim(self, number: int, training_fingerprint: str) -> int:
         """Reserve the next free number and return it.
 
         Creating an object that must not exist succeeds for one trainer only.
         """
-        index, _ = read_index(self._store)
+        index, _ = read_index(self.store)
         number = max(number, 1 + max((*index.versions, *index.withdrawn), default=0))
         while True:
             name, content = f"{_CLAIMS}/{number}", training_fingerprint.encode()
             try:
-                self._store.create(name, content)
+                self.store.create(name, content)
             except ObjectChanged:
                 number += 1
                 continue
             try:
-                self._store.create(name, content)
+                self.store.create(name, content)
             except ObjectChanged:
                 pass
             else:
@@ -233,13 +193,13 @@ class Uploader:
     def _change_index(self, change: Callable[[VersionIndex], VersionIndex]) -> None:
         """Replace the index, unless another trainer was faster; then change the new one."""
         for attempt in range(_INDEX_ATTEMPTS):
-            index, tag = read_index(self._store)
+            index, tag = read_index(self.store)
             content = serialise_index(change(index))
             try:
                 if tag is None:
-                    self._store.create(INDEX, content)
+                    self.store.create(INDEX, content)
                 else:
-                    self._store.write(INDEX, content, tag)
+                    self.store.write(INDEX, content, tag)
             except ObjectChanged:
                 time.sleep(random.uniform(0, 0.1 * 2 ** min(attempt, 5)))
             else:
@@ -264,26 +224,3 @@ def _read_audit(directory: Path) -> dict[str, bytes]:
 
 def _record(content: bytes) -> FileRecord:
     return FileRecord(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
-
-
-def main() -> None:
-    """Withdraw the version that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m trainer.publishing.upload")
-    parser.add_argument("--withdraw", type=int, required=True, metavar="NUMBER")
-    version: int = parser.parse_args().withdraw
-    try:
-        uploader = Uploader.from_settings(TrainerSettings.load())
-        if uploader is None:
-            sys.exit("MODELS_URL is not set: delete the directory of the version instead")
-        uploader.withdraw(version)
-        sys.stdout.write(
-            f"version {version} is withdrawn: each volume deletes it at its next check\n"
-        )
-    except SettingsError as error:
-        sys.exit(str(error))
-    except StoreError as error:
-        sys.exit(f"version {version} was not withdrawn: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -37,6 +37,7 @@ from tests.object_stores import (
 )
 from tests.serving import eventually, running
 from tests.shared.sample_manifest import sample_draft
+from trainer.publishing.status_upload import uploading_status
 from trainer.publishing.upload import Uploader
 from trainer.settings import TrainerSettings
 
@@ -212,7 +213,7 @@ def test_a_withdrawn_version_is_deleted_on_every_node_and_its_number_is_not_used
     nodes = [VersionMirror(ObjectStore(url), tmp_path / name) for name in ("a", "b")]
     for node in nodes:
         node.run_once()
-    command = [sys.executable, "-m", "trainer.publishing.upload", "--withdraw", "2"]
+    command = [sys.executable, "-m", "trainer.publishing.withdraw", "2"]
     environment = {**os.environ, "MODELS_URL": url}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
@@ -245,10 +246,10 @@ def test_the_status_of_a_training_is_uploaded_while_it_runs_and_at_its_end(
         except StoreError:
             return b""
 
-    with Uploader(store, tmp_path).following_status(interval_s=0.05):
+    with uploading_status(store, tmp_path, interval_s=0.05):
         status.write_bytes(b"first")
         eventually(lambda: stored() == b"first", 10, "no status")
-    with Uploader(store, tmp_path).following_status(interval_s=60):
+    with uploading_status(store, tmp_path, interval_s=60):
         status.write_bytes(b"last")
     assert stored() == b"last"
 
