@@ -76,9 +76,13 @@ local: $(INSTALLED)  ## run the three programs as plain processes, models in ./m
 	wait $$trainer || echo "the training published no version; the active version is unchanged"; \
 	wait
 
+# Absolute paths, by the shell: functions of make split a path at its spaces.
+DATA_PATH = $$(CDPATH= cd -- "$(DATA)" && pwd)
+CONFIG_PATH = $$(CDPATH= cd -- "$$(dirname -- "$(CONFIG)")" && pwd)/$$(basename -- "$(CONFIG)")
+
 train:  ## train on your own images, DATA=folder of <label>_<anything>.png
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
-	docker compose run --rm --volume "$$(cd "$(DATA)" && pwd):/images:ro" trainer --image-folder /images $(ARGS)
+	docker compose run --rm --volume "$(DATA_PATH):/images:ro" trainer --image-folder /images $(ARGS)
 
 course:  ## run all steps of the course, in at most 12 minutes, or FULL=1 with its own sizes, in hours
 	docker compose run --rm trainer course all $(if $(FULL),--size full) $(ARGS)
@@ -90,9 +94,9 @@ audit-captcha:  ## measure how breakable captchas are, ARGS="--style classic" [D
 	@test -z "$(DATA)" || test -d "$(DATA)" || { echo "DATA=$(DATA) is not a folder"; exit 2; }
 	@test -z "$(CONFIG)" || test -f "$(CONFIG)" || { echo "CONFIG=$(CONFIG) is not a file"; exit 2; }
 	@status=0; started=$$(($$(date +%s) - 60)); docker compose run --rm \
-	  $(if $(DATA),--volume "$$(cd "$(DATA)" && pwd):/images/$$(cd "$(DATA)" && basename "$$PWD"):ro") \
-	  $(if $(CONFIG),--volume "$$(realpath "$(CONFIG)"):/audit.toml:ro") trainer audit \
-	  $(if $(DATA),--image-folder "/images/$$(cd "$(DATA)" && basename "$$PWD")") \
+	  $(if $(DATA),--volume "$(DATA_PATH):/images/$$(basename "$(DATA_PATH)"):ro") \
+	  $(if $(CONFIG),--volume "$(CONFIG_PATH):/audit.toml:ro") trainer audit \
+	  $(if $(DATA),--image-folder "/images/$$(basename "$(DATA_PATH)")") \
 	  $(if $(CONFIG),--config /audit.toml) $(ARGS) || status=$$?; \
 	if [ -n "$(OUT)" ] && [ $$status -lt 2 ]; then \
 	  mkdir -p "$(OUT)" && docker compose run --rm --no-deps -T --entrypoint sh trainer \
@@ -107,12 +111,11 @@ BASE := CAPTCHA_CHARSET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 	TRAIN_PRESET=base docker compose -p captcha-base
 
 base:  ## train the bundled model further on captchas in hundreds of fonts, ARGS="--max-minutes 90 --seed 2"
-	-docker rm -f captcha-base-trainer 2>/dev/null
+	@docker rm captcha-base-trainer 2>/dev/null || true
 	$(BASE) up -d --build generator
-	$(BASE) run --build --name captcha-base-trainer trainer $(ARGS)
-	mkdir -p models/base && docker cp captcha-base-trainer:/models/captcha/. models/base
-	docker rm captcha-base-trainer
-	$(BASE) stop generator
+	@trap '$(BASE) stop generator; docker rm captcha-base-trainer' EXIT; trap : INT; \
+	$(BASE) run --build --name captcha-base-trainer trainer $(ARGS) \
+	  && mkdir -p models/base && docker cp captcha-base-trainer:/models/captcha/. models/base
 
 bundle: $(INSTALLED)  ## make a version the bundled model, VERSION=models/captcha/<number>
 	@test -d "$(VERSION)" || { echo "usage: make bundle VERSION=models/captcha/<number>"; exit 2; }

@@ -75,9 +75,9 @@ def create_app(
             # The spec determines which version is loaded first.
             await asyncio.to_thread(generator.first_request.wait, _FIRST_REQUEST_TIMEOUT_S)
         _start_thread("watch", store.watch, settings.model_poll_s, stop)
-        # The server listens after this. The gateway considers a new address up until a check
-        # fails, so a replica waits for its model first: half of the time after which loading is
-        # stopped, because the service must also start without a usable version.
+        # The server listens after this. A replica waits for its model first, because the gateway
+        # considers a new address up until a check fails. It waits for half of the longest load
+        # time, so that it also starts without a usable version.
         timeout_s = ENGINES[settings.engine].load_timeout_s / 2
         await asyncio.to_thread(store.initial_scan.wait, timeout_s)
         try:

@@ -61,7 +61,7 @@ class GeneratorWatcher:
             self._has_failed = True
             return
         if self._has_failed:
-            log.info("the generator responds again (%s)", self._url)
+            log.info("the generator responds (%s)", self._url)
         self._has_failed = False
         if spec != self.spec:
             log.info("the generator renders %s", describe_captchas(spec))

@@ -19,7 +19,7 @@ from pathlib import Path
 from inference_service.engines import ENGINES
 from inference_service.errors import EngineError, LoadInterrupted, ModelError
 from inference_service.model_loading import load_version
-from inference_service.rejection import is_temporary
+from inference_service.rejection import describe, is_temporary
 from shared.artifacts import ArtifactError
 
 _ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def main() -> None:
         load_version(Path(directory), ENGINES[engine])
     except Exception as error:
         if is_temporary(error):
-            sys.stderr.write(f"{str(error) or type(error).__name__}\n")
+            sys.stderr.write(f"{describe(error)}\n")
             sys.exit(_TEMPORARY_FAILURE)
         if isinstance(error, ArtifactError | ModelError):
             sys.exit(str(error))

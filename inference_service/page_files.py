@@ -32,9 +32,9 @@ def read_page(directory: Path = PAGE_DIR) -> dict[str, StaticFile]:
     """
     files = {}
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        if path.name.startswith("."):  # of an editor or a file manager
-            continue
         name = path.relative_to(directory).as_posix()
+        if name.startswith(".") or "/." in name:  # of an editor or a file manager
+            continue
         media_type = _MEDIA_TYPES[path.suffix]
         route = "" if name == _INDEX else f"page/{name}"
         files[route] = StaticFile(

@@ -31,7 +31,7 @@ from shared.schemas import PredictBatchBody, PredictBody
 
 # Four times as many as the default captcha of 160x60 has.
 MAX_INLINE_PIXELS = 40_000
-# Pillow writes one per 64 kB.
+# Pillow writes one with pixels per 64 kB.
 MAX_INLINE_CHUNKS = 8
 # Half the time that the gateway waits for a response. It is checked before each image.
 BATCH_TIMEOUT_S = 5.0

@@ -34,7 +34,7 @@ class Rejection:
     def from_error(cls, error: Exception, signature: FileSignature, now_s: float) -> Rejection:
         """Return the rejection after an error of loading."""
         retry_at_s = now_s + RETRY_S if is_temporary(error) else math.inf
-        return cls(_describe(error), signature, retry_at_s)
+        return cls(describe(error), signature, retry_at_s)
 
     def is_valid(self, signature: FileSignature, now_s: float) -> bool:
         """Return whether the version with these files is still rejected."""
@@ -67,7 +67,8 @@ def is_temporary(error: Exception) -> bool:
     return isinstance(error, LoadInterrupted | OSError | MemoryError)
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Return why a version is rejected, without paths."""
     if isinstance(error, OSError) and error.strerror:
         return f"loading failed: {error.strerror}"  # without the path
     return str(error) or type(error).__name__

@@ -64,7 +64,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         method = scope["method"]
-        if method == "HEAD" and scope["path"] != "/dataset":  # that one would render for minutes
+        answers_head = scope["path"] != "/dataset"  # that one would render for minutes
+        if method == "HEAD" and answers_head:
             # A route answers as to GET; the server, whose own scope keeps HEAD, sends no body.
             scope = {**scope, "method": "GET"}
         started = time.perf_counter()
@@ -76,8 +77,11 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = message.get("headers", ())
+                if status == 405 and answers_head:
+                    headers = map(_allow_head, headers)
                 message["headers"] = [
-                    *message.get("headers", ()),
+                    *headers,
                     *_ENCODED_HEADERS,
                     (b"x-request-id", current_id),
                 ]
@@ -99,6 +103,15 @@ class RequestMiddleware:
                     "ms": round(seconds * 1e3, 2),
                 }
                 log.info("answered", extra={"fields": fields})
+
+
+def _allow_head(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return the header `Allow` with HEAD if it has GET; other headers unchanged."""
+    name, value = header
+    methods = value.split(b", ")
+    if name == b"allow" and b"GET" in methods and b"HEAD" not in methods:
+        return name, value + b", HEAD"
+    return header
 
 
 def _find_route(scope: Scope) -> str:

@@ -12,7 +12,7 @@ REVALIDATE = "no-cache"
 
 
 class StaticFile:
-    """ASGI app that responds to GET and HEAD with the same bytes.
+    """ASGI app that responds to GET with the same bytes.
 
     Its ETag is the SHA-256 of the bytes, so all replicas send the same one.
     """
@@ -40,8 +40,7 @@ class StaticFile:
         if is_current(self._etag, condition):
             status, headers, body = 304, self._not_modified, b""
         else:
-            body = b"" if scope["method"] == "HEAD" else self._content
-            status, headers = 200, self._headers
+            status, headers, body = 200, self._headers, self._content
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

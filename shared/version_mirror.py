@@ -12,7 +12,7 @@ import hashlib
 import logging
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,7 +73,6 @@ class VersionMirror:
         Raises:
             OSError: if the volume cannot be written; a failing store raises nothing.
         """
-        self._versions_dir.mkdir(parents=True, exist_ok=True)
         with self._lock():
             for abandoned in self._versions_dir.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(abandoned)
@@ -94,6 +93,22 @@ class VersionMirror:
                 self._mirror_training_status()
             write_sync_status(self._volume, self._problems, mirrored, audits)
         return self._problems
+
+    def record_uploaded_audits(self, audits: Mapping[str, str]) -> None:
+        """Record audit files that were uploaded from this volume: they are those of the store.
+
+        Args:
+            audits: the SHA-256 of each file, by `name/file`.
+
+        Raises:
+            OSError: if the volume cannot be written.
+        """
+        with self._lock():
+            earlier = read_sync_status(self._volume)
+            problems = list(earlier.problems) if earlier else []
+            mirrored = list(earlier.mirrored) if earlier else []
+            known = earlier.audits if earlier else {}
+            write_sync_status(self._volume, problems, mirrored, known | dict(audits))
 
     def _mirror_versions(self, index: VersionIndex) -> list[int]:
         """Fetch the missing versions, the highest first; return those that the volume has now."""
@@ -214,7 +229,9 @@ class VersionMirror:
                 return
             if sha256 != mirrored:
                 # An audit on this volume, which could not be uploaded yet.
-                raise _NotRequested("the volume has another audit of this name, which is kept")
+                raise _NotRequested(
+                    "the volume has another audit of this name; delete it to get this one"
+                )
         content = self._store.read(f"{AUDITS_DIR}/{key}", record.size_bytes).content
         if hashlib.sha256(content).hexdigest() != record.sha256:
             raise ArtifactError("its SHA-256 differs from the index")
@@ -262,6 +279,7 @@ class VersionMirror:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Copy in one process at a time: the trainer and the sync service can share a volume."""
+        self._versions_dir.mkdir(parents=True, exist_ok=True)
         with (self._versions_dir / ".mirror.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

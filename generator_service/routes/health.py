@@ -11,7 +11,6 @@ from generator_service.routes.dependencies import UNAVAILABLE, AppServices
 router = APIRouter()
 
 
-@router.head("/ping", include_in_schema=False, response_class=PlainTextResponse)
 @router.get("/ping", response_class=PlainTextResponse)
 @router.post("/ping", response_class=PlainTextResponse)
 async def ping() -> str:
@@ -19,7 +18,6 @@ async def ping() -> str:
     return "pong"
 
 
-@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses=UNAVAILABLE)
 async def show_readiness(services: AppServices) -> dict[str, str]:
     """Return 200 after the worker processes have rendered, 503 before."""

@@ -24,13 +24,14 @@ class ReadyBody(BaseModel):
     """The active version."""
 
 
-# The lowest decorator is applied first, so its route answers all methods; uptime monitors use HEAD.
-# The others only document GET and POST: the methods of one route would have the same operation id.
+# The lowest decorator is applied first, so its route answers both methods, and names both in the
+# response to others. Those above only document them: the methods of one route would have the same
+# operation id.
 @router.get("/ping", response_class=PlainTextResponse)
 @router.post("/ping", response_class=PlainTextResponse)
 @router.api_route(
     "/ping",
-    methods=["GET", "HEAD", "POST"],
+    methods=["GET", "POST"],
     response_class=PlainTextResponse,
     include_in_schema=False,
 )
@@ -40,7 +41,6 @@ async def ping() -> str:
 
 
 @router.get("/ready", responses={503: {"model": ErrorBody}})
-@router.api_route("/ready", methods=["GET", "HEAD"], include_in_schema=False)
 async def ready(request: Request) -> ReadyBody:
     """Return the active version, or 503 if this replica cannot predict."""
     if request.app.state.is_draining:

@@ -48,7 +48,14 @@ def test_no_other_file_is_sent(client: httpx.Client, name: str) -> None:
 
 
 def test_files_of_editors_are_ignored(tmp_path: Path) -> None:
-    for name in ("index.html", ".DS_Store", ".try.js.swp"):
+    for name in (
+        "index.html",
+        ".DS_Store",
+        ".idea/a.xml",
+        "views/.try.js.swp",
+        "views/.vscode/a.js",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text("")
     assert list(read_page(tmp_path)) == [""]
 

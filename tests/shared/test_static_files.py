@@ -56,11 +56,6 @@ def test_a_client_that_has_the_file_gets_no_body() -> None:
     assert request(file, (b"if-none-match", b'"other"'))[0] == 200
 
 
-def test_head_has_the_headers_of_get_without_a_body() -> None:
-    file = StaticFile(b"body", "text/css")
-    assert request(file, method="HEAD") == (*request(file)[:2], b"")
-
-
 @pytest.mark.parametrize(
     ("if_none_match", "expected"),
     [

@@ -393,7 +393,7 @@ def test_a_report_that_could_not_be_uploaded_is_kept(
     (problem,) = mirror.run_once()
     assert problem == (
         "audits/forum/report.html was not copied:"
-        " the volume has another audit of this name, which is kept"
+        " the volume has another audit of this name; delete it to get this one"
     )
     assert report.read_bytes() == b"second, written on this volume"
     assert not mirror.has_failed

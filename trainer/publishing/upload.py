@@ -70,7 +70,10 @@ class Uploader:
             # Without an index, the sync services would report a problem during the first training.
             self._change_index(lambda index: index)
         # Before the mirror: a report whose upload failed is newer than the one in the store.
-        self.upload_audits()
+        try:
+            self.upload_audits()
+        except OSError as error:
+            log.warning("audit reports were not uploaded: %s", error)
         VersionMirror(self.store, self.volume).run_once()
 
     def upload(self, directory: Path, number: int) -> int:
@@ -138,10 +141,11 @@ class Uploader:
         )
 
     def upload_audits(self) -> None:
-        """Upload the audit reports that were written on this volume and that the store lacks.
+        """Upload the audit reports of this volume that the store does not have.
 
         Raises:
             StoreError: if the store fails.
+            OSError: if the volume fails.
         """
         known, _ = read_index(self.store)
         found = {
@@ -154,9 +158,11 @@ class Uploader:
         changed: dict[str, dict[str, FileRecord]] = {}
         for name, files in found.items():
             records = {file: _record(content) for file, content in files.items()}
-            # Another trainer may have uploaded a newer one since these were copied from the store.
+            # If the store has another one than was copied, that one is newer.
             is_copy = all(mirrored.get(f"{name}/{f}") == r.sha256 for f, r in records.items())
-            if not is_copy and records != known.audits.get(name):
+            if name in known.audits and (is_copy or records == known.audits[name]):
+                continue
+            if records:
                 for file, content in files.items():
                     self.store.write(f"{AUDITS_DIR}/{name}/{file}", content)
                 changed[name] = records
@@ -164,6 +170,12 @@ class Uploader:
             self._change_index(
                 lambda index: index.model_copy(update={"audits": index.audits | changed})
             )
+            checksums = {
+                f"{name}/{file}": record.sha256
+                for name, files in changed.items()
+                for file, record in files.items()
+            }
+            VersionMirror(self.store, self.volume).record_uploaded_audits(checksums)
             log.info("audit reports were uploaded: %s", ", ".join(changed))
 
     def _claim(self, number: int, training_fingerprint: str) -> int:

@@ -16,7 +16,8 @@ case "$*" in
   *"--entrypoint sh"*)
     for script; do :; done  # the last argument
     sh -c "$(echo "$script" | sed "s|/models|$MODELS|g")";;
-  *) mkdir -p "$MODELS/audits" && cd "$MODELS/audits" && sh -c "$AUDIT";;
+  *) printf '%s\n' "$@" > "$MODELS/arguments"
+     mkdir -p "$MODELS/audits" && cd "$MODELS/audits" && sh -c "$AUDIT";;
 esac
 """
 WRITES = "mkdir new && echo new > new/report.html"
@@ -24,7 +25,7 @@ WRITES = "mkdir new && echo new > new/report.html"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shell of the image is Linux's")
 
 
-def run_make(directory: Path, audit: str) -> subprocess.CompletedProcess[str]:
+def run_make(directory: Path, audit: str, *variables: str) -> subprocess.CompletedProcess[str]:
     """Run the target with a program `docker` whose audit is a shell command."""
     programs, earlier = directory / "bin", directory / "models/audits/earlier"
     programs.mkdir()
@@ -34,7 +35,7 @@ def run_make(directory: Path, audit: str) -> subprocess.CompletedProcess[str]:
     (programs / "docker").write_text(DOCKER)
     (programs / "docker").chmod(0o755)
     return subprocess.run(
-        ["make", "--no-print-directory", "audit-captcha", f"OUT={directory}/out"],
+        ["make", "--no-print-directory", "audit-captcha", f"OUT={directory}/out", *variables],
         env={
             **os.environ,
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -65,3 +66,14 @@ def test_the_report_of_an_earlier_audit_is_not_copied(tmp_path: Path, status: in
     assert result.returncode == 2
     assert list_copied(tmp_path) == []
     assert status != 1 or "no report was copied" in result.stderr
+
+
+def test_paths_with_spaces_are_mounted(tmp_path: Path) -> None:
+    (tmp_path / "my captchas").mkdir()
+    (tmp_path / "my audit.toml").write_text("")
+    data, config = f"DATA={tmp_path}/my captchas", f"CONFIG={tmp_path}/my audit.toml"
+    assert run_make(tmp_path, WRITES, data, config).returncode == 0
+    arguments = (tmp_path / "models/arguments").read_text().splitlines()
+    assert f"{tmp_path}/my captchas:/images/my captchas:ro" in arguments
+    assert "/images/my captchas" in arguments
+    assert f"{tmp_path}/my audit.toml:/audit.toml:ro" in arguments

@@ -298,6 +298,32 @@ def test_a_copied_report_does_not_replace_a_newer_one(url: str, tmp_path: Path) 
     assert ObjectStore(url).read("audits/forum/report.html", 100).content == b"second"
 
 
+def test_an_uploaded_report_does_not_replace_a_newer_one_of_another_trainer(
+    url: str, tmp_path: Path
+) -> None:
+    for name, text in (("a", "first"), ("b", "second")):
+        report = tmp_path / name / "audits/forum/report.html"
+        report.parent.mkdir(parents=True)
+        report.write_text(text)
+        Uploader(ObjectStore(url), tmp_path / name).upload_audits()
+    Uploader(ObjectStore(url), tmp_path / "a").prepare()
+    assert (tmp_path / "a/audits/forum/report.html").read_text() == "second"
+    assert ObjectStore(url).read("audits/forum/report.html", 100).content == b"second"
+
+
+def test_a_copied_report_that_the_store_has_lost_is_uploaded_again(
+    url: str, tmp_path: Path
+) -> None:
+    uploader = Uploader(ObjectStore(url), tmp_path)
+    report = tmp_path / "audits/forum/report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("first")
+    uploader.prepare()
+    ObjectStore(url).delete(INDEX)
+    uploader.upload_audits()
+    assert list(read_index(ObjectStore(url))[0].audits) == ["forum"]
+
+
 def test_an_index_that_no_reader_accepts_is_not_written(url: str, tmp_path: Path) -> None:
     store = ObjectStore(url)
     full = VersionIndex(audits={str(number): {} for number in range(1_000)})
@@ -305,9 +331,11 @@ def test_an_index_that_no_reader_accepts_is_not_written(url: str, tmp_path: Path
     report = tmp_path / "audits/forum/report.html"
     report.parent.mkdir(parents=True)
     report.write_text("one more")
+    uploader = Uploader(store, tmp_path)
     with pytest.raises(StoreError, match=r"^captcha/index.json would be invalid: audits: .* 1000"):
-        Uploader(store, tmp_path).upload_audits()
+        uploader.upload_audits()
     assert read_index(store)[0] == full
+    uploader.prepare()  # a training is possible nevertheless
 
 
 def test_the_trainer_uploads_its_status_and_the_audits_even_if_the_training_fails(

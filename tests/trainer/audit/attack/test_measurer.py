@@ -91,11 +91,14 @@ def test_a_measurement_reports_its_steps_and_its_cost() -> None:
     reported: list[int] = []
 
     result = Measurer(SPEC, seed=1).measure(
-        Task("scratch", 128, 20, 100), captchas, reported.append
+        # 128 captchas are two batches, so 21 steps are not possible.
+        Task("scratch", 128, 21, 100),
+        captchas,
+        reported.append,
     )
 
     assert reported == sorted(reported)
-    assert reported[-1] == 20
+    assert result.steps == reported[-1] == 20
     assert result.train_cpu_s > 0
     assert 0 < result.ms_per_attempt < 1_000
     assert result.texts[0].isdecimal()
