@@ -1,7 +1,6 @@
 """The ASGI application: wires routes and state, and turns errors into HTTP responses."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -27,8 +26,6 @@ from shared.middleware import SECURITY_HEADERS, RequestMiddleware
 from shared.schemas import ErrorBody
 from shared.spec import SpecError
 from shared.validation_errors import describe_validation_errors
-
-log = logging.getLogger(__name__)
 
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
 
@@ -111,8 +108,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"detail": str(error)}, 503, headers)
 
     @app.exception_handler(Exception)
-    async def report_failure(_: Request, error: Exception) -> Response:
-        log.error("a request failed", exc_info=error)
+    async def report_failure(_: Request, __: Exception) -> Response:
+        # uvicorn logs the traceback.
         # This response does not pass through the middleware, which sets the id of all others.
         headers = {"X-Request-ID": request_id.get(), **SECURITY_HEADERS}
         return JSONResponse({"detail": "internal error; see the log of the service"}, 500, headers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -32,8 +31,6 @@ from shared.logs import request_id
 from shared.middleware import SECURITY_HEADERS, RequestMiddleware
 from shared.schemas import ErrorBody, PredictBody
 from shared.validation_errors import describe_validation_errors
-
-log = logging.getLogger(__name__)
 
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"
 # A request to the generator takes no longer, apart from the lookup of its name.
@@ -141,8 +138,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return _respond(request, 422, describe_validation_errors(error.errors()))
 
     @app.exception_handler(Exception)
-    async def report_bug(request: Request, error: Exception) -> Response:
-        log.error("a request failed with an unexpected error", exc_info=error)
+    async def report_bug(request: Request, _: Exception) -> Response:
+        # uvicorn logs the traceback.
         message = "internal error; the service's log has the details under X-Request-ID"
         # This response does not pass RequestMiddleware.
         headers = {"X-Request-ID": request_id.get(), **SECURITY_HEADERS}

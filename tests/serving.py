@@ -25,6 +25,7 @@ def running(app: Any, **options: Any) -> Iterator[httpx.Client]:
         port=0,
         log_level="warning",
         access_log=False,
+        log_config=None,  # as the services: records reach the root logger
         timeout_keep_alive=_SERVER_KEEP_ALIVE_S,
         **options,
     )

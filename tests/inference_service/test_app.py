@@ -164,7 +164,8 @@ def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"] == "bug-1"
     assert set(response.json()) == FIELDS
-    assert "the engine is out of memory" in caplog.text
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "the engine is out of memory" in str(record.exc_info)
 
 
 def test_a_swap_does_not_affect_requests_that_arrived_before_it(
