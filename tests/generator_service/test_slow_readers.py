@@ -92,7 +92,7 @@ def generator_with(pace: Pace, http: object = AbortableConnection) -> Iterator[G
     pool = FakePool(SPEC, RenderOptions(), 1)
     app = create_app(Settings.load(), pool, pace)
     # Without its own configuration, the messages of uvicorn reach caplog.
-    with running(app, http=http, log_config=None) as client:
+    with running(app, http=http) as client:
         yield Generator(client, pool, app.state.services)
 
 
