@@ -71,6 +71,14 @@ def behind_proxy(
         monkeypatch.setenv("AWS_ENDPOINT_URL", server)
 
 
+def write_report(volume: Path, text: str) -> Path:
+    """Write the report of an audit to a models volume."""
+    report = volume / "audits/forum/report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text(text)
+    return report
+
+
 def train(url: str, volume: Path, name: str = "model") -> int:
     """Publish a version as a trainer with a models volume does; return its number."""
     source = volume.with_name(f"source-{volume.name}")
@@ -94,8 +102,7 @@ def test_an_uploaded_version_is_activated_by_a_replica_of_another_node(
     uploader.prepare()
     fields = draft.model_dump(exclude={"files"})
     version = publish(published, trainer / "captcha", sample_draft(**fields), uploader.upload)
-    (trainer / "audits/forum").mkdir(parents=True)
-    (trainer / "audits/forum/report.html").write_text("<p>weak</p>")
+    write_report(trainer, "<p>weak</p>")
     uploader.upload_audits()
 
     command = [sys.executable, "-m", "inference_service.sync"]
@@ -275,9 +282,7 @@ def test_a_report_whose_upload_failed_is_uploaded_before_the_next_training(
     url: str, tmp_path: Path
 ) -> None:
     uploader = Uploader(ObjectStore(url), tmp_path)
-    report = tmp_path / "audits/forum/report.html"
-    report.parent.mkdir(parents=True)
-    report.write_text("first")
+    report = write_report(tmp_path, "first")
     uploader.upload_audits()
     report.write_text("second")
     uploader.prepare()
@@ -287,9 +292,7 @@ def test_a_report_whose_upload_failed_is_uploaded_before_the_next_training(
 
 def test_a_copied_report_does_not_replace_a_newer_one(url: str, tmp_path: Path) -> None:
     a, b = (Uploader(ObjectStore(url), tmp_path / name) for name in ("a", "b"))
-    report = tmp_path / "a/audits/forum/report.html"
-    report.parent.mkdir(parents=True)
-    report.write_text("first")
+    report = write_report(tmp_path / "a", "first")
     a.upload_audits()
     b.prepare()
     report.write_text("second")
@@ -302,9 +305,7 @@ def test_an_uploaded_report_does_not_replace_a_newer_one_of_another_trainer(
     url: str, tmp_path: Path
 ) -> None:
     for name, text in (("a", "first"), ("b", "second")):
-        report = tmp_path / name / "audits/forum/report.html"
-        report.parent.mkdir(parents=True)
-        report.write_text(text)
+        write_report(tmp_path / name, text)
         Uploader(ObjectStore(url), tmp_path / name).upload_audits()
     Uploader(ObjectStore(url), tmp_path / "a").prepare()
     assert (tmp_path / "a/audits/forum/report.html").read_text() == "second"
@@ -315,9 +316,7 @@ def test_a_copied_report_that_the_store_has_lost_is_uploaded_again(
     url: str, tmp_path: Path
 ) -> None:
     uploader = Uploader(ObjectStore(url), tmp_path)
-    report = tmp_path / "audits/forum/report.html"
-    report.parent.mkdir(parents=True)
-    report.write_text("first")
+    write_report(tmp_path, "first")
     uploader.prepare()
     ObjectStore(url).delete(INDEX)
     uploader.upload_audits()
@@ -328,9 +327,7 @@ def test_an_index_that_no_reader_accepts_is_not_written(url: str, tmp_path: Path
     store = ObjectStore(url)
     full = VersionIndex(audits={str(number): {} for number in range(1_000)})
     store.create(INDEX, serialise_index(full))
-    report = tmp_path / "audits/forum/report.html"
-    report.parent.mkdir(parents=True)
-    report.write_text("one more")
+    write_report(tmp_path, "one more")
     uploader = Uploader(store, tmp_path)
     with pytest.raises(StoreError, match=r"^captcha/index.json would be invalid: audits: .* 1000"):
         uploader.upload_audits()
@@ -341,8 +338,7 @@ def test_an_index_that_no_reader_accepts_is_not_written(url: str, tmp_path: Path
 def test_the_trainer_uploads_its_status_and_the_audits_even_if_the_training_fails(
     url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "audits/forum").mkdir(parents=True)
-    (tmp_path / "audits/forum/report.html").write_text("<p>weak</p>")
+    write_report(tmp_path, "<p>weak</p>")
     environment = {
         **os.environ,
         "MODELS_URL": url,
