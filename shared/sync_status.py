@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class SyncStatus(BaseModel):
 
 
 def write_sync_status(
-    volume: Path, problems: list[str], mirrored: list[int], audits: dict[str, str]
+    volume: Path, problems: Sequence[str], mirrored: Sequence[int], audits: Mapping[str, str]
 ) -> None:
     """Replace the status on a volume. No reader sees a partial file.
 
@@ -41,7 +42,7 @@ def write_sync_status(
         checked=datetime.now(UTC).replace(microsecond=0),
         problems=tuple(problems),
         mirrored=tuple(mirrored),
-        audits=audits,
+        audits=dict(audits),
     )
     partial = volume / f".{SYNC_STATUS}-{os.getpid()}"
     try:

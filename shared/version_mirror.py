@@ -14,6 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -30,7 +31,7 @@ from shared.artifacts import (
 )
 from shared.manifest import FileRecord
 from shared.object_store import ObjectMissing, ObjectStore, StoreError
-from shared.sync_status import read_sync_status, write_sync_status
+from shared.sync_status import SyncStatus, read_sync_status, write_sync_status
 from shared.training_status import (
     MAX_STATUS_BYTES,
     TRAINING_STATUS,
@@ -77,17 +78,16 @@ class VersionMirror:
             for abandoned in self._versions_dir.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(abandoned)
             self._problems, self.has_failed = [], False
-            earlier = read_sync_status(self._volume)
-            mirrored = list(earlier.mirrored) if earlier else []
-            audits = dict(earlier.audits) if earlier else {}
+            earlier = self._read_status()
+            mirrored, audits = list(earlier.mirrored), dict(earlier.audits)
             index: VersionIndex | None = None
             with self._reporting("the index"):
                 index, tag = read_index(self._store)
                 if tag is None:
                     self._report("the store has no index: no trainer has uploaded a version to it")
             if index:
-                mirrored = self._mirror_versions(index)
-                mirrored = self._delete_old(index, mirrored)
+                known = {*mirrored, *self._mirror_versions(index)}
+                mirrored = self._delete_old(index, known)
                 self._mirror_audits(index, audits)
             with self._reporting(TRAINING_STATUS):
                 self._mirror_training_status()
@@ -104,11 +104,13 @@ class VersionMirror:
             OSError: if the volume cannot be written.
         """
         with self._lock():
-            earlier = read_sync_status(self._volume)
-            problems = list(earlier.problems) if earlier else []
-            mirrored = list(earlier.mirrored) if earlier else []
-            known = earlier.audits if earlier else {}
-            write_sync_status(self._volume, problems, mirrored, known | dict(audits))
+            status = self._read_status()
+            known = {**status.audits, **audits}
+            write_sync_status(self._volume, status.problems, status.mirrored, known)
+
+    def _read_status(self) -> SyncStatus:
+        """Return the status on the volume; an empty one before the first run."""
+        return read_sync_status(self._volume) or SyncStatus(checked=datetime.now(UTC))
 
     def _mirror_versions(self, index: VersionIndex) -> list[int]:
         """Fetch the missing versions, the highest first; return those that the volume has now."""
@@ -169,16 +171,13 @@ class VersionMirror:
         partial.rename(target)
         fsync(self._versions_dir)
 
-    def _delete_old(self, index: VersionIndex, mirrored: list[int]) -> list[int]:
+    def _delete_old(self, index: VersionIndex, mirrored: set[int]) -> list[int]:
         """Delete withdrawn versions, and old ones that the store does not offer any more.
 
         Versions that did not come from the store stay, and so do the newest ones for the same
         captchas, because an index can be wrong.
         """
-        earlier = read_sync_status(self._volume)
-        ours = {*mirrored, *(earlier.mirrored if earlier else ())} & {
-            *list_versions(self._versions_dir)
-        }
+        ours = mirrored & {*list_versions(self._versions_dir)}
         kept = {version for version in ours if version in index.versions}
         if index.versions:
             kept |= self._find_newest()

@@ -156,26 +156,24 @@ class Uploader:
         status = read_sync_status(self.volume)
         mirrored = status.audits if status else {}
         changed: dict[str, dict[str, FileRecord]] = {}
+        uploaded: dict[str, str] = {}
         for name, files in found.items():
             records = {file: _record(content) for file, content in files.items()}
+            checksums = {f"{name}/{file}": record.sha256 for file, record in records.items()}
             # If the store has another one than was copied, that one is newer.
-            is_copy = all(mirrored.get(f"{name}/{f}") == r.sha256 for f, r in records.items())
-            if name in known.audits and (is_copy or records == known.audits[name]):
+            is_copy = checksums.items() <= mirrored.items()
+            is_known = name in known.audits and (is_copy or records == known.audits[name])
+            if is_known or not records:
                 continue
-            if records:
-                for file, content in files.items():
-                    self.store.write(f"{AUDITS_DIR}/{name}/{file}", content)
-                changed[name] = records
+            for file, content in files.items():
+                self.store.write(f"{AUDITS_DIR}/{name}/{file}", content)
+            changed[name] = records
+            uploaded |= checksums
         if changed:
             self._change_index(
                 lambda index: index.model_copy(update={"audits": index.audits | changed})
             )
-            checksums = {
-                f"{name}/{file}": record.sha256
-                for name, files in changed.items()
-                for file, record in files.items()
-            }
-            VersionMirror(self.store, self.volume).record_uploaded_audits(checksums)
+            VersionMirror(self.store, self.volume).record_uploaded_audits(uploaded)
             log.info("audit reports were uploaded: %s", ", ".join(changed))
 
     def _claim(self, number: int, training_fingerprint: str) -> int:
