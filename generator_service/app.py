@@ -64,7 +64,10 @@ def create_app(settings: Settings, pool: WorkerPool, pace: Pace = DATASET_PACE) 
         pace=pace,
     )
     app.add_middleware(
-        RequestMiddleware, record=metrics.record_response, log_requests=settings.log_requests
+        RequestMiddleware,
+        record=metrics.record_response,
+        log_requests=settings.log_requests,
+        without_head=["/dataset"],  # it would render for minutes what is not sent
     )
     _add_error_handlers(app)
     app.include_router(health.router)

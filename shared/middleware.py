@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Literal
 
 from shared.logs import request_id
@@ -50,11 +50,18 @@ class RequestMiddleware:
     new metric labels. Unknown paths are counted as "other". The response carries the request's id
     in `X-Request-ID`: the client's, or a new one. It also has the SECURITY_HEADERS.
 
-    A HEAD request gets the headers of GET, except for `/dataset`.
+    A HEAD request gets the headers of GET, except for the paths `without_head`.
     """
 
-    def __init__(self, app: App, record: RecordResponse, log_requests: LogRequests) -> None:
+    def __init__(
+        self,
+        app: App,
+        record: RecordResponse,
+        log_requests: LogRequests,
+        without_head: Collection[str] = (),
+    ) -> None:
         self._app = app
+        self._without_head = without_head
         self._record = record
         self._log_all = log_requests == "all"
 
@@ -64,7 +71,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         method = scope["method"]
-        answers_head = scope["path"] != "/dataset"  # that one would render for minutes
+        answers_head = scope["path"] not in self._without_head
         if method == "HEAD" and answers_head:
             # A route answers as to GET; the server, whose own scope keeps HEAD, sends no body.
             scope = {**scope, "method": "GET"}

@@ -19,6 +19,11 @@ def test_a_head_request_gets_the_headers_without_the_body(
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
+def test_a_dataset_is_not_rendered_for_a_head_request(generator: httpx.Client) -> None:
+    response = generator.head("/dataset")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+
+
 def test_a_ready_generator_returns_the_fingerprint_of_its_spec(generator: httpx.Client) -> None:
     response = generator.get("/ready")
     assert response.status_code == 200
