@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 import httpx
 
@@ -47,9 +47,7 @@ def parse_training(arguments: Sequence[str]) -> Job:
             settings.models_dir / MODEL_NAME, settings.data_dir / "runs", uploader
         )
         try:
-            with ExitStack() as stack:
-                if uploader:
-                    stack.enter_context(uploading_status(uploader.store, uploader.volume))
+            with uploading_status(uploader.store, uploader.volume) if uploader else nullcontext():
                 run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
         except (TrainerError, ArtifactError, OSError) as error:
             log.error("%s; nothing was published, existing versions are unchanged", error)

@@ -22,6 +22,7 @@ from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.generator_client import GeneratorClient
 from trainer.evaluation.accuracy import measure_accuracy
+from trainer.training.schedules import build_cosine
 
 _CONNECTIONS = 4
 _TEST_SEED = 1_000_000  # after the seeds of all training questions
@@ -62,11 +63,9 @@ def solve_pictures(workspace: CourseWorkspace) -> list[Path]:
     model = build_tile_classifier(len(words))
     images, classes = _collect_tiles(training, words)
     steps = size.epochs * -(-len(images) // 32)
-    warm_up = max(1, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), 0.01, warmup_target=0.004, warmup_steps=warm_up
+    model.compile(
+        keras.optimizers.Adam(build_cosine(0.004, steps)), "sparse_categorical_crossentropy"
     )
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
     model.fit(images, classes, batch_size=32, epochs=size.epochs, verbose=0)
 
     test_images, test_classes = _collect_tiles(test, words)

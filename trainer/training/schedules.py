@@ -21,10 +21,15 @@ def build_learning_rate(
     """
     if config.schedule != "cosine":
         return config.learning_rate
+    return build_cosine(config.learning_rate, steps)
+
+
+def build_cosine(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return a cosine schedule with warm-up that ends at 1 % of its peak after so many steps."""
     warm_up = max(1, round(_WARM_UP_FRACTION * steps))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
-        warmup_target=config.learning_rate,
+        warmup_target=peak,
         warmup_steps=warm_up,
         decay_steps=max(1, steps - warm_up),
         alpha=_FINAL_FRACTION,
