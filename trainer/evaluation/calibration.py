@@ -28,9 +28,9 @@ def fit_temperature(
 ) -> float:
     """Return the most probable temperature, by golden-section search.
 
-    With many captchas it has the lowest negative log-likelihood of which texts are correct; with
-    few it stays near 1. The likelihood of the characters would be easier, but the characters of a
-    text are often wrong together: temperatures fitted to it gave confidences that are too low.
+    With many captchas it minimises the binary cross-entropy between the confidences of the texts
+    and whether they are correct; with few it stays near 1. The cross-entropy of the characters
+    would be simpler, but errors within a text are correlated, so confidences came out too low.
 
     Args:
         probabilities: float32 (N, length, classes), of captchas that were not trained on.
