@@ -58,14 +58,14 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(2, ge=1)
     batch_size: int = Field(64, ge=1, le=1_024)
     loss: Literal["categorical_crossentropy", "binary_crossentropy"] = "categorical_crossentropy"
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "muon", "adam"] = "adamw"
     learning_rate: float = Field(0.001, gt=0, le=10)
     """The peak of `cosine`, the value of `constant`, the initial value of `adaptive`."""
     schedule: Literal["cosine", "constant", "adaptive"] = "cosine"
     """`cosine`: linear warm-up over 10 % of the steps, then cosine decay to 1 %. `adaptive`: rules
     change the rate at a plateau, an oscillation or an explosion of the loss."""
     weight_decay: Fraction = 0.01
-    """Of adamw."""
+    """Of adamw and muon."""
     max_shift_x_px: Shift = 4
     """Training captchas are shifted left or right by up to this many pixels."""
     max_shift_y_px: Shift = 4
@@ -79,6 +79,9 @@ class TrainingConfig(BaseModel):
     """Sets of confusable characters. A set is skipped unless the charset contains all of it."""
     tta_views: int = Field(1, ge=1, le=3)
     """Views per prediction of the published model (test-time augmentation)."""
+    initial_weights_fraction: Fraction = 0.0
+    """The published weights are the mean of the trained ones and the initial ones, which count by
+    this fraction."""
     target_accuracy: Fraction = 0.0
     """Stop at this validation accuracy; 0 to disable."""
     patience: int = Field(0, ge=0)
@@ -108,6 +111,8 @@ class TrainingConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        if self.initial_weights_fraction and self.init == "scratch":
+            raise ValueError("initial_weights_fraction must be 0 if init is scratch")
         if self.captchas == 0:
             for name in ADDITIONAL_CAPTCHAS:
                 if getattr(self, name):

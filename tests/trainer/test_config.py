@@ -52,6 +52,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "confusable_captchas": 0,
         "confusable_sets": ("0O", "Vv", "Xx", "Zz"),
         "tta_views": 1,
+        "initial_weights_fraction": 0.0,
         "target_accuracy": 0.0,
         "patience": 0,
         "max_minutes": 0.0,
@@ -81,6 +82,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         ("non_captcha_fraction", 0.0, -0.001, 0.5, 0.501),
         ("folder_epoch_captchas", 1, 0, 10**9, None),
         ("tta_views", 1, 0, 3, 4),
+        ("initial_weights_fraction", 0.0, -0.001, 1.0, 1.001),
         ("target_accuracy", 0.0, -0.001, 1.0, 1.001),
         ("patience", 0, -1, 10**6, None),
         ("max_minutes", 0.0, -0.001, 1e6, None),
@@ -104,7 +106,7 @@ def test_a_number_must_be_within_its_limits(
         ("network", ["compact", "medium", "wide", "course", "alexnet", "vgg"]),
         ("init", ["bundled", "scratch"]),
         ("loss", ["categorical_crossentropy", "binary_crossentropy"]),
-        ("optimizer", ["adamw", "adam"]),
+        ("optimizer", ["adamw", "muon", "adam"]),
         ("schedule", ["cosine", "constant", "adaptive"]),
     ],
 )
@@ -180,6 +182,14 @@ def test_an_image_folder_alone_has_no_additional_captchas(field: str) -> None:
     assert getattr(TrainingConfig(**{"captchas": 64, field: 1}), field) == 1
     with pytest.raises(ValidationError, match=f"{field} must be 0 if captchas is 0"):
         TrainingConfig(**ALONE, **{field: 1})
+
+
+def test_weights_are_only_averaged_with_those_of_the_bundled_model() -> None:
+    assert TrainingConfig(initial_weights_fraction=0.5).init == "bundled"
+    with pytest.raises(
+        ValidationError, match="initial_weights_fraction must be 0 if init is scratch"
+    ):
+        TrainingConfig(initial_weights_fraction=0.5, init="scratch")
 
 
 @pytest.mark.parametrize("size", [(15, 60), (160, 1_001), (160,)])

@@ -27,7 +27,7 @@ from trainer.training.batch_norm import BatchNormRecalibration
 from trainer.training.checkpoints import CheckpointStore
 from trainer.training.epoch_sampling import EpochSampling
 from trainer.training.metrics import CharacterAccuracy, ExactMatch
-from trainer.training.schedules import build_learning_rate
+from trainer.training.optimizers import build_optimizer
 from trainer.training.status_report import StatusReport
 from trainer.training.stopping import Stopping
 from trainer.training.time_limit import TimeLimit
@@ -76,7 +76,7 @@ def fit(
     """
     batches = TrainingBatches(splits.train, config)
     steps = config.epochs * batches.steps_per_epoch
-    optimizer = _build_optimizer(config, steps)
+    optimizer = build_optimizer(config, steps)
     optimizer.build(recogniser.trainable_variables)
     variables = [*recogniser.variables, *optimizer.variables]
     character_accuracy = CharacterAccuracy(splits.train.spec)
@@ -92,7 +92,8 @@ def fit(
     training_log = TrainingLog(config, batches.images_per_epoch, stream)
     sampling = EpochSampling(config, batches, character_accuracy, training_log)
     rate_callbacks = _build_rate_callbacks(config, variables, training_log, steps)
-    stopping = Stopping(config, training_log, model.get_weights())
+    initial_weights = model.get_weights()
+    stopping = Stopping(config, training_log, initial_weights)
     callbacks = [
         training_log,
         sampling,
@@ -125,23 +126,22 @@ def fit(
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
-    model.set_weights(stopping.best_weights)
+    share = config.initial_weights_fraction
+    model.set_weights(
+        [
+            share * initial + (1 - share) * trained if share else trained
+            for initial, trained in zip(initial_weights, stopping.best_weights, strict=True)
+        ]
+    )
     history = training_log.history
     log.info(
-        "training stopped after epoch %g: %s; the weights are those of epoch %g",
+        "training stopped after epoch %g: %s; the weights are those of epoch %g%s",
         history.epochs[-1]["epoch"],
         history.stop_reason,
         stopping.best_epoch,
+        f", averaged with {share:g} of the initial ones" if share else "",
     )
     return FitResult(model, history)
-
-
-def _build_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    # With a time limit the schedule follows the time, and a callback sets the rate.
-    rate = config.learning_rate if config.max_minutes else build_learning_rate(config, steps)
-    if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-    return keras.optimizers.Adam(rate)
 
 
 def _build_rate_callbacks(

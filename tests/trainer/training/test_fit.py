@@ -40,9 +40,10 @@ from trainer.training.backup import snapshot
 from trainer.training.batch_norm import recalibrate
 from trainer.training.checkpoints import Arrays
 from trainer.training.fit import FitResult, _training_errors
+from trainer.training.optimizers import KernelMuon
 from trainer.training.training_log import TrainingHistory, TrainingLog
 
-COSINE = change(CONFIG, schedule="cosine", hard_example_fraction=0.5)
+COSINE = change(CONFIG, schedule="cosine", hard_example_fraction=0.5, optimizer="muon")
 
 ONE_EPOCH = change(CONFIG, epochs=9, target_accuracy=0.01, tta_views=2, augment_fraction=1.0)
 
@@ -254,7 +255,7 @@ def test_tensorboard_finds_the_figures_of_every_epoch(cosine: Training) -> None:
 
 
 def test_the_training_is_compiled_as_configured(cosine: Training) -> None:
-    assert type(cosine.result.model.optimizer) is keras.optimizers.AdamW
+    assert type(cosine.result.model.optimizer) is KernelMuon
     assert cosine.result.model.optimizer.weight_decay == COSINE.weight_decay
     assert cosine.result.model.loss == "categorical_crossentropy"
 
@@ -314,6 +315,21 @@ def test_the_statistics_of_batch_normalisation_are_those_of_plain_captchas(
     recalibrate(expected, batches.iterate_plain())
     for a, b in zip(expected.get_weights(), one_epoch.weights, strict=True):
         assert np.allclose(a, b, rtol=1e-6)
+
+
+def test_the_weights_are_averaged_with_the_initial_ones(
+    cosine: Training, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = change(COSINE, initial_weights_fraction=0.25)
+    with pytest.raises(Interrupted):
+        train(config, tmp_path, stream=InterruptingStream(3))
+    with caplog.at_level(logging.INFO):
+        resumed = run(config, tmp_path)
+    assert "weights are those of epoch 3, averaged with 0.25 of the initial ones" in caplog.text
+    initial = build_network().get_weights()
+    for found, first, trained in zip(resumed.weights, initial, cosine.weights, strict=True):
+        assert np.allclose(found, 0.25 * first + 0.75 * trained, rtol=1e-6, atol=1e-7)
+        assert not np.allclose(first, trained)
 
 
 # Time limit
