@@ -40,6 +40,7 @@ CHANGED: dict[str, Any] = {
     "confusable_captchas": 1,
     "confusable_sets": ("17",),
     "tta_views": 2,
+    "initial_weights_fraction": 0.5,
     "target_accuracy": 0.5,
     "patience": 2,
     "max_minutes": 5.0,
