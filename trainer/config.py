@@ -80,8 +80,7 @@ class TrainingConfig(BaseModel):
     tta_views: int = Field(1, ge=1, le=3)
     """Views per prediction of the published model (test-time augmentation)."""
     initial_weights_fraction: Fraction = 0.0
-    """The published weights are the mean of the trained ones and the initial ones, which count by
-    this fraction."""
+    """Weight of the initial weights in their mean with the trained ones, which is published."""
     target_accuracy: Fraction = 0.0
     """Stop at this validation accuracy; 0 to disable."""
     patience: int = Field(0, ge=0)

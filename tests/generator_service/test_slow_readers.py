@@ -91,7 +91,6 @@ class Generator:
 def generator_with(pace: Pace, http: object = AbortableConnection) -> Iterator[Generator]:
     pool = FakePool(SPEC, RenderOptions(), 1)
     app = create_app(Settings.load(), pool, pace)
-    # Without its own configuration, the messages of uvicorn reach caplog.
     with running(app, http=http) as client:
         yield Generator(client, pool, app.state.services)
 

@@ -126,20 +126,20 @@ def fit(
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
-    share = config.initial_weights_fraction
-    model.set_weights(
-        [
-            share * initial + (1 - share) * trained if share else trained
-            for initial, trained in zip(initial_weights, stopping.best_weights, strict=True)
+    weights = stopping.best_weights
+    if fraction := config.initial_weights_fraction:
+        weights = [
+            fraction * initial + (1 - fraction) * trained
+            for initial, trained in zip(initial_weights, weights, strict=True)
         ]
-    )
+    model.set_weights(weights)
     history = training_log.history
     log.info(
         "training stopped after epoch %g: %s; the weights are those of epoch %g%s",
         history.epochs[-1]["epoch"],
         history.stop_reason,
         stopping.best_epoch,
-        f", averaged with {share:g} of the initial ones" if share else "",
+        f", averaged with {fraction:g} of the initial ones" if fraction else "",
     )
     return FitResult(model, history)
 

@@ -37,10 +37,10 @@ def build_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Opti
 class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]
     """Muon for the kernels of dense layers and of convolutions; AdamW for other variables.
 
-    Muon orthogonalises the update of a matrix, so that all directions are learned at the same speed
-    (https://kellerjordan.github.io/posts/muon). The one of Keras uses AdamW for the kernels of
-    convolutions, which are most of a recogniser. Here a kernel of shape (..., inputs, channels) is
-    the matrix (... * inputs, channels), as the convolution computes it.
+    Muon orthogonalises the update of a matrix: its singular values become nearly equal
+    (https://kellerjordan.github.io/posts/muon). The optimizer of Keras uses AdamW for the kernels
+    of convolutions, which are most of a recogniser. Here a kernel of shape (..., inputs, channels)
+    is reshaped to the matrix (... * inputs, channels).
     """
 
     def _should_use_adamw(self, variable: keras.Variable) -> bool:
