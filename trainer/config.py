@@ -19,7 +19,7 @@ SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 MIN_EVALUATED = 100
 # With this many validation captchas the target accuracy is rarely reached by chance.
 MIN_TARGET_EVALUATED = 5_000
-ADDITIONAL_CAPTCHAS = ("synthetic_captchas", "other_size_captchas", "confusable_captchas")
+ADDITIONAL_CAPTCHAS = ("synthetic_captchas", "other_size_captchas")
 """Fields with the numbers of captchas that a training adds to `captchas`."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -68,13 +68,15 @@ class TrainingConfig(BaseModel):
     """Of adamw and muon."""
     max_shift_x_px: Shift = 4
     """Training captchas are shifted left or right by up to this many pixels."""
-    max_shift_y_px: Shift = 4
-    augment_fraction: Fraction = 0.3
+    max_shift_y_px: Shift = 1
+    """Smaller: the vertical position of a character reveals its font size, which distinguishes 0
+    from O."""
+    augment_fraction: Fraction = 0.1
     """Fraction of batches that are augmented: scale, shear, stroke width and contrast."""
     hard_example_fraction: Fraction = 0.0
     """Fraction of each epoch that is sampled by the error rates of its characters."""
-    confusable_captchas: int = Field(0, ge=0)
-    """Additional training captchas of confusable characters only."""
+    confusable_fraction: Fraction = 0.25
+    """Fraction of `captchas` that contain the characters of one confusable set only."""
     confusable_sets: tuple[str, ...] = ("0O", "Vv", "Xx", "Zz")
     """Sets of confusable characters. A set is skipped unless the charset contains all of it."""
     tta_views: int = Field(1, ge=1, le=3)

@@ -37,7 +37,7 @@ def compute_fingerprints(config: TrainingConfig, data: Mapping[str, str]) -> Fin
         data: fingerprints of spec, renderer and image folder.
     """
     ignored = set(_NOT_TRAINED)
-    if not config.confusable_captchas:
+    if not config.confusable_fraction:
         ignored.add("confusable_sets")
     if not config.other_size_captchas:
         ignored.add("other_sizes")

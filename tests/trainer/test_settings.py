@@ -166,7 +166,7 @@ def test_every_option_is_read_from_the_command_line_and_from_its_variable(
 def test_an_image_folder_is_used_alone_unless_captchas_are_requested() -> None:
     assert build("--image-folder", "own").captchas == 0
     assert build("--image-folder", "own", "--captchas", "500").captchas == 500
-    assert build("--image-folder", "own", "--preset", "letters").confusable_captchas == 0
+    assert build("--image-folder", "own", "--preset", "base").synthetic_captchas == 0
 
 
 def test_zero_is_a_value() -> None:
@@ -308,13 +308,13 @@ def test_a_preset_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_an_image_folder_alone_removes_the_confusable_captchas_of_a_preset(tmp_path: Path) -> None:
-    config = build("--preset", "letters", "--captchas", "0", "--image-folder", "own")
-    assert (config.captchas, config.confusable_captchas, config.tta_views) == (0, 0, 3)
-    assert build("--preset", "letters", "--captchas", "1000").confusable_captchas == 240_000
+def test_an_image_folder_alone_removes_the_additional_captchas_of_a_preset(tmp_path: Path) -> None:
+    config = build("--preset", "base", "--captchas", "0", "--image-folder", "own")
+    assert (config.captchas, config.synthetic_captchas, config.epochs) == (0, 0, 12)
+    assert build("--preset", "base", "--captchas", "1000").synthetic_captchas == 300_000
     path = tmp_path / "own.toml"
-    path.write_text("captchas = 0\nconfusable_captchas = 7\n")
-    with pytest.raises(SettingsError, match=r"^confusable_captchas must be 0 if captchas is 0$"):
+    path.write_text("captchas = 0\nsynthetic_captchas = 7\n")
+    with pytest.raises(SettingsError, match=r"^synthetic_captchas must be 0 if captchas is 0$"):
         build("--preset", str(path))
 
 

@@ -37,7 +37,7 @@ CHANGED: dict[str, Any] = {
     "max_shift_y_px": 5,
     "augment_fraction": 0.4,
     "hard_example_fraction": 0.1,
-    "confusable_captchas": 1,
+    "confusable_fraction": 0.1,
     "confusable_sets": ("17",),
     "tta_views": 2,
     "initial_weights_fraction": 0.5,
@@ -47,8 +47,8 @@ CHANGED: dict[str, Any] = {
     "min_accuracy": 0.5,
     "publish_worse": True,
 }
-# Gates, and what is used only with additional captchas.
-NOT_TRAINED = {"min_accuracy", "publish_worse", "confusable_sets", "other_sizes"}
+# Gates, and what is used only with captchas of other sizes.
+NOT_TRAINED = {"min_accuracy", "publish_worse", "other_sizes"}
 BASE = compute_fingerprints(TrainingConfig(), DATA)
 
 
@@ -77,18 +77,18 @@ def test_the_quality_gates_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "field", "value", "other"),
+    ("amount", "field", "value", "other"),
     [
-        ("confusable_captchas", "confusable_sets", ("17",), ("71",)),
+        ("confusable_fraction", "confusable_sets", ("17",), ("71",)),
         ("other_size_captchas", "other_sizes", ((200, 80),), ((80, 200),)),
     ],
 )
-def test_kinds_of_additional_captchas_count_only_if_some_are_requested(
-    number: str, field: str, value: object, other: object
+def test_kinds_of_captchas_count_only_if_some_are_requested(
+    amount: str, field: str, value: object, other: object
 ) -> None:
-    assert with_fields(**{field: value}) == BASE
-    some = with_fields(**{number: 1, field: value})
-    others = with_fields(**{number: 1, field: other})
+    assert with_fields(**{amount: 0, field: value}) == with_fields(**{amount: 0})
+    some = with_fields(**{amount: 1, field: value})
+    others = with_fields(**{amount: 1, field: other})
     assert some.training != others.training
     assert some.run != others.run
 

@@ -74,12 +74,13 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     synthetic = [source.with_options("synthetic")]
     charsets = config.confusable_sets_in(source.spec.charset)
     confusable = [source.with_options(s, charset) for charset in charsets for s in other_styles]
+    confusable_count = round(config.confusable_fraction * config.captchas) if charsets else 0
     sizes = config.other_sizes
     resized = [source.with_options(s, size=size) for size in sizes for s in other_styles]
     wanted: tuple[tuple[SplitName, str, int, list[CaptchaSource]], ...] = (
-        ("train", "", config.captchas, regular),
+        ("train", "", config.captchas - confusable_count, regular),
         ("train", "", config.synthetic_captchas, synthetic),
-        ("train", CONFUSABLE, config.confusable_captchas, confusable),
+        ("train", CONFUSABLE, confusable_count, confusable),
         ("train", OTHER_SIZES, config.other_size_captchas, resized),
         ("validation", "", config.validation_captchas, regular),
         ("test", "", config.test_captchas, regular),

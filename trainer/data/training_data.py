@@ -28,13 +28,10 @@ def find_data(
     """Return what to train on: the generator's captchas, an image folder, or both."""
     if config.captchas:
         source = client.wait_ready(timeout_s)
-        charset, style = source.spec.charset, source.spec.style
+        style = source.spec.style
         if config.choose_styles(style) != config.styles:
             styles = ", ".join(config.styles)
             log.info("training on the style %s of the generator alone, not on %s", style, styles)
-        if config.confusable_captchas and not config.confusable_sets_in(charset):
-            sets = ", ".join(config.confusable_sets)
-            log.warning("no confusable set (%s) is in the charset %r: none is added", sets, charset)
         return source, read_image_folder(image_folder, source.spec) if image_folder else None
     if image_folder is None:
         raise TrainingError("captchas is 0 and there is no image folder: nothing to train on")

@@ -93,7 +93,7 @@ def fit(
     sampling = EpochSampling(config, batches, character_accuracy, training_log)
     rate_callbacks = _build_rate_callbacks(config, variables, training_log, steps)
     initial_weights = model.get_weights()
-    stopping = Stopping(config, training_log, initial_weights)
+    stopping = Stopping(config, training_log, initial_weights, len(splits.validation))
     callbacks = [
         training_log,
         sampling,

@@ -16,23 +16,30 @@ class Stopping(ResumableCallback):
     """Stops at a target accuracy, without improvement or after a time, and keeps the best weights.
 
     The EarlyStopping callback of Keras does not restore its best epoch on resume, has no target,
-    and compares the loss only if it is the monitored value. Of equally accurate epochs it keeps the
-    first; the later ones were trained longer.
+    and compares the loss only if it is the monitored value. Of epochs whose accuracies differ by
+    chance it keeps the first; here the latest is kept, whose learning rate is the lowest. It may be
+    less accurate than the best by one standard error (Breiman et al., "Classification and
+    Regression Trees", 1984, section 3.4.3).
     """
 
     state_name = "stopping"
 
     def __init__(
-        self, config: TrainingConfig, training_log: TrainingLog, initial_weights: Arrays
+        self,
+        config: TrainingConfig,
+        training_log: TrainingLog,
+        initial_weights: Arrays,
+        validation_size: int,
     ) -> None:
         super().__init__()
         self._config, self._log = config, training_log
+        self._validation_size = validation_size
         self.best_weights = initial_weights  # kept if the loss is never finite
         self.best_accuracy = -1.0
         self.best_epoch = 0.0
-        """Completed epochs at the best validation; a fraction if the last one was cut off."""
+        """Completed epochs of the weights that are kept; a fraction if the last one was cut off."""
         self._improved_epoch = 0.0
-        """The first of the equally accurate best epochs; patience counts from it."""
+        """The first epoch with the best accuracy; patience counts from it."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Compare the epoch with the best one, and stop if a stop criterion is met."""
@@ -45,12 +52,24 @@ class Stopping(ResumableCallback):
             self.model.stop_training = True
 
     def _is_best(self, epochs_done: float, accuracy: float, loss: float) -> bool:
-        if accuracy < self.best_accuracy or not math.isfinite(loss):
+        if not math.isfinite(loss):
             return False
         if accuracy > self.best_accuracy:
-            self._improved_epoch = epochs_done
-        self.best_accuracy, self.best_epoch = accuracy, epochs_done
+            self.best_accuracy, self._improved_epoch = accuracy, epochs_done
+        if accuracy < self.best_accuracy - self._standard_error():
+            return False
+        self.best_epoch = epochs_done
         return True
+
+    def _standard_error(self) -> float:
+        """Return the standard error of the best accuracy.
+
+        With two correct and two wrong captchas added, it is above 0 for an accuracy of 100 %
+        (Agresti and Coull, "Approximate is better than exact", 1998).
+        """
+        n = self._validation_size + 4
+        correct = self.best_accuracy * self._validation_size + 2
+        return math.sqrt(correct * (n - correct) / n**3)
 
     def update_stop_reason(self, epochs_done: float) -> None:
         """Set the stop reason of the history, which is empty if the training is to continue."""

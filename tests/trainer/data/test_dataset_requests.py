@@ -74,7 +74,7 @@ def test_one_style_gets_all_captchas() -> None:
 def test_a_model_is_trained_on_the_style_of_the_generator_in_any_case(
     styles: tuple[Style, ...], style: Style, expected: list[Style]
 ) -> None:
-    config = change(TINY, styles=styles, confusable_sets=("17",), confusable_captchas=40)
+    config = change(TINY, styles=styles, confusable_sets=("17",), confusable_fraction=0.2)
     requests = list(list_requests(config, SOURCE.with_options(style)))
     for split in ("train", "validation", "test"):
         regular = [r for r in requests if r.split == split and r.subset != CONFUSABLE]
@@ -83,21 +83,32 @@ def test_a_model_is_trained_on_the_style_of_the_generator_in_any_case(
     assert confusable == expected
 
 
-def test_confusable_captchas_are_added_to_the_training_captchas_only() -> None:
-    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=41)
-    plain = list(list_requests(TINY, SOURCE))
+def test_confusable_captchas_replace_a_fraction_of_the_training_captchas_only() -> None:
+    config = change(TINY, confusable_sets=("17", "38"), confusable_fraction=41 / 301)
     requests = list(list_requests(config, SOURCE))
-    assert requests[:2] == plain[:2]
-    assert requests[6:] == plain[2:]
-    added = requests[2:6]
-    assert [(r.source.spec.charset, r.source.spec.style, r.start, r.count) for r in added] == [
-        ("17", "current", 301, 11),
-        ("17", "classic", 312, 10),
-        ("38", "current", 322, 10),
-        ("38", "classic", 332, 10),
+    assert [(r.source.spec.style, r.start, r.count) for r in requests[:2]] == [
+        ("current", 0, 130),
+        ("classic", 130, 130),
     ]
-    assert {(r.split, r.subset, r.seed) for r in added} == {("train", CONFUSABLE, 3)}
+    assert requests[6:] == list(list_requests(TINY, SOURCE))[2:]
+    confusable = requests[2:6]
+    assert [(r.source.spec.charset, r.source.spec.style, r.start, r.count) for r in confusable] == [
+        ("17", "current", 260, 11),
+        ("17", "classic", 271, 10),
+        ("38", "current", 281, 10),
+        ("38", "classic", 291, 10),
+    ]
+    assert {(r.split, r.subset, r.seed) for r in confusable} == {("train", CONFUSABLE, 3)}
     assert CONFUSABLE == "confusable"
+
+
+def test_a_training_can_consist_of_confusable_captchas() -> None:
+    config = change(TINY, confusable_sets=("17",), confusable_fraction=1.0)
+    requests = [r for r in list_requests(config, SOURCE) if r.split == "train"]
+    assert [(r.subset, r.start, r.count) for r in requests] == [
+        (CONFUSABLE, 0, 151),
+        (CONFUSABLE, 151, 150),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,7 @@ def test_captchas_of_confusable_characters_or_other_sizes_are_synthetic_only_wit
         TINY,
         styles=styles,
         confusable_sets=("17",),
-        confusable_captchas=40,
+        confusable_fraction=0.2,
         other_sizes=((200, 80),),
         other_size_captchas=40,
     )
@@ -127,7 +138,7 @@ def test_captchas_of_confusable_characters_or_other_sizes_are_synthetic_only_wit
 
 def test_captchas_of_other_sizes_follow_the_confusable_ones() -> None:
     sizes = ((120, 50), (200, 80))
-    confusable = change(TINY, confusable_sets=("17",), confusable_captchas=40)
+    confusable = change(TINY, confusable_sets=("17",), confusable_fraction=0.2)
     config = change(confusable, other_size_captchas=42, other_sizes=sizes)
     plain = list(list_requests(confusable, SOURCE))
     requests = list(list_requests(config, SOURCE))
@@ -138,29 +149,29 @@ def test_captchas_of_other_sizes_follow_the_confusable_ones() -> None:
         (r.source.spec.width, r.source.spec.height, r.subset, r.source.spec.style, r.start, r.count)
         for r in added
     ] == [
-        (120, 50, OTHER_SIZES, "current", 341, 11),
-        (120, 50, OTHER_SIZES, "classic", 352, 11),
-        (200, 80, OTHER_SIZES, "current", 363, 10),
-        (200, 80, OTHER_SIZES, "classic", 373, 10),
+        (120, 50, OTHER_SIZES, "current", 301, 11),
+        (120, 50, OTHER_SIZES, "classic", 312, 11),
+        (200, 80, OTHER_SIZES, "current", 323, 10),
+        (200, 80, OTHER_SIZES, "classic", 333, 10),
     ]
     assert {(r.split, r.seed, r.source.spec.charset) for r in added} == {("train", 3, SPEC.charset)}
     assert OTHER_SIZES == "other sizes"
 
 
 def test_the_remainder_goes_to_the_first_requests() -> None:
-    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=47)
+    config = change(TINY, confusable_sets=("17", "38"), confusable_fraction=47 / 301)
     counts = [r.count for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
     assert counts == [12, 12, 12, 11]
 
 
 def test_a_request_without_captchas_is_left_out() -> None:
-    config = change(TINY, confusable_sets=("17", "38"), confusable_captchas=1)
+    config = change(TINY, confusable_sets=("17", "38"), confusable_fraction=1 / 301)
     added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
-    assert [(r.source.spec.charset, r.start, r.count) for r in added] == [("17", 301, 1)]
+    assert [(r.source.spec.charset, r.start, r.count) for r in added] == [("17", 300, 1)]
 
 
 def test_confusable_sets_outside_the_charset_are_left_out() -> None:
-    config = change(TINY, confusable_sets=("0O", "17"), confusable_captchas=40)
+    config = change(TINY, confusable_sets=("0O", "17"), confusable_fraction=40 / 301)
     added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
     assert [(r.source.spec.charset, r.count) for r in added] == [("17", 20), ("17", 20)]
     none = change(config, confusable_sets=("0O", "Il"))

@@ -61,29 +61,12 @@ def test_every_split_has_the_requested_subsets_and_no_captcha_is_in_two(
 def test_confusable_captchas_are_labelled_as_characters_of_the_whole_charset(
     tmp_path: Path, generator: httpx.Client, source: CaptchaSource
 ) -> None:
-    config = change(TINY, confusable_sets=("17",), confusable_captchas=40)
+    config = change(TINY, confusable_sets=("17",), confusable_fraction=40 / 301)
     status = StatusWriter(tmp_path, config)
     train = fetch(config, GeneratorClient(generator, tmp_path), source, status).train
-    assert train.subsets == (("current", 151), ("classic", 150), ("confusable", 40))
+    assert train.subsets == (("current", 131), ("classic", 130), ("confusable", 40))
     assert set(train.labels[-40:].ravel().tolist()) == {1, 7}
     assert set(train.labels[:-40].ravel().tolist()) == set(range(10))
-
-
-def test_confusable_sets_outside_the_charset_are_a_warning(
-    tmp_path: Path,
-    generator: httpx.Client,
-    source: CaptchaSource,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    client = GeneratorClient(generator, tmp_path)
-    config = change(TINY, confusable_sets=("0O", "17"), confusable_captchas=40)
-    assert find_data(config, None, client, 10) == (source, None)
-    find_data(change(TINY, confusable_sets=("0O", "Il")), None, client, 10)
-    assert not caplog.messages
-    find_data(change(config, confusable_sets=("0O", "Il")), None, client, 10)
-    assert caplog.messages == [
-        "no confusable set (0O, Il) is in the charset '0123456789': none is added"
-    ]
 
 
 def test_styles_that_the_generator_overrides_are_logged(

@@ -13,6 +13,7 @@ from trainer.config import TrainingConfig
 from trainer.training.stopping import Stopping
 
 EPOCH_S = 60.0
+VALIDATION_SIZE = 10_000
 
 
 class Training:
@@ -21,7 +22,12 @@ class Training:
     def __init__(self, **settings: object) -> None:
         self.log, self.model = FakeLog(), FakeModel([np.array(0.0)])
         config = TrainingConfig(**({"epochs": 5} | settings))  # type: ignore[arg-type]
-        stopping = Stopping(config, self.log, self.model.get_weights())  # type: ignore[arg-type]
+        stopping = Stopping(
+            config,
+            self.log,  # type: ignore[arg-type]
+            self.model.get_weights(),
+            VALIDATION_SIZE,
+        )
         self.stopping: Stopping = attach(stopping, self.model)
 
     def validate(self, *accuracies: float, loss: float = 1.0) -> None:
@@ -112,6 +118,32 @@ def test_the_later_of_equal_epochs_is_the_best() -> None:
     assert training.stopping.best_accuracy == 0.5
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "kept"),
+    [
+        (0.898, 2),  # the standard error of 90 % of 10,000 is 0.3 percentage points
+        (0.896, 1),
+    ],
+)
+def test_a_later_epoch_is_kept_if_it_is_worse_by_chance(accuracy: float, kept: int) -> None:
+    training = Training(patience=2)
+    training.validate(0.9, accuracy)
+    assert training.best_weights == training.stopping.best_epoch == kept
+    # It does not count as an improvement, and the next epoch is compared with the best accuracy.
+    training.validate(0.896)
+    assert training.stopping.best_epoch == kept
+    assert training.log.history.stop_reason.endswith("better than the 90.00% of epoch 1")
+
+
+@pytest.mark.parametrize(("accuracy", "kept"), [(0.9999, 2), (0.9998, 1)])
+def test_one_wrong_prediction_is_chance_after_a_validation_without_any(
+    accuracy: float, kept: int
+) -> None:
+    training = Training()
+    training.validate(1.0, accuracy)
+    assert training.stopping.best_epoch == kept
+
+
 def test_the_best_weights_are_a_copy() -> None:
     training = Training()
     training.validate(0.5)
@@ -141,7 +173,7 @@ def test_a_raised_time_limit_withdraws_the_stop_reason() -> None:
     training = Training(max_minutes=1)
     training.validate(0.5)
     assert training.log.history.is_out_of_time
-    more = Stopping(TrainingConfig(max_minutes=1.1), training.log, [])  # type: ignore[arg-type]
+    more = Stopping(TrainingConfig(max_minutes=1.1), training.log, [], 1)  # type: ignore[arg-type]
     more.update_stop_reason(1)
     assert training.log.history.stop_reason == ""
     assert not training.log.history.is_out_of_time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +20,14 @@ from trainer.data.splits import IMAGE_FOLDER, Split
 from trainer.evaluation.accuracy import Predict
 from trainer.networks.initialisation import build_initialised
 from trainer.training.batch_norm import freeze, recalibrate
+from trainer.training.schedules import build_cosine
 
 # The learning rate changes between two executions.
 _STEPS_PER_EXECUTION = 10
-_WARM_UP_FRACTION, _FINAL_FRACTION = 0.1, 0.01
 _RECALIBRATION_BATCHES = 8
+# More than in a training with tens of thousands of captchas.
+_MAX_SHIFT_Y_PX = 4
+_AUGMENT_FRACTION = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Attacker:
                 "seed": seed,
                 "epochs": 1,
                 "non_captcha_fraction": 0.0,
+                "max_shift_y_px": _MAX_SHIFT_Y_PX,
+                "augment_fraction": _AUGMENT_FRACTION,
             }
         )
         self._model = build_initialised(self._config, spec)
@@ -128,27 +132,21 @@ class Attacker:
 
 
 class _CosineRate(keras.callbacks.Callback):  # type: ignore[misc]
-    """Linear warm-up and cosine decay of the learning rate.
+    """Sets the learning rate by a cosine schedule.
 
-    A schedule of Keras is compiled into the training step; this one changes with the number of
-    steps without compiling again.
+    A schedule in the optimizer is compiled into the training step; this one changes with the
+    number of steps without compiling again.
     """
 
     def __init__(self, peak: float, steps: int, report: Callable[[int], None]) -> None:
         super().__init__()
-        self._peak, self._steps, self._report = peak, steps, report
+        self._schedule = build_cosine(peak, steps)
+        self._steps, self._report = steps, report
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Set the learning rate of the next execution."""
-        warm_up = _WARM_UP_FRACTION * self._steps
         done = min(batch + 1, self._steps)
-        if done < warm_up:
-            factor = done / warm_up
-        else:
-            position = (done - warm_up) / max(self._steps - warm_up, 1)
-            cosine = (1 + math.cos(math.pi * position)) / 2
-            factor = _FINAL_FRACTION + (1 - _FINAL_FRACTION) * cosine
-        self.model.optimizer.learning_rate.assign(self._peak * factor)
+        self.model.optimizer.learning_rate = float(self._schedule(done))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Report the completed steps."""
