@@ -66,7 +66,9 @@ class TrainingOptions(EnvironmentSettings):
     )
 
     preset: str = Field(
-        "quick", description="quick, scratch, best, letters, course, base or a .toml file"
+        "quick",
+        description="quick, scratch, best, letters, course, base, a .toml file, or folder, the"
+        " default with an image folder alone",
     )
     image_folder: Path | None = Field(
         None, description="folder of your own labelled images, <label>_<anything>.png"
@@ -119,12 +121,15 @@ class TrainingOptions(EnvironmentSettings):
             SettingsError: if the preset cannot be read or a value is invalid.
         """
         options = self.model_dump(exclude={"preset", "image_folder"}, exclude_none=True)
-        try:
-            values: dict[str, Any] = read_preset(self.preset)
-        except ValueError as error:
-            raise SettingsError(f"{_PREFIX}PRESET: {error}, not {self.preset!r}") from None
         if self.image_folder and self.captchas is None:
             options["captchas"] = 0  # the images alone
+        is_folder_alone = self.image_folder is not None and options.get("captchas") == 0
+        is_default = "preset" not in self.model_fields_set
+        preset = "folder" if is_folder_alone and is_default else self.preset
+        try:
+            values: dict[str, Any] = read_preset(preset)
+        except ValueError as error:
+            raise SettingsError(f"{_PREFIX}PRESET: {error}, not {preset!r}") from None
         if options.get("captchas") == 0:
             # These come from the generator too.
             values |= dict.fromkeys(ADDITIONAL_CAPTCHAS, 0)

@@ -220,7 +220,7 @@ def test_the_splits_of_different_seeds_never_share_a_dataset_seed() -> None:
 
 
 def test_the_presets_are_listed_in_alphabetical_order() -> None:
-    assert list_presets() == ["base", "best", "course", "letters", "quick", "scratch"]
+    assert list_presets() == ["base", "best", "course", "folder", "letters", "quick", "scratch"]
 
 
 @pytest.mark.parametrize("preset", list_presets())
@@ -270,7 +270,7 @@ def test_a_preset_can_be_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", ["slow", "", "quick ", "../presets/quick", "own.tom"])
 def test_an_unknown_preset_is_rejected_with_the_list(preset: str) -> None:
-    presets = "base, best, course, letters, quick, scratch"
+    presets = "base, best, course, folder, letters, quick, scratch"
     message = f"Input should be one of {presets} or the path of a .toml file"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_preset(preset)

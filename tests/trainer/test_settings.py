@@ -169,6 +169,19 @@ def test_an_image_folder_is_used_alone_unless_captchas_are_requested() -> None:
     assert build("--image-folder", "own", "--preset", "base").synthetic_captchas == 0
 
 
+def test_an_image_folder_alone_has_a_preset_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = TrainingConfig(**read_preset("folder"))
+    assert build("--image-folder", "own") == folder
+    assert build("--image-folder", "own", "--captchas", "0") == folder
+    assert build("--image-folder", "own", "--captchas", "500") == build("--captchas", "500")
+    quick = build("--image-folder", "own", "--preset", "quick")
+    assert quick.augment_fraction == TrainingConfig().augment_fraction < folder.augment_fraction
+    monkeypatch.setenv("TRAIN_PRESET", "")
+    assert build("--image-folder", "own") == folder
+    monkeypatch.setenv("TRAIN_PRESET", "best")
+    assert build("--image-folder", "own").epochs == 4
+
+
 def test_zero_is_a_value() -> None:
     config = build("--min-accuracy", "0", "--seed", "0")
     assert (config.min_accuracy, config.seed) == (0.0, 0)
@@ -200,8 +213,8 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ),
         (
             {"TRAIN_PRESET": "slow"},
-            "TRAIN_PRESET: Input should be one of base, best, course, letters, quick, scratch or"
-            " the path of a .toml file, not 'slow'",
+            "TRAIN_PRESET: Input should be one of base, best, course, folder, letters, quick,"
+            " scratch or the path of a .toml file, not 'slow'",
         ),
         (
             {"TRAIN_LEARNING_RATE": "-1"},

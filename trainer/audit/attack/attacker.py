@@ -14,7 +14,7 @@ import tensorflow as tf
 from shared.spec import CaptchaSpec
 from trainer.audit.plan import NETWORKS
 from trainer.audit.results import Init
-from trainer.config import TrainingConfig
+from trainer.config import TrainingConfig, read_preset
 from trainer.data.batches import TrainingBatches
 from trainer.data.splits import IMAGE_FOLDER, Split
 from trainer.evaluation.accuracy import Predict
@@ -25,9 +25,6 @@ from trainer.training.schedules import build_cosine
 # The learning rate changes between two executions.
 _STEPS_PER_EXECUTION = 10
 _RECALIBRATION_BATCHES = 8
-# More than in a training with tens of thousands of captchas.
-_MAX_SHIFT_Y_PX = 4
-_AUGMENT_FRACTION = 0.3
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,13 @@ class Attacker:
         """
         keras.utils.set_random_seed(seed)
         self._config = TrainingConfig.model_validate(
-            {
-                "captchas": 0,
+            read_preset("folder")
+            | {
                 "init": init,
                 "network": NETWORKS[init],
                 "seed": seed,
                 "epochs": 1,
                 "non_captcha_fraction": 0.0,
-                "max_shift_y_px": _MAX_SHIFT_Y_PX,
-                "augment_fraction": _AUGMENT_FRACTION,
             }
         )
         self._model = build_initialised(self._config, spec)
