@@ -69,14 +69,15 @@ class TrainingConfig(BaseModel):
     max_shift_x_px: Shift = 4
     """Training captchas are shifted left or right by up to this many pixels."""
     max_shift_y_px: Shift = 1
-    """Smaller: the vertical position of a character reveals its font size, which distinguishes 0
+    """Up or down. The vertical position of a character reveals its font size, which distinguishes 0
     from O."""
     augment_fraction: Fraction = 0.1
     """Fraction of batches that are augmented: scale, shear, stroke width and contrast."""
     hard_example_fraction: Fraction = 0.0
     """Fraction of each epoch that is sampled by the error rates of its characters."""
     confusable_fraction: Fraction = 0.25
-    """Fraction of `captchas` that contain the characters of one confusable set only."""
+    """Fraction of `captchas` with the characters of one confusable set only; 0 if the charset
+    contains no set."""
     confusable_sets: tuple[str, ...] = ("0O", "Vv", "Xx", "Zz")
     """Sets of confusable characters. A set is skipped unless the charset contains all of it."""
     tta_views: int = Field(1, ge=1, le=3)

@@ -65,10 +65,10 @@ class TrainingOptions(EnvironmentSettings):
         cli_avoid_json=True,
     )
 
-    preset: str = Field(
-        "quick",
-        description="quick, scratch, best, letters, course, base, a .toml file, or folder, the"
-        " default with an image folder alone",
+    preset: str | None = Field(
+        None,
+        description="quick, scratch, best, letters, course, base, folder or a .toml file; by"
+        " default quick, or folder with an image folder alone",
     )
     image_folder: Path | None = Field(
         None, description="folder of your own labelled images, <label>_<anything>.png"
@@ -124,8 +124,7 @@ class TrainingOptions(EnvironmentSettings):
         if self.image_folder and self.captchas is None:
             options["captchas"] = 0  # the images alone
         is_folder_alone = self.image_folder is not None and options.get("captchas") == 0
-        is_default = "preset" not in self.model_fields_set
-        preset = "folder" if is_folder_alone and is_default else self.preset
+        preset = self.preset or ("folder" if is_folder_alone else "quick")
         try:
             values: dict[str, Any] = read_preset(preset)
         except ValueError as error:

@@ -94,6 +94,7 @@ def test_the_training_until_the_accuracy_of_the_course_has_its_captchas() -> Non
     ours = TrainingConfig.model_validate(read_preset(training.TARGET) | {"target_accuracy": 0.3})
     assert (ours.network, ours.init) == ("compact", "scratch")
     assert (ours.captchas, ours.styles) == (course.captchas, course.styles)
+    assert ours.confusable_fraction == course.confusable_fraction
     assert (ours.validation_captchas, ours.test_captchas) == (5_000, course.test_captchas)
 
 

@@ -66,10 +66,10 @@ def run_trainer(arguments: Sequence[str], generator_url: str, cores: Iterable[in
 
 
 def find_best_epoch(version: Path) -> tuple[float, float]:
-    """Return the seconds until the end of the best epoch, and its validation accuracy."""
+    """Return the seconds until the end of the most accurate epoch, and its validation accuracy."""
     with (version / "history.csv").open(newline="") as file:
         rows = [(float(r["val_exact_match"]), float(r["elapsed_s"])) for r in csv.DictReader(file)]
-    accuracy, elapsed_s = max(rows)  # of equally accurate ones the last, as in the trainer
+    accuracy, elapsed_s = max(rows)  # of equally accurate ones the last
     return elapsed_s, accuracy
 
 

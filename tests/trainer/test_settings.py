@@ -100,7 +100,7 @@ def test_an_invalid_address_is_rejected_with_its_value(
 
 def test_without_options_the_config_is_the_default() -> None:
     options = TrainingOptions.parse([])
-    assert options.preset == "quick"
+    assert options.preset is None
     assert options.image_folder is None
     assert options.build_config() == TrainingConfig()
 

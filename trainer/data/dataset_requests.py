@@ -69,14 +69,14 @@ def list_requests(config: TrainingConfig, source: CaptchaSource) -> Iterator[Dat
     styles = config.choose_styles(source.spec.style)
     # In hundreds of fonts, many confusable characters are the same glyph. Synthetic captchas have
     # many sizes in any case.
-    other_styles = tuple(style for style in styles if style != "synthetic") or styles
+    other_styles = tuple(style for style in styles if style != "synthetic")
     regular = [source.with_options(style) for style in styles]
     synthetic = [source.with_options("synthetic")]
     charsets = config.confusable_sets_in(source.spec.charset)
     confusable = [source.with_options(s, charset) for charset in charsets for s in other_styles]
-    confusable_count = round(config.confusable_fraction * config.captchas) if charsets else 0
+    confusable_count = round(config.confusable_fraction * config.captchas) if confusable else 0
     sizes = config.other_sizes
-    resized = [source.with_options(s, size=size) for size in sizes for s in other_styles]
+    resized = [source.with_options(s, size=size) for size in sizes for s in other_styles or styles]
     wanted: tuple[tuple[SplitName, str, int, list[CaptchaSource]], ...] = (
         ("train", "", config.captchas - confusable_count, regular),
         ("train", "", config.synthetic_captchas, synthetic),

@@ -41,7 +41,7 @@ _STEPS_PER_EXECUTION = 25
 
 @dataclass(frozen=True)
 class FitResult:
-    """A trained model with the weights of its best epoch.
+    """A trained model with the weights that `Stopping` keeps.
 
     Attributes:
         model: uint8 (B, height, width) -> probabilities float32 (B, length, classes).
@@ -126,7 +126,7 @@ def fit(
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
-    weights = stopping.best_weights
+    weights = stopping.kept_weights
     if fraction := config.initial_weights_fraction:
         weights = [
             fraction * initial + (1 - fraction) * trained
@@ -138,7 +138,7 @@ def fit(
         "training stopped after epoch %g: %s; the weights are those of epoch %g%s",
         history.epochs[-1]["epoch"],
         history.stop_reason,
-        stopping.best_epoch,
+        stopping.kept_epoch,
         f", averaged with {fraction:g} of the initial ones" if fraction else "",
     )
     return FitResult(model, history)

@@ -13,13 +13,13 @@ from trainer.training.training_log import TrainingLog
 
 
 class Stopping(ResumableCallback):
-    """Stops at a target accuracy, without improvement or after a time, and keeps the best weights.
+    """Stops at a target accuracy, without improvement or after a time, and keeps weights.
 
     The EarlyStopping callback of Keras does not restore its best epoch on resume, has no target,
-    and compares the loss only if it is the monitored value. Of epochs whose accuracies differ by
-    chance it keeps the first; here the latest is kept, whose learning rate is the lowest. It may be
-    less accurate than the best by one standard error (Breiman et al., "Classification and
-    Regression Trees", 1984, section 3.4.3).
+    and compares the loss only if it is the monitored value. It keeps the most accurate epoch, even
+    if the difference is within chance. Here the latest epoch is kept whose accuracy is at most one
+    standard error below the best (Breiman et al., "Classification and Regression Trees", 1984,
+    section 3.4.3): with the cosine schedule its learning rate is the lowest.
     """
 
     state_name = "stopping"
@@ -34,38 +34,40 @@ class Stopping(ResumableCallback):
         super().__init__()
         self._config, self._log = config, training_log
         self._validation_size = validation_size
-        self.best_weights = initial_weights  # kept if the loss is never finite
+        self.kept_weights = initial_weights  # kept if the loss is never finite
+        self.kept_accuracy = -1.0
         self.best_accuracy = -1.0
-        self.best_epoch = 0.0
+        self.kept_epoch = 0.0
         """Completed epochs of the weights that are kept; a fraction if the last one was cut off."""
         self._improved_epoch = 0.0
         """The first epoch with the best accuracy; patience counts from it."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Compare the epoch with the best one, and stop if a stop criterion is met."""
+        """Decide whether to keep the weights of the epoch, and stop if a criterion is met."""
         logs = logs or {}
         epochs_done = self._log.epochs_done
-        if self._is_best(epochs_done, logs["val_exact_match"], logs["val_loss"]):
-            self.best_weights = self.model.get_weights()
+        if self._is_kept(epochs_done, logs["val_exact_match"], logs["val_loss"]):
+            self.kept_weights = self.model.get_weights()
         self.update_stop_reason(epochs_done)
         if self._log.history.stop_reason:
             self.model.stop_training = True
 
-    def _is_best(self, epochs_done: float, accuracy: float, loss: float) -> bool:
+    def _is_kept(self, epochs_done: float, accuracy: float, loss: float) -> bool:
         if not math.isfinite(loss):
             return False
         if accuracy > self.best_accuracy:
             self.best_accuracy, self._improved_epoch = accuracy, epochs_done
         if accuracy < self.best_accuracy - self._standard_error():
             return False
-        self.best_epoch = epochs_done
+        self.kept_epoch, self.kept_accuracy = epochs_done, accuracy
         return True
 
     def _standard_error(self) -> float:
         """Return the standard error of the best accuracy.
 
         With two correct and two wrong captchas added, it is above 0 for an accuracy of 100 %
-        (Agresti and Coull, "Approximate is better than exact", 1998).
+        (Agresti and Coull, "Approximate is better than 'exact' for interval estimation of binomial
+        proportions", 1998).
         """
         n = self._validation_size + 4
         correct = self.best_accuracy * self._validation_size + 2
@@ -84,9 +86,9 @@ class Stopping(ResumableCallback):
 
     def _find_reason(self, epochs_done: float) -> str:
         target, patience = self._config.target_accuracy, self._config.patience
-        if target and self.best_accuracy >= target:
+        if target and self.kept_accuracy >= target:
             return (
-                f"the validation accuracy of {self.best_accuracy:.2%} reaches the target of"
+                f"the validation accuracy of {self.kept_accuracy:.2%} reaches the target of"
                 f" {target:.2%}"
             )
         if epochs_done >= self._config.epochs:
@@ -99,22 +101,24 @@ class Stopping(ResumableCallback):
         return ""
 
     def get_state(self) -> dict[str, Any]:
-        """Return the best accuracy and its epochs."""
+        """Return the best accuracy, its first epoch, and the accuracy and epoch that are kept."""
         return {
             "best_accuracy": self.best_accuracy,
-            "best_epoch": self.best_epoch,
             "improved_epoch": self._improved_epoch,
+            "kept_accuracy": self.kept_accuracy,
+            "kept_epoch": self.kept_epoch,
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue with the best accuracy of a checkpoint."""
-        self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
+        """Continue with the accuracies and epochs of a checkpoint."""
+        self.best_accuracy = state["best_accuracy"]
         self._improved_epoch = state["improved_epoch"]
+        self.kept_accuracy, self.kept_epoch = state["kept_accuracy"], state["kept_epoch"]
 
     def get_arrays(self) -> dict[str, Arrays]:
-        """Return the best weights."""
-        return {"best_weights": self.best_weights}
+        """Return the weights that are kept."""
+        return {"kept_weights": self.kept_weights}
 
     def set_arrays(self, arrays: Mapping[str, Arrays]) -> None:
-        """Continue with the best weights of a checkpoint."""
-        self.best_weights = arrays["best_weights"]
+        """Continue with the weights of a checkpoint."""
+        self.kept_weights = arrays["kept_weights"]

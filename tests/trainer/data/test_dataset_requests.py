@@ -112,14 +112,14 @@ def test_a_training_can_consist_of_confusable_captchas() -> None:
 
 
 @pytest.mark.parametrize(
-    ("styles", "expected"),
+    ("styles", "confusable", "resized"),
     [
-        (("current", "synthetic", "vintage"), ["current", "vintage"]),
-        (("synthetic",), ["synthetic"]),
+        (("current", "synthetic", "vintage"), ["current", "vintage"], ["current", "vintage"]),
+        (("synthetic",), [], ["synthetic"]),
     ],
 )
-def test_captchas_of_confusable_characters_or_other_sizes_are_synthetic_only_without_another_style(
-    styles: tuple[Style, ...], expected: list[Style]
+def test_synthetic_captchas_have_confusable_characters_never_and_other_sizes_rarely(
+    styles: tuple[Style, ...], confusable: list[Style], resized: list[Style]
 ) -> None:
     config = change(
         TINY,
@@ -130,8 +130,10 @@ def test_captchas_of_confusable_characters_or_other_sizes_are_synthetic_only_wit
         other_size_captchas=40,
     )
     requests = list(list_requests(config, SOURCE.with_options(styles[0])))
-    for subset in (CONFUSABLE, OTHER_SIZES):
+    for subset, expected in ((CONFUSABLE, confusable), (OTHER_SIZES, resized)):
         assert [r.source.spec.style for r in requests if r.subset == subset] == expected
+    regular = [r for r in requests if r.split == "train" and r.subset != OTHER_SIZES]
+    assert sum(r.count for r in regular) == config.captchas
     test = [r.source.spec.style for r in requests if r.split == "test"]
     assert test == list(styles)
 
@@ -143,6 +145,7 @@ def test_captchas_of_other_sizes_follow_the_confusable_ones() -> None:
     plain = list(list_requests(confusable, SOURCE))
     requests = list(list_requests(config, SOURCE))
     assert requests[:4] == plain[:4]
+    assert plain[3].start + plain[3].count == 301
     assert requests[8:] == plain[4:]
     added = requests[4:8]
     assert [
@@ -166,14 +169,14 @@ def test_the_remainder_goes_to_the_first_requests() -> None:
 
 def test_a_request_without_captchas_is_left_out() -> None:
     config = change(TINY, confusable_sets=("17", "38"), confusable_fraction=1 / 301)
-    added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
-    assert [(r.source.spec.charset, r.start, r.count) for r in added] == [("17", 300, 1)]
+    confusable = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
+    assert [(r.source.spec.charset, r.start, r.count) for r in confusable] == [("17", 300, 1)]
 
 
 def test_confusable_sets_outside_the_charset_are_left_out() -> None:
     config = change(TINY, confusable_sets=("0O", "17"), confusable_fraction=40 / 301)
-    added = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
-    assert [(r.source.spec.charset, r.count) for r in added] == [("17", 20), ("17", 20)]
+    confusable = [r for r in list_requests(config, SOURCE) if r.subset == CONFUSABLE]
+    assert [(r.source.spec.charset, r.count) for r in confusable] == [("17", 20), ("17", 20)]
     none = change(config, confusable_sets=("0O", "Il"))
     assert list(list_requests(none, SOURCE)) == list(list_requests(TINY, SOURCE))
 

@@ -21,7 +21,7 @@ def build(epoch: int) -> Checkpoint:
     variables = [rng.normal(size=shape) for shape in SHAPES]
     best = [np.full(2, epoch, np.float32), np.zeros((0, 3), np.uint8)]
     state = {"stopping": {"best": epoch / 3, "lowest": float("inf")}, "history": {"epochs": []}}
-    return Checkpoint(epoch, {"variables": variables, "best_weights": best}, state)
+    return Checkpoint(epoch, {"variables": variables, "kept_weights": best}, state)
 
 
 def assert_equal(found: Checkpoint | None, expected: Checkpoint) -> None:
@@ -201,8 +201,8 @@ def test_the_arrays_are_stored_uncompressed_beside_a_json_header(tmp_path: Path)
     with zipfile.ZipFile(tmp_path / "epoch-00001.npz") as archive:
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         assert sorted(archive.namelist()) == [
-            "best_weights/0000.npy",
-            "best_weights/0001.npy",
+            "kept_weights/0000.npy",
+            "kept_weights/0001.npy",
             "header.npy",
             "variables/0000.npy",
             "variables/0001.npy",
@@ -212,7 +212,7 @@ def test_the_arrays_are_stored_uncompressed_beside_a_json_header(tmp_path: Path)
 
 def test_space_is_needed_for_three_checkpoints_at_a_time(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
-    arrays = {"variables": [np.zeros(10_000)], "best_weights": [np.zeros(5_000, np.float32)]}
+    arrays = {"variables": [np.zeros(10_000)], "kept_weights": [np.zeros(5_000, np.float32)]}
     size = 80_000 + 20_000
     assert store.count_missing_bytes(arrays) == 3 * size
     store.save(Checkpoint(1, arrays, {}))

@@ -1,4 +1,4 @@
-"""A training resumes exactly, stops for a reason, and ends with the weights of its best epoch."""
+"""A training resumes exactly, stops for a reason, and ends with the weights that are kept."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from tests.trainer.training.tiny_training import (
     Interrupted,
     InterruptingStream,
     build_network,
+    build_split,
     train,
 )
 from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches
-from trainer.data.splits import Splits
+from trainer.data.splits import Split, Splits
 from trainer.errors import DiskSpaceError, TrainingError
 from trainer.evaluation.accuracy import evaluate
 from trainer.networks.tta import TestTimeAugmentation
@@ -83,23 +84,26 @@ def one_epoch(tmp_path_factory: pytest.TempPathFactory) -> Training:
 
 @pytest.fixture(scope="module")
 def worsening(tmp_path_factory: pytest.TempPathFactory) -> Training:
-    """Return a training whose validation accuracy falls from 1 to 0 in the second epoch.
+    """Return a training whose validation accuracy falls from 1 to 0 in the second epoch."""
+    validation = SPLITS.validation
+    validation = dataclasses.replace(validation, labels=np.zeros_like(validation.labels))
+    return worsen(validation, tmp_path_factory.mktemp("worsening"))
 
-    All training captchas are ones, all validation captchas zeros. The network sees no image. It
-    prefers zeros at first, by 0.36; each of the six steps of an epoch changes that by 0.04.
+
+def worsen(validation: Split, directory: Path) -> Training:
+    """Train a network that predicts zeros after the first epoch, and ones after the second.
+
+    All training captchas are ones. The network sees no image. It prefers zeros at first, by 0.36;
+    each of the six steps of an epoch changes that by 0.04.
     """
     images = layers.Input((SPEC.height, SPEC.width), dtype="uint8")
     bias = keras.initializers.Constant([0.18, -0.18, 0.18, -0.18])
     x = layers.Dense(4, bias_initializer=bias)(layers.Flatten()(layers.Rescaling(0.0)(images)))
     network = keras.Model(images, layers.Softmax()(layers.Reshape((2, 2))(x)))
-    train_split, validation = SPLITS.train, SPLITS.validation
-    splits = Splits(
-        dataclasses.replace(train_split, labels=np.ones_like(train_split.labels)),
-        dataclasses.replace(validation, labels=np.zeros_like(validation.labels)),
-        SPLITS.test,
-    )
+    train_split = dataclasses.replace(SPLITS.train, labels=np.ones_like(SPLITS.train.labels))
+    splits = Splits(train_split, validation, SPLITS.test)
     config = change(CONFIG, schedule="constant", epochs=9, patience=1)
-    return run(config, tmp_path_factory.mktemp("worsening"), network=network, splits=splits)
+    return run(config, directory, network=network, splits=splits)
 
 
 def assert_equal(found: Arrays, expected: Arrays) -> None:
@@ -227,7 +231,7 @@ def test_the_cosine_ends_at_a_hundredth_of_its_peak(cosine: Training) -> None:
     assert last == pytest.approx(0.0002, rel=1e-5)
 
 
-def test_the_last_line_names_the_stop_reason_and_the_best_epoch(
+def test_the_last_line_names_the_stop_reason_and_the_kept_epoch(
     cosine: Training, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(cosine.directory, tmp_path, dirs_exist_ok=True)
@@ -266,6 +270,17 @@ def test_the_weights_are_those_of_the_best_epoch(worsening: Training) -> None:
     assert [row["val_exact_match"] for row in worsening.history.epochs] == [1, 0]
     assert_equal(worsening.weights, weights_after(1, worsening))
     assert not np.array_equal(worsening.weights[1], weights_after(2, worsening)[1])
+
+
+def test_the_weights_are_those_of_a_later_epoch_that_is_worse_by_chance(tmp_path: Path) -> None:
+    # 21 captchas of zeros and 19 of ones: the standard error is 7.5 percentage points. That of the
+    # 120 training captchas would be 4.5.
+    validation = build_split(40, 2)
+    labels = np.repeat([0, 1], [21, 19])[:, np.newaxis].repeat(2, axis=1).astype(np.int32)
+    training = worsen(dataclasses.replace(validation, labels=labels), tmp_path)
+    accuracies = [row["val_exact_match"] for row in training.history.epochs]
+    assert accuracies == pytest.approx([0.525, 0.475])
+    assert_equal(training.weights, weights_after(2, training))
 
 
 def test_the_training_stops_without_a_better_accuracy_in_as_many_epochs_as_patience(
@@ -363,7 +378,7 @@ def test_a_time_limit_cuts_an_epoch_which_a_higher_limit_repeats(tmp_path: Path)
     assert [row["epoch"] for row in more.history.epochs] == [1, 2]
     assert more.history.steps == 60
 
-    # Without time left, a resumed training ends at once, with the weights of its best epoch.
+    # Without time left, a resumed training ends at once, with the weights that are kept.
     stream = InterruptingStream(3)
     over = run(change(config, epochs=3), tmp_path, stream=stream)
     assert over.history.is_out_of_time

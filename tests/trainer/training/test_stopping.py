@@ -1,4 +1,4 @@
-"""A training stops for the first reason that applies, and keeps the best weights."""
+"""A training stops for the first reason that applies, and keeps weights."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Training:
             )
 
     @property
-    def best_weights(self) -> float:
-        return float(self.stopping.best_weights[0])
+    def kept_weights(self) -> float:
+        return float(self.stopping.kept_weights[0])
 
 
 @pytest.mark.parametrize(
@@ -107,32 +107,43 @@ def test_the_time_is_over_after_its_last_second(elapsed_s: float, is_over: bool)
     assert bool(training.log.history.stop_reason) == is_over
 
 
-def test_the_later_of_equal_epochs_is_the_best() -> None:
+def test_the_later_of_equal_epochs_is_kept() -> None:
     training = Training()
     training.validate(0.0)
-    assert training.best_weights == training.stopping.best_epoch == 1
+    assert training.kept_weights == training.stopping.kept_epoch == 1
     training.validate(0.5, 0.5)
-    assert training.best_weights == training.stopping.best_epoch == 3
+    assert training.kept_weights == training.stopping.kept_epoch == 3
     training.validate(0.4)
-    assert training.best_weights == training.stopping.best_epoch == 3
+    assert training.kept_weights == training.stopping.kept_epoch == 3
     assert training.stopping.best_accuracy == 0.5
 
 
 @pytest.mark.parametrize(
     ("accuracy", "kept"),
     [
-        (0.898, 2),  # the standard error of 90 % of 10,000 is 0.3 percentage points
-        (0.896, 1),
+        (0.8970, 2),  # the standard error of 90 % of 10,000 is 0.3 percentage points
+        (0.8969, 1),
     ],
 )
 def test_a_later_epoch_is_kept_if_it_is_worse_by_chance(accuracy: float, kept: int) -> None:
     training = Training(patience=2)
     training.validate(0.9, accuracy)
-    assert training.best_weights == training.stopping.best_epoch == kept
+    assert training.kept_weights == training.stopping.kept_epoch == kept
     # It does not count as an improvement, and the next epoch is compared with the best accuracy.
-    training.validate(0.896)
-    assert training.stopping.best_epoch == kept
+    training.validate(0.8965)
+    assert training.stopping.kept_epoch == kept
     assert training.log.history.stop_reason.endswith("better than the 90.00% of epoch 1")
+
+
+def test_the_target_is_compared_with_the_accuracy_that_is_kept() -> None:
+    before = Training(epochs=2)
+    before.validate(0.9, 0.899)
+    after = Training(epochs=9, target_accuracy=0.9)
+    after.stopping.set_state(json.loads(json.dumps(before.stopping.get_state())))
+    after.stopping.update_stop_reason(2)
+    assert after.log.history.stop_reason == ""
+    after.validate(0.9)
+    assert "90.00% reaches the target" in after.log.history.stop_reason
 
 
 @pytest.mark.parametrize(("accuracy", "kept"), [(0.9999, 2), (0.9998, 1)])
@@ -141,22 +152,22 @@ def test_one_wrong_prediction_is_chance_after_a_validation_without_any(
 ) -> None:
     training = Training()
     training.validate(1.0, accuracy)
-    assert training.stopping.best_epoch == kept
+    assert training.stopping.kept_epoch == kept
 
 
-def test_the_best_weights_are_a_copy() -> None:
+def test_the_kept_weights_are_a_copy() -> None:
     training = Training()
     training.validate(0.5)
     training.model.weights[0] += 7
-    assert training.best_weights == 1
+    assert training.kept_weights == 1
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_an_epoch_without_a_finite_loss_is_never_the_best(loss: float) -> None:
+def test_an_epoch_without_a_finite_loss_is_never_kept(loss: float) -> None:
     training = Training(patience=2)
     training.validate(0.1)
     training.validate(0.5, loss=loss)
-    assert training.best_weights == training.stopping.best_epoch == 1
+    assert training.kept_weights == training.stopping.kept_epoch == 1
     assert training.stopping.best_accuracy == 0.1
     # Nor does it count as an improvement.
     training.validate(0.1)
@@ -166,7 +177,7 @@ def test_an_epoch_without_a_finite_loss_is_never_the_best(loss: float) -> None:
 def test_the_initial_weights_are_kept_if_no_loss_is_finite() -> None:
     training = Training()
     training.validate(0.5, loss=math.nan)
-    assert training.best_weights == training.stopping.best_epoch == 0
+    assert training.kept_weights == training.stopping.kept_epoch == 0
 
 
 def test_a_raised_time_limit_withdraws_the_stop_reason() -> None:
@@ -186,17 +197,22 @@ def test_a_training_that_is_done_is_not_out_of_time() -> None:
     assert not training.log.history.is_out_of_time
 
 
-def test_the_best_epoch_survives_a_checkpoint() -> None:
+def test_the_kept_epoch_survives_a_checkpoint() -> None:
     before = Training(epochs=9, patience=3)
     before.validate(0.7, 0.7, 0.6)
     state = json.loads(json.dumps(before.stopping.get_state()))
-    assert state == {"best_accuracy": 0.7, "best_epoch": 2, "improved_epoch": 1}
+    assert state == {
+        "best_accuracy": 0.7,
+        "improved_epoch": 1,
+        "kept_accuracy": 0.7,
+        "kept_epoch": 2,
+    }
 
     after = Training(epochs=9, patience=3)
     after.stopping.set_state(state)
     after.stopping.set_arrays(before.stopping.get_arrays())
     after.log.epochs_done = 3
-    assert after.best_weights == 2
+    assert after.kept_weights == 2
     after.validate(0.65)
-    assert (after.best_weights, after.stopping.best_epoch) == (2, 2)
+    assert (after.kept_weights, after.stopping.kept_epoch) == (2, 2)
     assert after.log.history.stop_reason.endswith("better than the 70.00% of epoch 1")

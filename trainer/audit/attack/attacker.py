@@ -56,6 +56,7 @@ class Attacker:
         """
         keras.utils.set_random_seed(seed)
         self._config = TrainingConfig.model_validate(
+            # An attacker has as few captchas as an image folder, and needs its augmentation.
             read_preset("folder")
             | {
                 "init": init,
