@@ -201,9 +201,9 @@ def test_the_arrays_are_stored_uncompressed_beside_a_json_header(tmp_path: Path)
     with zipfile.ZipFile(tmp_path / "epoch-00001.npz") as archive:
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         assert sorted(archive.namelist()) == [
+            "header.npy",
             "kept_weights/0000.npy",
             "kept_weights/0001.npy",
-            "header.npy",
             "variables/0000.npy",
             "variables/0001.npy",
             "variables/0002.npy",
