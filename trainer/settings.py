@@ -123,13 +123,13 @@ class TrainingOptions(EnvironmentSettings):
         options = self.model_dump(exclude={"preset", "image_folder"}, exclude_none=True)
         if self.image_folder and self.captchas is None:
             options["captchas"] = 0  # the images alone
-        is_folder_alone = self.image_folder is not None and options.get("captchas") == 0
-        preset = self.preset or ("folder" if is_folder_alone else "quick")
+        without_generator = options.get("captchas") == 0
+        preset = self.preset or ("folder" if self.image_folder and without_generator else "quick")
         try:
             values: dict[str, Any] = read_preset(preset)
         except ValueError as error:
             raise SettingsError(f"{_PREFIX}PRESET: {error}, not {preset!r}") from None
-        if options.get("captchas") == 0:
+        if without_generator:
             # These come from the generator too.
             values |= dict.fromkeys(ADDITIONAL_CAPTCHAS, 0)
         try:

@@ -13,7 +13,7 @@ from trainer.training.training_log import TrainingLog
 
 
 class Stopping(ResumableCallback):
-    """Stops at a target accuracy, without improvement or after a time, and keeps weights.
+    """Stops at a target accuracy, without improvement or after a time, and keeps one epoch.
 
     The EarlyStopping callback of Keras does not restore its best epoch on resume, has no target,
     and compares the loss only if it is the monitored value. It keeps the most accurate epoch, even
@@ -46,21 +46,18 @@ class Stopping(ResumableCallback):
         """Decide whether to keep the weights of the epoch, and stop if a criterion is met."""
         logs = logs or {}
         epochs_done = self._log.epochs_done
-        if self._is_kept(epochs_done, logs["val_exact_match"], logs["val_loss"]):
-            self.kept_weights = self.model.get_weights()
+        if math.isfinite(logs["val_loss"]):
+            self._compare(epochs_done, logs["val_exact_match"])
         self.update_stop_reason(epochs_done)
         if self._log.history.stop_reason:
             self.model.stop_training = True
 
-    def _is_kept(self, epochs_done: float, accuracy: float, loss: float) -> bool:
-        if not math.isfinite(loss):
-            return False
+    def _compare(self, epochs_done: float, accuracy: float) -> None:
         if accuracy > self.best_accuracy:
             self.best_accuracy, self._improved_epoch = accuracy, epochs_done
-        if accuracy < self.best_accuracy - self._standard_error():
-            return False
-        self.kept_epoch, self.kept_accuracy = epochs_done, accuracy
-        return True
+        if accuracy >= self.best_accuracy - self._standard_error():
+            self.kept_accuracy, self.kept_epoch = accuracy, epochs_done
+            self.kept_weights = self.model.get_weights()
 
     def _standard_error(self) -> float:
         """Return the standard error of the best accuracy.

@@ -118,7 +118,7 @@ def test_a_training_can_consist_of_confusable_captchas() -> None:
         (("synthetic",), [], ["synthetic"]),
     ],
 )
-def test_synthetic_captchas_have_confusable_characters_never_and_other_sizes_rarely(
+def test_confusable_captchas_are_never_synthetic_and_other_sizes_only_without_another_style(
     styles: tuple[Style, ...], confusable: list[Style], resized: list[Style]
 ) -> None:
     config = change(

@@ -19,9 +19,9 @@ SHAPES = [(2, 3), (), (4,)]
 def build(epoch: int) -> Checkpoint:
     rng = np.random.default_rng(epoch)
     variables = [rng.normal(size=shape) for shape in SHAPES]
-    best = [np.full(2, epoch, np.float32), np.zeros((0, 3), np.uint8)]
+    kept = [np.full(2, epoch, np.float32), np.zeros((0, 3), np.uint8)]
     state = {"stopping": {"best": epoch / 3, "lowest": float("inf")}, "history": {"epochs": []}}
-    return Checkpoint(epoch, {"variables": variables, "kept_weights": best}, state)
+    return Checkpoint(epoch, {"variables": variables, "kept_weights": kept}, state)
 
 
 def assert_equal(found: Checkpoint | None, expected: Checkpoint) -> None:

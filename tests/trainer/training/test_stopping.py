@@ -1,4 +1,4 @@
-"""A training stops for the first reason that applies, and keeps weights."""
+"""A training stops for the first reason that applies, and keeps the weights of one epoch."""
 
 from __future__ import annotations
 
