@@ -1,7 +1,7 @@
 """Entry point: `python -m trainer` trains a recogniser and publishes it.
 
-`python -m trainer course` and `python -m trainer audit` train to compare and to measure. They
-publish nothing.
+`python -m trainer course`, `audit` and `label` train to compare, to measure and to label images.
+They publish nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from trainer.audit.command import parse_audit
 from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient
 from trainer.errors import TrainerError
+from trainer.labelling.command import parse_label
 from trainer.pipeline import Workspace, run
 from trainer.publishing.status_upload import uploading_status
 from trainer.publishing.upload import Uploader
@@ -70,7 +71,11 @@ def upload_audits(settings: TrainerSettings) -> None:
 
 
 ParseCommand = Callable[[Sequence[str]], Job]
-COMMANDS: dict[str, ParseCommand] = {"audit": parse_audit, "course": parse_course}
+COMMANDS: dict[str, ParseCommand] = {
+    "audit": parse_audit,
+    "course": parse_course,
+    "label": parse_label,
+}
 
 
 def main() -> None:

@@ -31,6 +31,9 @@ TESTED = {
         "test_a_killed_training_resumes_and_respects_its_time_limit"
     ),
     "make train DATA=folder": "test_an_image_folder_is_trained_on",
+    'make label DATA=folder OUT=labelled ARGS="--charset 0123456789 --length 4"': (
+        "test_images_without_labels_are_labelled"
+    ),
     'make audit-captcha ARGS="--style classic --length 5" OUT=report': (
         "test_an_audit_of_ones_own_images_gives_a_report_that_the_page_lists"
     ),

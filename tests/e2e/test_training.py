@@ -137,6 +137,33 @@ def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_p
     assert "usage: make train DATA=folder" in missing.stdout
 
 
+def test_images_without_labels_are_labelled(
+    stack: Stack, client: httpx.Client, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "own images", tmp_path / "labelled"
+    folder.mkdir()
+    labels = {}
+    query = {"count": 120, "seed": 78, "style": "crowded"}
+    with zipfile.ZipFile(io.BytesIO(client.get("/dataset", params=query).content)) as images:
+        for i, name in enumerate(images.namelist()):
+            labels[f"image{i}.png"] = name.partition("_")[0]
+            (folder / f"image{i}.png").write_bytes(images.read(name))
+    tmp_path.chmod(0o755)
+
+    labelled = subprocess.run(
+        ["make", "label", f"DATA={folder}", f"OUT={out}", "ARGS=--charset 0123456789 --length 4"],
+        cwd=ROOT, env=stack.environment | {"COMPOSE_PROJECT_NAME": stack.project},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert labelled.returncode == 0, labelled.stderr
+    assert "120 images labelled" in labelled.stderr
+    names = [file.name.split("_") for file in out.iterdir()]
+    assert {name for _, _, name in names} == set(labels)
+    assert sum(labels[name] == label for label, _, name in names) > 60
+    assert client.get("/ready").json()["version"] == 1, "nothing was published"
+
+
 def test_tensorboard_shows_the_trainings(stack: Stack, trained: float) -> None:
     port = free_port()
     stack.compose("build", "tensorboard")

@@ -73,27 +73,18 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
     Raises:
         ImageFolderError: naming the file and the reason.
     """
-    if not folder.is_dir():
-        raise ImageFolderError(f"{folder} is not a directory")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if len(files) < MIN_IMAGES:
-        raise ImageFolderError(
-            f"{folder} contains {len(files)} images ({', '.join(SUFFIXES)}), at least"
-            f" {MIN_IMAGES} are needed"
-        )
+    files = list_image_files(folder)
     texts = [file.stem.partition("_")[0] for file in files]
     if "" in texts:
         raise ImageFolderError(f"{files[texts.index('')].name}: the label before the _ is missing")
     if spec is None:
         spec = _infer_spec(folder, files, texts)
-    images = np.empty((len(files), spec.height, spec.width), np.uint8)
-    for row, (file, text) in enumerate(zip(files, texts, strict=True)):
+    for file, text in zip(files, texts, strict=True):
         try:
             spec.check_text(text)
         except SpecError as error:
             raise ImageFolderError(f"{file.name}: {error}") from None
-        images[row] = _decode(file, spec)
-    image_folder = ImageFolder(spec, images, texts)
+    image_folder = ImageFolder(spec, read_images(files, spec), texts)
     distinct = _count_distinct(files, image_folder)
     if distinct < MIN_IMAGES:
         raise ImageFolderError(
@@ -106,6 +97,47 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
                 " their pixels); add images"
             )
     return image_folder
+
+
+def list_image_files(folder: Path) -> list[Path]:
+    """Return the image files of a folder in the order of their names.
+
+    Raises:
+        ImageFolderError: if there are too few.
+    """
+    if not folder.is_dir():
+        raise ImageFolderError(f"{folder} is not a directory")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if len(files) < MIN_IMAGES:
+        raise ImageFolderError(
+            f"{folder} contains {len(files)} images ({', '.join(SUFFIXES)}), at least"
+            f" {MIN_IMAGES} are needed"
+        )
+    return files
+
+
+def find_common_size(files: list[Path]) -> tuple[int, int]:
+    """Return the most common width and height of the first files in pixels.
+
+    Images of a similar aspect ratio are scaled to it.
+
+    Raises:
+        ImageFolderError: naming the file that is not an image.
+    """
+    sizes = Counter(map(read_size, files[:MIN_IMAGES]))
+    return max(sizes, key=sizes.__getitem__)
+
+
+def read_images(files: list[Path], spec: CaptchaSpec) -> npt.NDArray[np.uint8]:
+    """Return the images of files, scaled to the size of the spec: grey, uint8 (N, height, width).
+
+    Raises:
+        ImageFolderError: naming the file and the reason.
+    """
+    images = np.empty((len(files), spec.height, spec.width), np.uint8)
+    for row, file in enumerate(files):
+        images[row] = _decode(file, spec)
+    return images
 
 
 def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
@@ -127,9 +159,7 @@ def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpe
         except SpecError as error:
             raise ImageFolderError(f"{file.name}: {error}") from None
     lengths = {len(text) for text in texts}
-    # The most common size; images of a similar aspect ratio are scaled to it.
-    sizes = Counter(map(read_size, files[:MIN_IMAGES]))
-    width, height = max(sizes, key=sizes.__getitem__)
+    width, height = find_common_size(files)
     try:
         return CaptchaSpec(
             charset="".join(sorted(set("".join(texts)))),

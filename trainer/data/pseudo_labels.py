@@ -1,0 +1,40 @@
+"""Pseudo-labels: confident predictions of a model, which it is then trained on.
+
+Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
+Networks" (2013); with growing fractions Cascante-Bonilla et al., "Curriculum Labeling" (2021).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.labels import encode
+from shared.restriction import Predictions
+from shared.spec import CaptchaSpec
+from trainer.data.splits import IMAGE_FOLDER, Split
+
+FRACTIONS = (0.2, 0.4, 0.6, 0.8, 0.9)
+"""Fraction of the images that each round of a self-training takes. A tenth is always left out,
+because the least confident predictions are mostly wrong."""
+STEPS_PER_ROUND = 200
+STEPS = len(FRACTIONS) * STEPS_PER_ROUND
+"""Steps of all rounds, approximately: the images do not divide into whole batches."""
+
+
+def label_most_confident(
+    spec: CaptchaSpec, images: npt.NDArray[np.uint8], predictions: Predictions, fraction: float
+) -> Split:
+    """Return the images with the most confident predictions, labelled with these.
+
+    Args:
+        spec: what the images can show.
+        images: of the spec's size, grey, uint8 (N, height, width).
+        predictions: of these images.
+        fraction: of the images; at least one is returned.
+    """
+    count = max(1, round(fraction * len(images)))
+    rows = np.sort(np.argsort(-predictions.confidences, kind="stable")[:count])
+    labels = encode([predictions.texts[row] for row in rows], spec)
+    # As images of a folder they are repeated until an epoch has enough of them.
+    return Split(spec, images[rows], labels, ((IMAGE_FOLDER, count),))

@@ -1,0 +1,1 @@
+"""The command `python -m trainer label`: labels images that have none."""

@@ -1,0 +1,76 @@
+"""The command `python -m trainer label`. It publishes nothing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from shared.artifacts import verify
+from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.settings import SettingsError
+from trainer.data.generator_client import GeneratorClient
+from trainer.data.image_folder import find_common_size, list_image_files, read_images
+from trainer.data.pseudo_labels import STEPS
+from trainer.labelling.labelled_copies import check_empty, copy_labelled
+from trainer.labelling.options import LabelOptions
+from trainer.progress import Progress
+from trainer.settings import TrainerSettings
+
+log = logging.getLogger(__name__)
+
+
+def parse_label(arguments: Sequence[str]) -> Callable[[TrainerSettings, GeneratorClient], int]:
+    """Return the work that the arguments describe.
+
+    Prints the help and exits on `--help` and on unknown options.
+    """
+    options = LabelOptions.parse(arguments)
+
+    def label(settings: TrainerSettings, client: GeneratorClient) -> int:
+        try:
+            label_folder(options)
+        except SettingsError as error:
+            log.error("%s", error)
+            return 2
+        return 0
+
+    return label
+
+
+def label_folder(options: LabelOptions) -> None:
+    """Label the images of a folder and write the copies.
+
+    Raises:
+        SettingsError: if the bundled model does not predict such captchas.
+        ImageFolderError: if the folder has too few images, or a file is not an image.
+    """
+    started = time.monotonic()
+    check_empty(options.out)
+    files = list_image_files(options.folder)
+    bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)).captcha_spec
+    spec = options.build_spec(bundled, find_common_size(files))
+    images = read_images(files, spec)
+    log.info(
+        "%d images of %dx%d pixels, %s characters of %r",
+        len(files), spec.width, spec.height, spec.length_range, spec.charset,
+    )  # fmt: skip
+
+    # TensorFlow takes 5 s to import. An invalid folder is reported before.
+    from trainer.training.self_training import predict_images, self_train  # noqa: PLC0415
+
+    progress = Progress(sys.stderr, "self-training steps", STEPS)
+    recogniser = self_train(spec, images, options.seed, progress.update)
+    predictions = predict_images(recogniser, spec, images)
+    copy_labelled(files, predictions, options.out)
+    log.info(
+        "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out
+    )
+    log.info(
+        "check the labels, first those with a low confidence: a tenth is below %.3f, a quarter"
+        " below %.3f; then train on the folder",
+        *np.quantile(predictions.confidences, (0.1, 0.25)),
+    )

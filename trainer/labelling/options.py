@@ -1,0 +1,95 @@
+"""The options of the command: which images, what they can show, and where the copies go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from shared.settings import SettingsError
+from shared.spec import CaptchaSpec, SpecError
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """The options of `python -m trainer label`. None means what the bundled model predicts."""
+
+    folder: Path
+    """Folder of the images."""
+    out: Path
+    """Folder for the labelled copies."""
+    charset: str | None
+    length: int | None
+    min_length: int | None
+    seed: int
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        """Read the command line. Prints the help and exits on `--help` and on unknown options."""
+        return cls(**vars(_build_parser().parse_args(arguments)))
+
+    def build_spec(self, bundled: CaptchaSpec, size: tuple[int, int]) -> CaptchaSpec:
+        """Return what the images can show.
+
+        Args:
+            bundled: what the bundled model predicts.
+            size: width and height of the images in pixels.
+
+        Raises:
+            SettingsError: if the bundled model does not predict such captchas.
+        """
+        width, height = size
+        length = bundled.length if self.length is None else self.length
+        min_length = bundled.shortest if self.length is None else self.length
+        if self.min_length is not None:
+            min_length = self.min_length
+        try:
+            spec = CaptchaSpec(
+                self.charset or bundled.charset, length, width, height, min_length=min_length
+            )
+        except SpecError as error:
+            raise SettingsError(f"the images cannot be captchas: {error}") from None
+        if unknown := sorted(set(spec.charset) - set(bundled.charset)):
+            raise SettingsError(
+                f"--charset: the bundled model does not know {''.join(unknown)!r}, and learns a"
+                " character from labelled images only"
+            )
+        if spec.shortest < bundled.shortest or spec.length > bundled.length:
+            raise SettingsError(
+                f"--length: the bundled model predicts {bundled.length_range} characters, not"
+                f" {spec.length_range}"
+            )
+        return spec
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer label",
+        description="Label images that have no labels. The bundled model trains itself on its most"
+        " confident predictions first. Check the labels before you train on them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, help="folder of images of one kind of captcha")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="new folder for copies named <label>_<confidence>_<name>",
+    )
+    parser.add_argument("--charset", metavar="VALUE", help="characters that can appear")
+    parser.add_argument(
+        "--length",
+        type=int,
+        metavar="VALUE",
+        help="characters per captcha; the maximum if it varies",
+    )
+    parser.add_argument(
+        "--min-length", type=int, metavar="VALUE", help="minimum length; without it, --length"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="VALUE", help="determines order and augmentation"
+    )
+    return parser
