@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from shared.spec import CaptchaSpec
 from trainer.audit.results import Init
 from trainer.config import NetworkName
+from trainer.data.pseudo_labels import STEPS as SELF_TRAINING_STEPS
 
 Mode = Literal["quick", "default", "thorough"]
 Number = TypeVar("Number", int, float)
@@ -29,6 +30,9 @@ LABELS: dict[Mode, dict[Init, tuple[int, ...]]] = {
         "scratch": (100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000),
     },
 }
+
+UNLABELLED: dict[Mode, int] = {"quick": 0, "default": 1_000, "thorough": 1_000}
+"""Images without labels that an attacker trains itself on; with 0 there is no such attacker."""
 
 # Training steps for at least so many labels; measured in docs/experiments.md. More steps on few
 # labels only memorise them.
@@ -68,11 +72,14 @@ class Task:
     steps: int
     tested: int
     protection: Protection | None = None
+    unlabelled: int = 0
 
     @property
     def name(self) -> str:
         """Name of its file."""
         name = f"{self.init}-{self.labels}"
+        if self.unlabelled:
+            name = f"{name}-unlabelled-{self.unlabelled}"
         if self.protection:
             name = f"{self.protection.name}-{self.protection.change}-{name}"
         return name
@@ -103,6 +110,8 @@ class Task:
         """Return the task for messages."""
         source = "the bundled model" if self.init == "bundled" else "nothing"
         text = f"{self.labels:,} labels, trained from {source}" if self.labels else "no labels"
+        if self.unlabelled:
+            text = f"{text}, self-trained on {self.unlabelled:,} images"
         if self.protection:
             text = f"{self.protection.name} {self.protection.change}, {text}"
         return text
@@ -136,6 +145,8 @@ def list_curve(mode: Mode, tested: int, available: int | None = None) -> Iterato
             numbers = [labels for labels in planned if labels < 0.9 * available] + [available]
         for labels in numbers:
             yield Task(init, labels, count_steps(init, labels, mode), tested)
+    if unlabelled := min(UNLABELLED[mode], available or UNLABELLED[mode]):
+        yield Task("bundled", 0, SELF_TRAINING_STEPS, tested, unlabelled=unlabelled)
 
 
 def list_protections(mode: Mode, protections: list[Protection]) -> Iterator[Task]:

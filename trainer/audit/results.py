@@ -34,6 +34,8 @@ class CurvePoint(_Frozen):
     """The attacker's accuracy after training on a number of labelled images."""
 
     labels: int
+    unlabelled: int = 0
+    """Images without labels that it trained itself on."""
     init: Init
     """Initial weights: the bundled model, or random ones."""
     accuracy: Accuracy

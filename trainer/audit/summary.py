@@ -134,6 +134,7 @@ def build_protections(
 def _build_point(measurement: Measurement) -> CurvePoint:
     return CurvePoint(
         labels=measurement.labels,
+        unlabelled=measurement.unlabelled,
         init=measurement.init,
         accuracy=measurement.accuracy,
         steps=measurement.steps,

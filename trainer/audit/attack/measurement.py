@@ -24,6 +24,7 @@ class Measurement(BaseModel):
 
     init: Init
     labels: int
+    unlabelled: int = 0
     steps: int
     parameters: int
     train_cpu_s: float

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from shared.labels import decode
 from shared.restriction import Predictions, Restriction, predict_texts
 from shared.spec import CaptchaSpec
-from trainer.audit.attack.attacker import Attacker
+from trainer.audit.attack.attacker import Attacker, Trained
 from trainer.audit.attack.measurement import Measurement
+from trainer.audit.attack.self_trained import train_itself
 from trainer.audit.attack.untrained import UntrainedAttacker
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
 from trainer.audit.plan import Task
@@ -47,14 +48,16 @@ class Measurer:
         began = time.monotonic()
         attacker = self._get_attacker(task.init)
         train_cpu_s, steps = 0.0, 0
-        predict = self._predict_untrained
+        predict: PredictTexts = self._predict_untrained
+        trained: Trained | None = None
         if task.labels:
             split = captchas.select(task.labels)
             trained = attacker.train(split, task.steps, task.learning_rate, report)
-            train_cpu_s, steps = trained.cpu_s, trained.steps
-
-            def predict(images: npt.NDArray[np.uint8]) -> Predictions:
-                return predict_texts(trained.predict(images), self._spec, self._restriction)
+        elif task.unlabelled:
+            images = captchas.select(task.unlabelled).images
+            trained = train_itself(self._spec, images, self._seed, report)
+        if trained:
+            train_cpu_s, steps, predict = trained.cpu_s, trained.steps, self._restrict(trained)
 
         test = captchas.test
         starts = range(0, len(test), EVALUATION_BATCH_SIZE)
@@ -62,6 +65,7 @@ class Measurer:
         return Measurement(
             init=task.init,
             labels=task.labels,
+            unlabelled=task.unlabelled,
             steps=steps,
             parameters=attacker.parameters,
             train_cpu_s=round(train_cpu_s, 2),
@@ -76,6 +80,12 @@ class Measurer:
         if init not in self._attackers:
             self._attackers[init] = Attacker(init, self._spec, self._seed)
         return self._attackers[init]
+
+    def _restrict(self, trained: Trained) -> PredictTexts:
+        def predict(images: npt.NDArray[np.uint8]) -> Predictions:
+            return predict_texts(trained.predict(images), self._spec, self._restriction)
+
+        return predict
 
     def _predict_untrained(self, images: npt.NDArray[np.uint8]) -> Predictions:
         if self._untrained is None:

@@ -63,6 +63,8 @@ class CurveChart:
     top: float
     bottom: float
     lines: tuple[Line, ...]
+    self_trained: tuple[Mark, ...]
+    """Attackers that trained themselves on images without labels; not on a line."""
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
 
@@ -80,18 +82,16 @@ def build_curve_chart(curve: Sequence[CurvePoint], width: int, height: int) -> C
     x_scale = LabelScale.fit(numbers, left + 16, right - 10)
     y_scale = AccuracyScale(top, bottom)
     drawn = [init for init in INITS if any(point.init == init for point in curve)]
-    marks = {
-        init: tuple(
-            Mark(
-                x_scale.place(point.labels) + (_SHIFT_PX if init == "scratch" else -_SHIFT_PX),
-                y_scale.place(point.accuracy.accuracy),
-                *map(y_scale.place, point.accuracy.accuracy_interval_95),
-            )
-            for point in sorted(curve, key=lambda point: point.labels)
-            if point.init == init
+
+    def mark(point: CurvePoint) -> Mark:
+        return Mark(
+            x_scale.place(point.labels) + (_SHIFT_PX if point.init == "scratch" else -_SHIFT_PX),
+            y_scale.place(point.accuracy.accuracy),
+            *map(y_scale.place, point.accuracy.accuracy_interval_95),
         )
-        for init in drawn
-    }
+
+    labelled = sorted((p for p in curve if not p.unlabelled), key=lambda point: point.labels)
+    marks = {init: tuple(mark(p) for p in labelled if p.init == init) for init in drawn}
     places = _spread([marks[init][-1].y for init in drawn])
     return CurveChart(
         width,
@@ -103,6 +103,7 @@ def build_curve_chart(curve: Sequence[CurvePoint], width: int, height: int) -> C
         tuple(
             Line(init, NAMES[init], marks[init], y) for init, y in zip(drawn, places, strict=True)
         ),
+        tuple(mark(point) for point in curve if point.unlabelled),
         tuple(_list_label_ticks(numbers, x_scale)),
         tuple(
             Tick(y_scale.place(rate), f"{100 * rate:g}\N{NO-BREAK SPACE}%", rate in RATES)

@@ -113,17 +113,14 @@ def _build_context(results: AuditResults) -> dict[str, Any]:
 def list_facts(results: AuditResults) -> list[Fact]:
     """Return the numbers that matter most, for the top of the page."""
     facts = []
-    untrained = next((point for point in results.curve if point.labels == 0), None)
-    if untrained is not None:
-        accuracy = untrained.accuracy
-        interval = numbers.format_interval(accuracy.accuracy_interval_95)
-        facts.append(
-            Fact(
-                "Passed without any labelled image",
-                numbers.format_percent(accuracy.accuracy),
-                f"95 % interval {interval}",
-            )
-        )
+    for point in results.curve:
+        if point.labels == 0:
+            name = "Passed without any labelled image"
+            if point.unlabelled:
+                name = f"After training itself on {point.unlabelled:,} images without labels"
+            interval = numbers.format_interval(point.accuracy.accuracy_interval_95)
+            value = numbers.format_percent(point.accuracy.accuracy)
+            facts.append(Fact(name, value, f"95 % interval {interval}"))
     for rate, name in ((BOT_RATE, "1 in 100"), (HALF, "half")):
         images = find_needed(results, rate)
         most = max(point.labels for point in results.curve)
@@ -149,7 +146,8 @@ def describe_curve(results: AuditResults) -> str:
     """Return the alternative text of the curve."""
     parts = []
     for init in INITS:
-        points = sorted((p for p in results.curve if p.init == init), key=lambda p: p.labels)
+        labelled = (p for p in results.curve if p.init == init and not p.unlabelled)
+        points = sorted(labelled, key=lambda p: p.labels)
         if points:
             first, last = points[0], points[-1]
             parts.append(
@@ -158,6 +156,12 @@ def describe_curve(results: AuditResults) -> str:
                 f" {first.labels:,} labelled images to"
                 f" {numbers.format_percent(last.accuracy.accuracy)} with {last.labels:,}"
             )
+    parts += [
+        f"after training itself on {point.unlabelled:,} images without labels, it is"
+        f" {numbers.format_percent(point.accuracy.accuracy)}"
+        for point in results.curve
+        if point.unlabelled
+    ]
     return f"Accuracy against the number of labelled images: {'; '.join(parts)}."
 
 

@@ -144,15 +144,17 @@ def _describe_attack(results: AuditResults) -> list[str]:
 
 
 def _describe_accuracy(results: AuditResults) -> str:
-    point = next((p for p in results.curve if p.labels == 0), None)
+    without = [p for p in results.curve if p.labels == 0]
+    point = max(without, key=lambda p: p.accuracy.accuracy, default=None)
     best = best_point(results)
     if point is None or (point.accuracy.accuracy < BOT_RATE and best.labels):
         point = best
-    learned = (
-        f"after learning from {point.labels:,} labelled ones"
-        if point.labels
-        else ("without having seen a single labelled one")
-    )
+    if point.labels:
+        learned = f"after learning from {point.labels:,} labelled ones"
+    elif point.unlabelled:
+        learned = f"after training itself on {point.unlabelled:,} of them without labels"
+    else:
+        learned = "without having seen a single labelled one"
     accuracy = point.accuracy
     text = (
         f"The attacker reads {format_percent(accuracy.accuracy)} of these captchas completely"

@@ -10,6 +10,7 @@ from trainer.audit.attack.measurer import Measurer
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
 from trainer.audit.plan import Task
 from trainer.data.splits import Split
+from trainer.training import self_training
 
 # A 3x5 font: digits that nothing distorts.
 SHAPES = {
@@ -72,6 +73,21 @@ def test_clean_digits_are_predicted_with_very_few_images() -> None:
     (result,) = measure(captchas, Task("scratch", 250, 400, 500))
 
     assert result.accuracy.accuracy == 1
+
+
+@pytest.mark.slow
+def test_an_attacker_without_labels_trains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 30)
+    captchas = build_captchas(is_blank=False, labelled=250, tested=500)
+
+    untrained, trained = measure(
+        captchas, Task("bundled", 0, 0, 500), Task("bundled", 0, 150, 500, unlabelled=200)
+    )
+
+    assert (trained.labels, trained.unlabelled) == (0, 200)
+    assert trained.train_cpu_s > 0
+    assert trained.predictions != untrained.predictions
+    assert sum(trained.confidences) > sum(untrained.confidences)
 
 
 @pytest.mark.slow

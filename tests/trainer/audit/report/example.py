@@ -123,6 +123,18 @@ def build_curve(init: Init, accuracies: dict[int, float], n: int = _N) -> tuple[
     )
 
 
+def build_self_trained(accuracy: float, n: int = _N) -> CurvePoint:
+    """Return an attacker that trained itself on 1,000 images without labels."""
+    return CurvePoint(
+        labels=0,
+        unlabelled=1_000,
+        init="bundled",
+        accuracy=accuracy_of(accuracy, n),
+        steps=1_000,
+        train_cpu_s=60.0,
+    )
+
+
 def build_needed(*images: int | None) -> tuple[ImagesNeeded, ...]:
     """Return the images for 1, 10, 50 and 90 %: bundled, then scratch."""
     rates: list[tuple[Init, float]] = [

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.trainer.audit.report.example import build_curve, build_example
+from tests.trainer.audit.report.example import build_curve, build_example, build_self_trained
 from trainer.audit.report.curve import build_curve_chart
 from trainer.audit.report.scale import AccuracyScale, LabelScale
 
@@ -54,3 +54,14 @@ def test_names_of_equal_lines_do_not_cover_each_other() -> None:
     curve = (*build_curve("bundled", {100: 0.5}), *build_curve("scratch", {100: 0.5}))
     first, second = build_curve_chart(curve, 720, 400).lines
     assert abs(first.label_y - second.label_y) >= 16
+
+
+def test_a_self_trained_attacker_is_beside_the_line() -> None:
+    curve = build_example().curve
+    without, chart = (
+        build_curve_chart(points, 720, 400) for points in (curve, (*curve, build_self_trained(0.5)))
+    )
+    assert chart.lines == without.lines
+    (mark,) = chart.self_trained
+    assert mark.x == chart.lines[0].marks[0].x
+    assert mark.y < chart.lines[0].marks[0].y

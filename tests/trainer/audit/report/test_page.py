@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.audit.report.example import build_curve, build_example, build_needed
+from tests.trainer.audit.report.example import (
+    build_curve,
+    build_example,
+    build_needed,
+    build_self_trained,
+)
 from trainer.audit.report.page import list_facts, render_page
 from trainer.audit.results import CharacterResult, ConfusedPair, Setting
 
@@ -154,3 +159,16 @@ def test_a_rate_that_was_not_reached_is_not_an_estimate() -> None:
 def test_one_point_is_drawn() -> None:
     outline = parse(curve=build_curve("bundled", {0: 0.0}))
     assert len(outline.find("circle")) == 2  # a wide and a narrow chart
+
+
+def test_a_self_trained_attacker_is_in_the_facts_and_in_the_chart() -> None:
+    results = build_example()
+    changed = results.model_copy(update={"curve": (*results.curve, build_self_trained(0.45))})
+    facts = {fact.name: fact.value for fact in list_facts(changed)}
+    assert facts["Passed without any labelled image"] != "45.0 %"
+    name = "After training itself on 1,000 images without labels"
+    assert facts[name].replace("\N{NO-BREAK SPACE}", " ") == "45.0 %"
+    page = render_page(changed)
+    assert "Diamond" in page
+    assert "0, and 1,000 without labels" in page
+    assert "Diamond" not in render_page(results)

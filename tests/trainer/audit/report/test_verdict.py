@@ -12,6 +12,7 @@ from tests.trainer.audit.report.example import (
     build_curve,
     build_example,
     build_needed,
+    build_self_trained,
     encode_png,
 )
 from trainer.audit.report.verdict import BARELY_LEGIBLE, NOT_LEGIBLE, decide_level, decide_verdict
@@ -53,6 +54,21 @@ def legible(estimate: float) -> Legibility:
 def test_one_in_a_hundred_without_labels_is_broken() -> None:
     assert decide_level(results(0.01)) == "broken"
     assert decide_level(results(0.0095)) == "weak"
+
+
+def test_one_in_a_hundred_after_a_self_training_is_broken() -> None:
+    curve = (*build_curve("bundled", {0: 0.004, 5_000: 0.6}), build_self_trained(0.3))
+    verdict = decide_verdict(results(0, curve=curve))
+    assert verdict.level == "broken"
+    expected = "30.0 % of these captchas completely after training itself on 1,000 of them without"
+    assert expected in verdict.paragraph.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_self_training_that_does_not_help_is_not_mentioned() -> None:
+    curve = (*build_curve("bundled", {0: 0.3, 5_000: 0.6}), build_self_trained(0.2))
+    paragraph = decide_verdict(results(0, curve=curve)).paragraph
+    assert "without having seen a single labelled one" in paragraph
+    assert "itself" not in paragraph
 
 
 def test_half_with_up_to_a_thousand_images_is_broken() -> None:

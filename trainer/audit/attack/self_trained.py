@@ -1,0 +1,28 @@
+"""The attacker without labels that trains itself on images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from shared.spec import CaptchaSpec
+from trainer.audit.attack.attacker import Trained
+from trainer.data.pseudo_labels import STEPS
+from trainer.data.splits import Images
+from trainer.training.self_training import self_train
+
+
+def train_itself(
+    spec: CaptchaSpec, images: Images, seed: int, report: Callable[[int], None]
+) -> Trained:
+    """Train the bundled model on its own predictions of images without labels.
+
+    Args:
+        spec: captchas that it will predict.
+        images: uint8 (N, height, width).
+        seed: determines the order of the images and their augmentation.
+        report: called with the number of completed steps.
+    """
+    began = time.process_time()
+    recogniser = self_train(spec, images[:], seed, report)
+    return Trained(recogniser.predict_on_batch, time.process_time() - began, STEPS)
