@@ -1,8 +1,9 @@
 """Benchmark of captcha designs that no model was trained on.
 
-`make bench-designs` prints the table. With `--labels 0,300,1000` a training on that many labelled
-pictures follows for each design; it starts from the bundled model. `--jobs 2` runs two trainings at
-a time, each on half of the cores. Published generators and fonts are installed from PyPI and npm
+`make bench-designs` prints the table. With `--labels 300,1000` a training on that many labelled
+pictures follows for each design; it starts from the bundled model. With `--unlabelled 1000` the
+trainer labels that many pictures, and these labels are measured. `--jobs 2` runs two trainings at a
+time, each on half of the cores. Published generators and fonts are installed from PyPI and npm
 once, in the directory of `--cache`, which keeps the pictures too.
 """
 
@@ -12,19 +13,20 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.benchmarks import page
-from tests.benchmarks.designs.accuracy import measure
+from tests.benchmarks.designs.accuracy import Measurement, count_correct, measure
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.design import Design
-from tests.benchmarks.designs.fine_tuning import fine_tune
+from tests.benchmarks.designs.fine_tuning import fine_tune, label
 from tests.benchmarks.designs.generators import GeneratorError
-from tests.benchmarks.designs.pictures import LABELS_SEED, TEST_SEED, load
+from tests.benchmarks.designs.pictures import LABELS_SEED, TEST_SEED, Pictures, load
 from tests.benchmarks.designs.recognisers import MODELS, DdddOcr, VersionRecogniser
-from tests.benchmarks.designs.table import Result, Tuned, format_results, list_misses
+from tests.benchmarks.designs.table import Budget, Result, Tuned, format_results, list_misses
 from tests.benchmarks.processes import ROOT, ProgramError, find_cores, pinned
 
 CACHE = ROOT / "data" / "designs"
@@ -33,7 +35,12 @@ CACHE = ROOT / "data" / "designs"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure all designs and print the table; fail if none was measured."""
     options = parse_options(arguments)
-    labels = [int(count) for count in options.labels.split(",")]
+    budgets = [
+        Budget(count, has_labels)
+        for counts, has_labels in ((options.unlabelled, False), (options.labels, True))
+        for count in map(int, counts.split(","))
+        if count
+    ]
     designs = [
         d for d in DESIGNS if options.designs is None or d.name in options.designs.split(",")
     ]
@@ -49,12 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shares = share_cores(sorted(os.sched_getaffinity(0)), options.jobs)
     with ThreadPoolExecutor(len(shares)) as executor:
         jobs = [
-            executor.submit(add_all_labels, results[i :: len(shares)], labels, options, cores)
+            executor.submit(train_all, results[i :: len(shares)], budgets, options, cores)
             for i, cores in enumerate(shares)
         ]
         for job in jobs:
             job.result()
-    text = describe(machine, options.pictures, len(shares), results, labels)
+    text = describe(machine, options.pictures, len(shares), results, budgets)
     page.publish("designs", text, quick=not options.write)
     if not any(result.base for result in results):
         sys.exit("no design was measured")
@@ -67,7 +74,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("version", type=Path, help="for example models/captcha/1")
     parser.add_argument("--pictures", type=int, default=1_000, help="test pictures of each design")
-    parser.add_argument("--labels", default="0", help="numbers of labelled pictures: 0,300,1000")
+    parser.add_argument("--labels", default="0", help="numbers of labelled pictures: 300,1000")
+    parser.add_argument("--unlabelled", default="0", help="numbers of pictures to label: 1000")
     parser.add_argument("--designs", help="names, separated by commas; all by default")
     parser.add_argument("--cache", type=Path, default=CACHE, help="for generators and pictures")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
@@ -105,47 +113,64 @@ def share_cores(cores: Sequence[int], jobs: int) -> list[set[int]]:
     return [set(cores[i::jobs]) for i in range(jobs)]
 
 
-def add_all_labels(
+def train_all(
     results: Sequence[Result],
-    labels: Sequence[int],
+    budgets: Sequence[Budget],
     options: argparse.Namespace,
     cores: Iterable[int],
 ) -> None:
-    """Train on each number of labels for each design, one after the other."""
+    """Train with each budget for each design, one after the other."""
     with pinned(cores):
-        for count in filter(None, labels):
+        for budget in budgets:
             for result in results:
-                add_labels(result, count, options)
+                if result.base:
+                    add_training(result, budget, options)
 
 
-def add_labels(result: Result, count: int, options: argparse.Namespace) -> None:
-    """Train on labelled pictures of a design and measure what was published."""
-    if result.base is None:
-        return
+def add_training(result: Result, budget: Budget, options: argparse.Namespace) -> None:
+    """Train on pictures of a design, and measure what the training resulted in."""
     design = result.design
-    print(f"{design.name}: {count} labels", file=sys.stderr)
+    print(f"{design.name}: {budget}", file=sys.stderr)
     try:
-        images = load(design, count, LABELS_SEED, options.cache)
-        pictures = load(design, options.pictures, TEST_SEED, options.cache)
+        images = load(design, budget.pictures, LABELS_SEED, options.cache)
         with tempfile.TemporaryDirectory(prefix="designs-") as workspace:
-            run = fine_tune(images.folder, Path(workspace), options.trainer.split())
-            tuned = VersionRecogniser(run.version or options.version)
-            measurement = measure(tuned.predict, pictures, design.restriction)
+            train = measure_labels if budget.has_labels else measure_labelling
+            result.tuned[budget] = train(design, images, Path(workspace), options)
     except (GeneratorError, ProgramError, ValueError) as error:
         result.failure = str(error)
-        return
-    result.tuned[count] = Tuned(measurement, run.seconds, run.version is not None)
+
+
+def measure_labels(
+    design: Design, images: Pictures, workspace: Path, options: argparse.Namespace
+) -> Tuned:
+    """Train on labelled pictures and measure the published version on the test pictures."""
+    pictures = load(design, options.pictures, TEST_SEED, options.cache)
+    run = fine_tune(images.folder, workspace, options.trainer.split())
+    tuned = VersionRecogniser(run.version or options.version)
+    measurement = measure(tuned.predict, pictures, design.restriction)
+    return Tuned(measurement, run.seconds, run.version is not None)
+
+
+def measure_labelling(
+    design: Design, images: Pictures, workspace: Path, options: argparse.Namespace
+) -> Tuned:
+    """Let the trainer label pictures, and measure its labels."""
+    begin = time.perf_counter()
+    texts = label(images.folder, design.restriction, workspace)
+    seconds = time.perf_counter() - begin
+    measurement = Measurement(count_correct(texts, images.texts), len(texts) / seconds)
+    return Tuned(measurement, seconds)
 
 
 def describe(
-    machine: str, pictures: int, jobs: int, results: Sequence[Result], labels: Sequence[int]
+    machine: str, pictures: int, jobs: int, results: Sequence[Result], budgets: Sequence[Budget]
 ) -> list[str]:
     """Return the paragraphs of the section."""
-    trainings = f" Trainings: {jobs} at the same time." if any(labels) else ""
+    trainings = f" Trainings: {jobs} at the same time." if budgets else ""
     paragraphs = [
         f"`make bench-designs` on {machine}. {pictures:,} pictures of each design, which"
         f" both recognisers predict on one core.{trainings}",
-        format_results(results, labels),
+        format_results(results, budgets),
     ]
     for problem, designs in list_misses(results).items():
         if designs:

@@ -1,4 +1,4 @@
-"""Trainings on a few labelled pictures of a design, run as a user runs them."""
+"""Trainings on a few pictures of a design, run as a user runs them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.artifacts import MODEL_NAME, list_versions
+from shared.restriction import Restriction
 from tests.benchmarks.processes import module, started
 
 TIMEOUT_S = 3600.0
@@ -37,12 +38,44 @@ def fine_tune(images: Path, workspace: Path, arguments: Sequence[str] = ()) -> F
     Raises:
         ProgramError: if the training fails; the message contains its last line.
     """
+    options = ("--captchas", "0", "--image-folder", images.resolve(), *arguments)
+    seconds = _run_trainer(workspace, *options)
+    models = workspace / "models" / MODEL_NAME
+    versions = list_versions(models) if models.exists() else []
+    shutil.rmtree(workspace / "data", ignore_errors=True)
+    return FineTuning(models / str(max(versions)) if versions else None, seconds)
+
+
+def label(images: Path, restriction: Restriction, workspace: Path) -> list[str | None]:
+    """Let the trainer label pictures, and return its labels in the order of `Pictures`.
+
+    Args:
+        images: files `<label>_<index>.png`, whose labels it does not read.
+        restriction: what the pictures can show.
+        workspace: an empty directory.
+
+    Raises:
+        ProgramError: if the labelling fails; the message contains its last line.
+    """
+    out = workspace / "labelled"
+    _run_trainer(
+        workspace, "label", images.resolve(), "--out", out, "--charset", restriction.charset,
+        "--length", restriction.max_length, "--min-length", restriction.min_length,
+    )  # fmt: skip
+    labels: dict[int, str | None] = {}
+    for file in out.iterdir():
+        text, _, _, index = file.stem.split("_")  # <label>_<confidence>_<label>_<index>
+        labels[int(index)] = text
+    return [labels[index] for index in sorted(labels)]
+
+
+def _run_trainer(workspace: Path, *options: object) -> float:
+    """Run the trainer to its end on the cores of this thread, and return the seconds."""
     environment = {
         "MODELS_DIR": str(workspace / "models"),
         "DATA_DIR": str(workspace / "data"),
         "CUDA_VISIBLE_DEVICES": "-1",
     }
-    options = ("--captchas", "0", "--image-folder", images.resolve(), *arguments)
     begin = time.perf_counter()
     with started(module("trainer", *options), os.sched_getaffinity(0), environment) as program:
         try:
@@ -52,7 +85,4 @@ def fine_tune(images: Path, workspace: Path, arguments: Sequence[str] = ()) -> F
         seconds = time.perf_counter() - begin
         if status:
             raise program.fail(f"exit status {status}")
-    models = workspace / "models" / MODEL_NAME
-    versions = list_versions(models) if models.exists() else []
-    shutil.rmtree(workspace / "data", ignore_errors=True)
-    return FineTuning(models / str(max(versions)) if versions else None, seconds)
+    return seconds

@@ -12,12 +12,24 @@ from tests.benchmarks.page import format_table
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How many pictures of a design a training can use."""
+
+    pictures: int
+    has_labels: bool = True
+
+    def __str__(self) -> str:
+        """Return the title of its column: "300 labels"."""
+        return f"{self.pictures:,} {'labels' if self.has_labels else 'unlabelled'}"
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """A design after a training on labelled pictures."""
+    """A design after a training on some pictures."""
 
     measurement: Measurement
     seconds: float
-    is_published: bool
+    is_published: bool = True
     """Whether the training published a version; otherwise the first one was measured again."""
 
 
@@ -29,35 +41,28 @@ class Result:
     base: Measurement | None = None
     ocr: Measurement | None = None
     """Of the better one of ddddocr's two models."""
-    tuned: dict[int, Tuned] = field(default_factory=dict)
-    """By number of labelled pictures."""
+    tuned: dict[Budget, Tuned] = field(default_factory=dict)
     failure: str = ""
     """Why the design was not measured, or not completely."""
 
 
-def format_results(results: Sequence[Result], labels: Sequence[int]) -> str:
-    """Return the Markdown table of accuracy and speed.
-
-    Args:
-        results: one for each design.
-        labels: numbers of labelled pictures; 0 is no column of its own.
-    """
-    trainings = [count for count in labels if count]
+def format_results(results: Sequence[Result], budgets: Sequence[Budget]) -> str:
+    """Return the Markdown table of accuracy and speed, with a column for each budget."""
     columns = ["design", "characters", "length", "accuracy", "95 % interval", "ddddocr"]
-    columns += [f"{count:,} labels" for count in trainings]
+    columns += map(str, budgets)
     columns += ["pictures/s", "ddddocr's"]
-    rows = [list(_format_row(result, trainings)) for result in results]
+    rows = [list(_format_row(result, budgets)) for result in results]
     measured = [result for result in results if result.base]
     held_out = [result for result in measured if not result.design.effect_in_style]
     if measured:
-        rows.append(list(_format_average("average", measured, trainings)))
+        rows.append(list(_format_average("average", measured, budgets)))
     if held_out and len(held_out) < len(measured):
         name = "average without effects of the style"
-        rows.append(list(_format_average(name, held_out, trainings)))
+        rows.append(list(_format_average(name, held_out, budgets)))
     return format_table(columns, ([*row, *[""] * (len(columns) - len(row))] for row in rows))
 
 
-def _format_row(result: Result, trainings: Sequence[int]) -> Iterator[str]:
+def _format_row(result: Result, budgets: Sequence[Budget]) -> Iterator[str]:
     design = result.design
     own = "" if design.is_published else ", our own"
     yield f"`{design.name}`{own}{', effect in the style' if design.effect_in_style else ''}"
@@ -70,15 +75,15 @@ def _format_row(result: Result, trainings: Sequence[int]) -> Iterator[str]:
     yield f"{accuracy.accuracy:.1%}"
     yield "{:.1%} to {:.1%}".format(*accuracy.accuracy_interval_95)
     yield _format_accuracy(result.ocr)
-    for count in trainings:
-        tuned = result.tuned.get(count)
+    for budget in budgets:
+        tuned = result.tuned.get(budget)
         yield _format_tuned(tuned) if tuned else f"not measured: {result.failure}"
     yield _format_speed(result.base)
     yield _format_speed(result.ocr)
 
 
 def _format_average(
-    name: str, measured: Sequence[Result], trainings: Sequence[int]
+    name: str, measured: Sequence[Result], budgets: Sequence[Budget]
 ) -> Iterator[str]:
     """Yield the cells of the averages over the designs that have a value in the column."""
     bases = [result.base for result in measured if result.base]
@@ -88,8 +93,8 @@ def _format_average(
     yield f"{mean(base.accuracy.accuracy for base in bases):.1%}"
     yield ""
     yield f"{mean(ocr.accuracy.accuracy for ocr in ocrs):.1%}" if ocrs else "-"
-    for count in trainings:
-        runs = [result.tuned[count] for result in measured if count in result.tuned]
+    for budget in budgets:
+        runs = [result.tuned[budget] for result in measured if budget in result.tuned]
         accuracies = [run.measurement.accuracy.accuracy for run in runs]
         seconds = max((run.seconds for run in runs), default=0)
         yield f"{mean(accuracies):.1%}, at most {seconds:.0f} s" if runs else "-"
@@ -111,7 +116,7 @@ def _format_speed(measurement: Measurement | None) -> str:
 
 
 def list_misses(results: Sequence[Result]) -> Mapping[str, list[str]]:
-    """Return the designs on which the model is not better than ddddocr, or labels made it worse."""
+    """Return the designs that ddddocr predicts as well, and those that a training made worse."""
     behind, worse = [], []
     for result in results:
         if result.base is None:
@@ -119,7 +124,7 @@ def list_misses(results: Sequence[Result]) -> Mapping[str, list[str]]:
         accuracy = result.base.accuracy.accuracy
         if result.ocr and accuracy <= result.ocr.accuracy.accuracy:
             behind.append(result.design.name)
-        for count, tuned in result.tuned.items():
+        for budget, tuned in result.tuned.items():
             if tuned.measurement.accuracy.accuracy < accuracy:
-                worse.append(f"{result.design.name} with {count:,} labels")
-    return {"not above ddddocr": behind, "worse than without labels": worse}
+                worse.append(f"{result.design.name} with {budget}")
+    return {"not above ddddocr": behind, "worse than without a training": worse}

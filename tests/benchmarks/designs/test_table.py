@@ -11,7 +11,7 @@ from tests.benchmarks.designs.__main__ import measure_design, share_cores
 from tests.benchmarks.designs.accuracy import Measurement
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.design import Design
-from tests.benchmarks.designs.table import Result, Tuned, format_results, list_misses
+from tests.benchmarks.designs.table import Budget, Result, Tuned, format_results, list_misses
 from tests.benchmarks.page import PAGE, replace_section
 
 OWN = Design("misprint", "abc", 3, 8)
@@ -36,7 +36,7 @@ class Echo:
 
 def test_a_row_shows_the_design_and_both_recognisers() -> None:
     result = Result(OWN, create_measurement(0.95, 1234), create_measurement(0.5, 80))
-    table = format_results([result], labels=[0])
+    table = format_results([result], budgets=[])
     row = "| `misprint`, our own | 3 | 3 to 8 | 95.0% | 94.0% to 96.0% | 50.0% | 1,234 | 80 |"
     assert row in table.splitlines()
 
@@ -44,7 +44,7 @@ def test_a_row_shows_the_design_and_both_recognisers() -> None:
 def test_a_design_that_was_not_measured_keeps_its_row_and_is_not_in_the_average() -> None:
     failed = Result(PUBLISHED, failure="node is not installed")
     results = [Result(OWN, create_measurement(0.9), create_measurement(0.4)), failed]
-    *_, row, average = format_results(results, labels=[0, 300]).splitlines()
+    *_, row, average = format_results(results, budgets=[Budget(300)]).splitlines()
     assert row.startswith("| `captchapng` | 10 | 4 | not measured: node is not installed |")
     assert average.startswith("| average, 1 designs |")
     assert "| 90.0% |" in average
@@ -58,7 +58,7 @@ def test_designs_with_an_effect_of_the_training_style_are_averaged_with_and_with
         Result(OWN, create_measurement(0.9), ocr),
         Result(shared, create_measurement(0.8), ocr),
     ]
-    *_, row, average, held_out = format_results(results, labels=[0]).splitlines()
+    *_, row, average, held_out = format_results(results, budgets=[]).splitlines()
     assert row.startswith("| `hatched_arc`, our own, effect in the style |")
     assert "| average, 2 designs |  |  | 85.0% |" in average
     assert "average without effects of the style, 1 designs |  |  | 90.0% |" in held_out
@@ -66,9 +66,9 @@ def test_designs_with_an_effect_of_the_training_style_are_averaged_with_and_with
 
 def test_a_training_shows_accuracy_time_and_whether_a_version_was_published() -> None:
     base, ocr = create_measurement(0.9), create_measurement(0.4)
-    first = Result(OWN, base, ocr, {300: Tuned(create_measurement(0.97), 60.4, True)})
-    second = Result(PUBLISHED, base, ocr, {300: Tuned(base, 100.0, False)})
-    lines = format_results([first, second], labels=[0, 300]).splitlines()
+    first = Result(OWN, base, ocr, {Budget(300): Tuned(create_measurement(0.97), 60.4, True)})
+    second = Result(PUBLISHED, base, ocr, {Budget(300): Tuned(base, 100.0, False)})
+    lines = format_results([first, second], budgets=[Budget(300)]).splitlines()
     assert "| 97.0%, 60 s |" in lines[2]
     assert "| 90.0%, 100 s, nothing published |" in lines[3]
     assert "| 93.5%, at most 100 s |" in lines[4]
@@ -79,13 +79,13 @@ def test_misses_name_the_designs() -> None:
     worse = Tuned(create_measurement(0.89), 60, True)
     better = Tuned(create_measurement(0.91), 60, True)
     results = [
-        Result(OWN, base, ocr, {300: worse, 1000: better}),
-        Result(PUBLISHED, base, create_measurement(0.8), {300: better}),
+        Result(OWN, base, ocr, {Budget(300): worse, Budget(1000, has_labels=False): better}),
+        Result(PUBLISHED, base, create_measurement(0.8), {Budget(300): better}),
         Result(PUBLISHED, failure="node is not installed"),
     ]
     assert list_misses(results) == {
         "not above ddddocr": ["misprint"],
-        "worse than without labels": ["misprint with 300 labels"],
+        "worse than without a training": ["misprint with 300 labels"],
     }
 
 
@@ -100,7 +100,7 @@ def test_a_failing_generator_does_not_stop_the_other_designs(cache: Path) -> Non
     assert "Missing.ttf" in results[0].failure
     assert results[1].base.accuracy.accuracy == 0
     assert results[1].ocr.accuracy.accuracy == 0.5  # of the better model
-    table = format_results(results, labels=[0])
+    table = format_results(results, budgets=[])
     assert "not measured: " in table
     assert "| `inverted_checks`, our own, effect in the style | 10 | 4 to 6 | 0.0% |" in table
 
