@@ -77,7 +77,7 @@ def build_curve_chart(curve: Sequence[CurvePoint], width: int, height: int) -> C
         width: of the picture, in pixels.
         height: of the picture, in pixels.
     """
-    left, right, top, bottom = 58.0, width - 96.0, 14.0, height - 50.0
+    left, right, top, bottom = 58.0, width - 108.0, 14.0, height - 50.0
     numbers = sorted({point.labels for point in curve})
     x_scale = LabelScale.fit(numbers, left + 16, right - 10)
     y_scale = AccuracyScale(top, bottom)

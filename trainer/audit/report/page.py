@@ -113,14 +113,15 @@ def _build_context(results: AuditResults) -> dict[str, Any]:
 def list_facts(results: AuditResults) -> list[Fact]:
     """Return the numbers that matter most, for the top of the page."""
     facts = []
-    for point in results.curve:
-        if point.labels == 0:
-            name = "Passed without any labelled image"
-            if point.unlabelled:
-                name = f"After training itself on {point.unlabelled:,} images without labels"
-            interval = numbers.format_interval(point.accuracy.accuracy_interval_95)
-            value = numbers.format_percent(point.accuracy.accuracy)
-            facts.append(Fact(name, value, f"95 % interval {interval}"))
+    without = [point for point in results.curve if point.labels == 0]
+    if without:
+        best = max(without, key=lambda point: point.accuracy.accuracy)
+        note = f"95 % interval {numbers.format_interval(best.accuracy.accuracy_interval_95)}"
+        if best.unlabelled:
+            before = numbers.format_percent(without[0].accuracy.accuracy)
+            note = f"after training itself on {best.unlabelled:,} images; {before} before"
+        value = numbers.format_percent(best.accuracy.accuracy)
+        facts.append(Fact("Passed without any labelled image", value, note))
     for rate, name in ((BOT_RATE, "1 in 100"), (HALF, "half")):
         images = find_needed(results, rate)
         most = max(point.labels for point in results.curve)
