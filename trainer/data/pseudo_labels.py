@@ -18,8 +18,41 @@ FRACTIONS = (0.2, 0.4, 0.6, 0.8, 0.9)
 """Fraction of the images that each round of a self-training takes. A tenth is always left out,
 because the least confident predictions are mostly wrong."""
 STEPS_PER_ROUND = 200
-STEPS = len(FRACTIONS) * STEPS_PER_ROUND
-"""Steps of all rounds, approximately: the images do not divide into whole batches."""
+STEPS = (len(FRACTIONS) + 1) * STEPS_PER_ROUND
+"""Steps of all rounds, approximately: the images do not divide into whole batches. The first round
+is done twice."""
+# Weight changes that are needed until the frequencies hardly change, and their size.
+_ITERATIONS, _EXPONENT = 30, 0.7
+_PSEUDO_COUNT = 50
+"""Characters that are added to each frequency, because those of random texts differ by chance."""
+
+
+def align_frequencies(
+    probabilities: npt.NDArray[np.float32], characters: int
+) -> npt.NDArray[np.float32]:
+    """Return probabilities with which all characters are about equally frequent in the images.
+
+    A model that does not know a design prefers some characters, such as capitals to small letters
+    of the same shape. Most captchas draw all characters equally often, so each character gets a
+    weight by which it becomes as frequent as the others. This is the distribution alignment of
+    Berthelot et al., "ReMixMatch" (2020).
+
+    Args:
+        probabilities: float32 (N, length, classes); each row sums to 1.
+        characters: number of the first classes that are characters; the end of a text is none.
+
+    Returns:
+        float32 (N, length, classes); each row sums to 1.
+    """
+    weights = np.ones(probabilities.shape[2], np.float32)
+    aligned = probabilities
+    for _ in range(_ITERATIONS):
+        counts = aligned[:, :, :characters].sum(axis=(0, 1), dtype=np.float64)
+        ratios = (counts.mean() + _PSEUDO_COUNT) / (counts + _PSEUDO_COUNT)
+        weights[:characters] *= ratios**_EXPONENT
+        aligned = probabilities * weights
+        aligned /= aligned.sum(axis=2, keepdims=True)
+    return aligned
 
 
 def label_most_confident(

@@ -60,11 +60,10 @@ def label_folder(options: LabelOptions) -> None:
     )  # fmt: skip
 
     # TensorFlow takes 5 s to import. An invalid folder is reported before.
-    from trainer.training.self_training import predict_images, self_train  # noqa: PLC0415
+    from trainer.training.self_training import self_train  # noqa: PLC0415
 
     progress = Progress(sys.stderr, "self-training steps", STEPS)
-    recogniser = self_train(spec, images, options.seed, progress.update)
-    predictions = predict_images(recogniser, spec, images)
+    predictions = self_train(spec, images, options.seed, progress.update).predict(images)
     copy_labelled(files, predictions, options.out)
     log.info(
         "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out

@@ -6,7 +6,10 @@ and takes more of them, so that the easy images teach it to read the harder ones
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -18,8 +21,8 @@ from trainer.config import TrainingConfig, read_preset
 from trainer.data.batches import TrainingBatches
 from trainer.data.pseudo_labels import (
     FRACTIONS,
-    STEPS,
     STEPS_PER_ROUND,
+    align_frequencies,
     label_most_confident,
 )
 from trainer.data.splits import EVALUATION_BATCH_SIZE
@@ -29,14 +32,42 @@ from trainer.training.optimizers import build_optimizer
 
 _STEPS_PER_EXECUTION = 25
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SelfTrained:
+    """The result of a self-training.
+
+    Its confidences are too high, because it has learned to be confident of the pseudo-labels, the
+    wrong ones too. Their order is still useful.
+
+    Attributes:
+        recogniser: uint8 (B, height, width) -> probabilities float32 (B, length, classes).
+        spec: what it predicts.
+        is_aligned: whether the characters were taken as equally frequent.
+    """
+
+    recogniser: keras.Model
+    spec: CaptchaSpec
+    is_aligned: bool
+
+    def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
+        """Return the most likely texts of all images, uint8 (N, height, width), taken together."""
+        probabilities = self.recogniser.predict(images, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
+        if self.is_aligned:
+            probabilities = align_frequencies(probabilities, len(self.spec.charset))
+        return predict_texts(probabilities, self.spec, Restriction.from_spec(self.spec))
+
 
 def self_train(
     spec: CaptchaSpec, images: npt.NDArray[np.uint8], seed: int, report: Callable[[int], None]
-) -> keras.Model:
+) -> SelfTrained:
     """Train the bundled model on its own predictions of images.
 
-    The confidences of the result are too high, because it has learned to be confident of the
-    pseudo-labels, the wrong ones too. Their order is still useful.
+    The first round is done twice, with equally frequent characters and without this assumption. If
+    it is wrong, the pseudo-labels contradict each other, and the network learns them with less
+    confidence. The more confident network goes on.
 
     Args:
         spec: what the images can show.
@@ -44,41 +75,65 @@ def self_train(
         seed: determines the order of the images and their augmentation.
         report: called with the number of completed steps.
 
-    Returns:
-        uint8 (B, height, width) -> probabilities float32 (B, length, classes).
-
     Raises:
         ArtifactError: if the bundled model is damaged.
     """
     keras.utils.set_random_seed(seed)
     config = _build_config(seed)
-    recogniser = build_initialised(config, spec)
-    freeze(recogniser)
-    recogniser.compile(
-        optimizer=build_optimizer(config, STEPS),
-        loss=config.loss,
-        steps_per_execution=_STEPS_PER_EXECUTION,
-        jit_compile=False,
+    attempts = [_Attempt(spec, images, config, is_aligned) for is_aligned in (False, True)]
+    for number, attempt in enumerate(attempts):
+        attempt.train_round(0, partial(_report, report, number))
+    best = max(attempts, key=_Attempt.measure_confidence)
+    log.info(
+        "the characters are %s as equally frequent", "taken" if best.is_aligned else "not taken"
     )
-    for round_number, fraction in enumerate(FRACTIONS):
-        predictions = predict_images(recogniser, spec, images)
-        split = label_most_confident(spec, images, predictions, fraction)
-        batches = TrainingBatches(split, config)
-        batches.start_epoch(round_number)
-        done = round_number * STEPS_PER_ROUND
-        progress = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs, done=done: report(done + batch + 1)
+    for round_number in range(1, len(FRACTIONS)):
+        best.train_round(round_number, partial(_report, report, round_number + 1))
+    return SelfTrained(best.recogniser, spec, best.is_aligned)
+
+
+class _Attempt:
+    """A network that starts from the bundled model, and its rounds."""
+
+    def __init__(
+        self,
+        spec: CaptchaSpec,
+        images: npt.NDArray[np.uint8],
+        config: TrainingConfig,
+        is_aligned: bool,
+    ) -> None:
+        self._spec, self._images, self._config = spec, images, config
+        self.is_aligned = is_aligned
+        self.recogniser = build_initialised(config, spec)
+        freeze(self.recogniser)
+        self.recogniser.compile(
+            optimizer=build_optimizer(config, len(FRACTIONS) * STEPS_PER_ROUND),
+            loss=config.loss,
+            steps_per_execution=_STEPS_PER_EXECUTION,
+            jit_compile=False,
         )
-        recogniser.fit(batches.dataset, callbacks=[progress], shuffle=False, verbose=0)
-    return recogniser
+
+    def train_round(self, number: int, report: Callable[[int], None]) -> None:
+        """Predict all images, and train on the most confident predictions."""
+        predictions = self._predict(self.is_aligned)
+        split = label_most_confident(self._spec, self._images, predictions, FRACTIONS[number])
+        batches = TrainingBatches(split, self._config)
+        batches.start_epoch(number)
+        progress = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: report(batch + 1)
+        )
+        self.recogniser.fit(batches.dataset, callbacks=[progress], shuffle=False, verbose=0)
+
+    def measure_confidence(self) -> float:
+        """Return the mean confidence of the predictions as they are, not aligned."""
+        return float(self._predict(is_aligned=False).confidences.mean())
+
+    def _predict(self, is_aligned: bool) -> Predictions:
+        return SelfTrained(self.recogniser, self._spec, is_aligned).predict(self._images)
 
 
-def predict_images(
-    recogniser: keras.Model, spec: CaptchaSpec, images: npt.NDArray[np.uint8]
-) -> Predictions:
-    """Return the most likely texts of images, uint8 (N, height, width)."""
-    probabilities = recogniser.predict(images, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
-    return predict_texts(probabilities, spec, Restriction.from_spec(spec))
+def _report(report: Callable[[int], None], earlier_rounds: int, steps: int) -> None:
+    report(earlier_rounds * STEPS_PER_ROUND + steps)
 
 
 def _build_config(seed: int) -> TrainingConfig:

@@ -8,7 +8,7 @@ import pytest
 from shared.labels import decode
 from shared.restriction import Predictions
 from shared.spec import CaptchaSpec
-from trainer.data.pseudo_labels import label_most_confident
+from trainer.data.pseudo_labels import align_frequencies, label_most_confident
 
 SPEC = CaptchaSpec("ab", length=2, min_length=1, width=16, height=16)
 IMAGES = np.arange(4, dtype=np.uint8).repeat(256).reshape(4, 16, 16)
@@ -35,3 +35,26 @@ def test_images_are_chosen_by_confidence_and_keep_their_order(
 
 def test_the_first_of_equally_confident_ones_are_chosen() -> None:
     assert label(0.5, 0.5, 0.5, 0.5, 0.5) == [(0, "a"), (1, "ab")]
+
+
+def test_a_preferred_character_becomes_as_frequent_as_the_others() -> None:
+    rng = np.random.default_rng(1)
+    # A model that sees which of two characters it is, but prefers the first one. The third class is
+    # the end of a text.
+    is_second = rng.integers(2, size=(500, 2))
+    second = np.where(is_second, 0.3, 0.1) + rng.normal(0, 0.02, (500, 2))
+    ends = np.full((500, 2), 0.2)
+    probabilities = np.stack([0.8 - second, second, ends], axis=2).astype(np.float32)
+    assert not probabilities.argmax(axis=2).any()
+
+    aligned = align_frequencies(probabilities, 2)
+
+    assert np.array_equal(aligned[:, :, :2].argmax(axis=2), is_second)
+    assert aligned.dtype == np.float32
+    assert np.allclose(aligned.sum(axis=2), 1, atol=1e-5)
+    assert abs(aligned[:, :, 0].sum() / aligned[:, :, 1].sum() - 1) < 0.1
+
+
+def test_the_frequencies_of_a_few_images_hardly_change() -> None:
+    probabilities = np.array([[[0.9, 0.1]], [[0.8, 0.2]]], np.float32)
+    assert np.allclose(align_frequencies(probabilities, 2), probabilities, atol=0.1)
