@@ -84,15 +84,17 @@ train:  ## train on your own images, DATA=folder of <label>_<anything>.png
 	@test -d "$(DATA)" || { echo "usage: make train DATA=folder, a folder of <label>_<anything>.png"; exit 2; }
 	docker compose run --rm --volume "$(DATA_PATH):/images:ro" trainer --image-folder /images $(ARGS)
 
-# The container's user cannot write to a folder of yours, so the copies come out as a stream. An archive in
-# between keeps the exit status, and leaves no folder if nothing was labelled.
+# The container's user cannot write to a folder of yours, so the copies come out as a stream. A pipe would
+# hide a failure, so there is an archive in between.
 label:  ## label your own images that have no labels, DATA=folder OUT=new-folder ARGS="--charset abc123 --length 5"
 	@test -d "$(DATA)" && test -n "$(OUT)" || { echo "usage: make label DATA=folder OUT=new-folder"; exit 2; }
 	@test ! -e "$(OUT)" || { echo "OUT=$(OUT) exists; nothing was labelled"; exit 2; }
-	@archive=$$(mktemp) && trap 'rm -f "$$archive"' EXIT && \
+	@mkdir -p "$(OUT)" && archive=$$(mktemp) && trap 'rm -f "$$archive"; rmdir "$(OUT)" 2>/dev/null' EXIT && \
+	trap 'exit 130' INT TERM && \
 	docker compose run --rm --no-deps -T --volume "$(DATA_PATH):/images:ro" --entrypoint sh trainer \
-	  -c 'python -m trainer label /images --out /tmp/labelled "$$@" >&2 && tar -c -C /tmp/labelled .' \
-	  label $(ARGS) > "$$archive" && mkdir -p "$(OUT)" && tar -x -C "$(OUT)" -f "$$archive"
+	  -c 'out=$$(mktemp -d -p /data) && trap "rm -r $$out" EXIT && \
+	    python -m trainer label /images --out $$out/labelled "$$@" >&2 && tar -c -C $$out/labelled .' \
+	  label $(ARGS) > "$$archive" && tar -x --no-same-owner -C "$(OUT)" -f "$$archive"
 
 course:  ## run all steps of the course, in at most 12 minutes, or FULL=1 with its own sizes, in hours
 	docker compose run --rm trainer course all $(if $(FULL),--size full) $(ARGS)

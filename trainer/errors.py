@@ -2,7 +2,7 @@
 
 TrainerError
 ├── GeneratorError      the generator is unreachable, or its data is unusable
-├── ImageFolderError    an image folder that cannot be trained on
+├── ImageFolderError    an image folder that cannot be used
 ├── TrainingError       a training that failed
 ├── QualityGateError    a model that is not accurate enough to be published
 ├── RunLockedError      another process runs the same training
@@ -22,7 +22,7 @@ class GeneratorError(TrainerError):
 
 
 class ImageFolderError(TrainerError):
-    """An image folder that cannot be trained on. The message names the file and the reason."""
+    """An image folder that cannot be used. The message names the file and the reason."""
 
 
 class TrainingError(TrainerError):

@@ -138,7 +138,7 @@ def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_p
 
 
 def test_images_without_labels_are_labelled(
-    stack: Stack, client: httpx.Client, tmp_path: Path
+    stack: Stack, client: httpx.Client, trained: float, tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "own images", tmp_path / "labelled"
     folder.mkdir()

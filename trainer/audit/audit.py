@@ -13,6 +13,7 @@ from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 from shared.fingerprint import fingerprint
 from trainer.audit.attack.measurement import Measurement, MeasurementStore
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
+from trainer.audit.captchas.coverage import describe_unknown
 from trainer.audit.options import AuditOptions
 from trainer.audit.plan import Protection, Task, list_curve, list_protections
 from trainer.audit.progress import AuditProgress
@@ -43,6 +44,9 @@ class Audit:
         captchas = subject.captchas
         is_folder = subject.setting.image_folder is not None
         curve = list_curve(mode, len(captchas.test), len(captchas.train) if is_folder else None)
+        if describe_unknown(subject.spec):
+            # Without labels it cannot learn characters and lengths that it has never had.
+            curve = (task for task in curve if not task.unlabelled)
         self.tasks = [*curve, *list_protections(mode, list(subject.protections))]
 
     @property

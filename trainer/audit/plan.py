@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from shared.spec import CaptchaSpec
 from trainer.audit.results import Init
 from trainer.config import NetworkName
+from trainer.data.pseudo_labels import FRACTIONS
 from trainer.data.pseudo_labels import STEPS as SELF_TRAINING_STEPS
 
 Mode = Literal["quick", "default", "thorough"]
@@ -50,6 +51,7 @@ _LEARNING_RATES: dict[Init, dict[int, float]] = {
 
 # CPU seconds, measured on one core of a 2.5 GHz server. They weight the progress only.
 _STEP_S: dict[Init, float] = {"bundled": 0.06, "scratch": 0.03}
+_SELF_TRAINING_STEP_S = 0.1
 _CAPTCHA_S = 0.0015  # render and predict
 _MEASUREMENT_S = 0.5
 
@@ -88,7 +90,8 @@ class Task:
     def recipe(self) -> str:
         """Everything that determines its result, beside the captchas and the seed."""
         rate = self.learning_rate if self.labels else 0
-        return f"{self.name} {NETWORKS[self.init]} {self.steps} {rate:g} {self.tested}"
+        recipe = f"{self.name} {NETWORKS[self.init]} {self.steps} {rate:g} {self.tested}"
+        return f"{recipe} {FRACTIONS}" if self.unlabelled else recipe
 
     @property
     def learning_rate(self) -> float:
@@ -98,7 +101,7 @@ class Task:
     @property
     def step_s(self) -> float:
         """Approximate CPU seconds of a training step."""
-        return _STEP_S[self.init]
+        return _SELF_TRAINING_STEP_S if self.unlabelled else _STEP_S[self.init]
 
     @property
     def cost_s(self) -> float:

@@ -58,6 +58,8 @@ class AttackCost(_Frozen):
     """What an attack costs on one core, with the most accurate attacker of the audit."""
 
     labels: int
+    unlabelled: int = 0
+    """Images without labels that it trained itself on."""
     init: Init
     train_cpu_minutes: float
     ms_per_attempt: float

@@ -89,6 +89,7 @@ def build_cost(best: Measurement) -> AttackCost:
     attempts = _MS_PER_HOUR / best.ms_per_attempt
     return AttackCost(
         labels=best.labels,
+        unlabelled=best.unlabelled,
         init=best.init,
         train_cpu_minutes=round(best.train_cpu_s / 60, 3),
         ms_per_attempt=best.ms_per_attempt,

@@ -21,42 +21,51 @@ STEPS_PER_ROUND = 200
 STEPS = (len(FRACTIONS) + 1) * STEPS_PER_ROUND
 """Steps of all rounds, approximately: the images do not divide into whole batches. The first round
 is done twice."""
-# Weight changes that are needed until the frequencies hardly change, and their size.
-_ITERATIONS, _EXPONENT = 30, 0.7
-_PSEUDO_COUNT = 50
-"""Characters that are added to each frequency, because those of random texts differ by chance."""
+# Weight changes, their size, and characters that are added to each count: so a character that never
+# appears gets no extreme weight.
+_ITERATIONS, _EXPONENT, _PSEUDO_COUNT = 30, 0.7, 50
 
 
-def align_frequencies(
+def find_frequency_weights(
     probabilities: npt.NDArray[np.float32], characters: int
 ) -> npt.NDArray[np.float32]:
-    """Return probabilities with which all characters are about equally frequent in the images.
+    """Return weights of the classes with which all characters are about equally frequent.
 
     A model that does not know a design prefers some characters, such as capitals to small letters
-    of the same shape. Most captchas draw all characters equally often, so each character gets a
-    weight by which it becomes as frequent as the others. This is the distribution alignment of
-    Berthelot et al., "ReMixMatch" (2020).
+    of the same shape, but most captchas draw all characters equally often. This is the distribution
+    alignment of Berthelot et al., "ReMixMatch" (2020).
 
     Args:
-        probabilities: float32 (N, length, classes); each row sums to 1.
+        probabilities: of many images, float32 (N, length, classes); each row sums to 1.
         characters: number of the first classes that are characters; the end of a text is none.
 
     Returns:
-        float32 (N, length, classes); each row sums to 1.
+        float32 (classes,), for `weight_classes`.
     """
     weights = np.ones(probabilities.shape[2], np.float32)
-    aligned = probabilities
     for _ in range(_ITERATIONS):
-        counts = aligned[:, :, :characters].sum(axis=(0, 1), dtype=np.float64)
+        weighted = weight_classes(probabilities, weights)
+        counts = weighted[:, :, :characters].sum(axis=(0, 1), dtype=np.float64)
         ratios = (counts.mean() + _PSEUDO_COUNT) / (counts + _PSEUDO_COUNT)
         weights[:characters] *= ratios**_EXPONENT
-        aligned = probabilities * weights
-        aligned /= aligned.sum(axis=2, keepdims=True)
-    return aligned
+    return weights
+
+
+def weight_classes(
+    probabilities: npt.NDArray[np.float32], weights: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Return probabilities multiplied by weights of the classes; each row sums to 1 again."""
+    weighted: npt.NDArray[np.float32] = probabilities * weights
+    weighted /= weighted.sum(axis=2, keepdims=True)
+    return weighted
 
 
 def label_most_confident(
-    spec: CaptchaSpec, images: npt.NDArray[np.uint8], predictions: Predictions, fraction: float
+    spec: CaptchaSpec,
+    images: npt.NDArray[np.uint8],
+    predictions: Predictions,
+    fraction: float,
+    limit: int,
 ) -> Split:
     """Return the images with the most confident predictions, labelled with these.
 
@@ -65,9 +74,11 @@ def label_most_confident(
         images: of the spec's size, grey, uint8 (N, height, width).
         predictions: of these images.
         fraction: of the images; at least one is returned.
+        limit: of the returned images. If there are more, every second, third, ... one is returned.
     """
     count = max(1, round(fraction * len(images)))
     rows = np.sort(np.argsort(-predictions.confidences, kind="stable")[:count])
+    rows = rows[:: -(-count // limit)]
     labels = encode([predictions.texts[row] for row in rows], spec)
     # As images of a folder they are repeated until an epoch has enough of them.
-    return Split(spec, images[rows], labels, ((IMAGE_FOLDER, count),))
+    return Split(spec, images[rows], labels, ((IMAGE_FOLDER, len(rows)),))

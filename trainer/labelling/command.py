@@ -15,7 +15,7 @@ from shared.settings import SettingsError
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import find_common_size, list_image_files, read_images
 from trainer.data.pseudo_labels import STEPS
-from trainer.labelling.labelled_copies import check_empty, copy_labelled
+from trainer.labelling.labelled_copies import copy_labelled, create_empty
 from trainer.labelling.options import LabelOptions
 from trainer.progress import Progress
 from trainer.settings import TrainerSettings
@@ -36,6 +36,9 @@ def parse_label(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generato
         except SettingsError as error:
             log.error("%s", error)
             return 2
+        except KeyboardInterrupt:
+            log.info("stopped; nothing was labelled")
+            return 130
         return 0
 
     return label
@@ -49,11 +52,11 @@ def label_folder(options: LabelOptions) -> None:
         ImageFolderError: if the folder has too few images, or a file is not an image.
     """
     started = time.monotonic()
-    check_empty(options.out)
     files = list_image_files(options.folder)
     bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)).captcha_spec
     spec = options.build_spec(bundled, find_common_size(files))
     images = read_images(files, spec)
+    create_empty(options.out)  # before the training: an error then loses nothing
     log.info(
         "%d images of %dx%d pixels, %s characters of %r",
         len(files), spec.width, spec.height, spec.length_range, spec.charset,

@@ -27,8 +27,17 @@ class LabelOptions:
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> Self:
-        """Read the command line. Prints the help and exits on `--help` and on unknown options."""
-        return cls(**vars(_build_parser().parse_args(arguments)))
+        """Read the command line. Prints the help and exits on `--help` and on unknown options.
+
+        Raises:
+            SettingsError: if the seed is out of range.
+        """
+        options = cls(**vars(_build_parser().parse_args(arguments)))
+        if not 0 <= options.seed < 2**31:
+            raise SettingsError(
+                f"--seed: Input should be from 0 to {2**31 - 1}, not {options.seed}"
+            )
+        return options
 
     def build_spec(self, bundled: CaptchaSpec, size: tuple[int, int]) -> CaptchaSpec:
         """Return what the images can show.
@@ -41,14 +50,13 @@ class LabelOptions:
             SettingsError: if the bundled model does not predict such captchas.
         """
         width, height = size
+        charset = bundled.charset if self.charset is None else self.charset
         length = bundled.length if self.length is None else self.length
         min_length = bundled.shortest if self.length is None else self.length
         if self.min_length is not None:
             min_length = self.min_length
         try:
-            spec = CaptchaSpec(
-                self.charset or bundled.charset, length, width, height, min_length=min_length
-            )
+            spec = CaptchaSpec(charset, length, width, height, min_length=min_length)
         except SpecError as error:
             raise SettingsError(f"the images cannot be captchas: {error}") from None
         if unknown := sorted(set(spec.charset) - set(bundled.charset)):
@@ -58,8 +66,8 @@ class LabelOptions:
             )
         if spec.shortest < bundled.shortest or spec.length > bundled.length:
             raise SettingsError(
-                f"--length: the bundled model predicts {bundled.length_range} characters, not"
-                f" {spec.length_range}"
+                f"--length, --min-length: the bundled model predicts {bundled.length_range}"
+                f" characters, not {spec.length_range}"
             )
         return spec
 

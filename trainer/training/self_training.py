@@ -1,14 +1,14 @@
-"""Self-training: the bundled model learns to read images without labels.
+"""Self-training: the bundled model is trained on images without labels.
 
 It predicts all images and is trained on its most confident predictions. Each round predicts again
-and takes more of them, so that the easy images teach it to read the harder ones.
+and takes more of them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import keras
@@ -22,8 +22,9 @@ from trainer.data.batches import TrainingBatches
 from trainer.data.pseudo_labels import (
     FRACTIONS,
     STEPS_PER_ROUND,
-    align_frequencies,
+    find_frequency_weights,
     label_most_confident,
+    weight_classes,
 )
 from trainer.data.splits import EVALUATION_BATCH_SIZE
 from trainer.networks.initialisation import build_initialised
@@ -39,24 +40,28 @@ log = logging.getLogger(__name__)
 class SelfTrained:
     """The result of a self-training.
 
-    Its confidences are too high, because it has learned to be confident of the pseudo-labels, the
-    wrong ones too. Their order is still useful.
+    Its confidences are too high, because it was trained on its wrong predictions too. Their order
+    is still useful.
 
     Attributes:
         recogniser: uint8 (B, height, width) -> probabilities float32 (B, length, classes).
         spec: what it predicts.
-        is_aligned: whether the characters were taken as equally frequent.
+        weights: of the classes, float32 (classes,); 1 unless all characters were taken as equally
+            frequent.
     """
 
     recogniser: keras.Model
     spec: CaptchaSpec
-    is_aligned: bool
+    weights: npt.NDArray[np.float32]
+
+    def predict_probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return probabilities float32 (N, length, classes) of images, uint8 (N, height, width)."""
+        probabilities = self.recogniser.predict(images, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
+        return weight_classes(probabilities, self.weights)
 
     def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
-        """Return the most likely texts of all images, uint8 (N, height, width), taken together."""
-        probabilities = self.recogniser.predict(images, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
-        if self.is_aligned:
-            probabilities = align_frequencies(probabilities, len(self.spec.charset))
+        """Return the most likely texts of images, uint8 (N, height, width)."""
+        probabilities = self.predict_probabilities(images)
         return predict_texts(probabilities, self.spec, Restriction.from_spec(self.spec))
 
 
@@ -87,9 +92,9 @@ def self_train(
     log.info(
         "the characters are %s as equally frequent", "taken" if best.is_aligned else "not taken"
     )
-    for round_number in range(1, len(FRACTIONS)):
-        best.train_round(round_number, partial(_report, report, round_number + 1))
-    return SelfTrained(best.recogniser, spec, best.is_aligned)
+    for number in range(1, len(FRACTIONS)):
+        best.train_round(number, partial(_report, report, number + 1))
+    return best.build_result()
 
 
 class _Attempt:
@@ -112,28 +117,38 @@ class _Attempt:
             steps_per_execution=_STEPS_PER_EXECUTION,
             jit_compile=False,
         )
+        self._unweighted = SelfTrained(self.recogniser, spec, np.ones(spec.classes, np.float32))
 
     def train_round(self, number: int, report: Callable[[int], None]) -> None:
         """Predict all images, and train on the most confident predictions."""
-        predictions = self._predict(self.is_aligned)
-        split = label_most_confident(self._spec, self._images, predictions, FRACTIONS[number])
+        predictions = self.build_result().predict(self._images)
+        images_per_round = STEPS_PER_ROUND * self._config.batch_size
+        split = label_most_confident(
+            self._spec, self._images, predictions, FRACTIONS[number], images_per_round
+        )
         batches = TrainingBatches(split, self._config)
         batches.start_epoch(number)
         progress = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: report(batch + 1)
         )
         self.recogniser.fit(batches.dataset, callbacks=[progress], shuffle=False, verbose=0)
+        report(STEPS_PER_ROUND)
 
     def measure_confidence(self) -> float:
-        """Return the mean confidence of the predictions as they are, not aligned."""
-        return float(self._predict(is_aligned=False).confidences.mean())
+        """Return the mean confidence of the predictions without weights."""
+        return float(self._unweighted.predict(self._images).confidences.mean())
 
-    def _predict(self, is_aligned: bool) -> Predictions:
-        return SelfTrained(self.recogniser, self._spec, is_aligned).predict(self._images)
+    def build_result(self) -> SelfTrained:
+        """Return the network with the weights of its classes."""
+        if not self.is_aligned:
+            return self._unweighted
+        probabilities = self._unweighted.predict_probabilities(self._images)
+        weights = find_frequency_weights(probabilities, len(self._spec.charset))
+        return replace(self._unweighted, weights=weights)
 
 
 def _report(report: Callable[[int], None], earlier_rounds: int, steps: int) -> None:
-    report(earlier_rounds * STEPS_PER_ROUND + steps)
+    report(earlier_rounds * STEPS_PER_ROUND + min(steps, STEPS_PER_ROUND))
 
 
 def _build_config(seed: int) -> TrainingConfig:

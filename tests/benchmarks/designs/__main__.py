@@ -134,13 +134,13 @@ def add_training(result: Result, budget: Budget, options: argparse.Namespace) ->
     try:
         images = load(design, budget.pictures, LABELS_SEED, options.cache)
         with tempfile.TemporaryDirectory(prefix="designs-") as workspace:
-            train = measure_labels if budget.has_labels else measure_labelling
+            train = measure_fine_tuning if budget.has_labels else measure_pseudo_labels
             result.tuned[budget] = train(design, images, Path(workspace), options)
     except (GeneratorError, ProgramError, ValueError) as error:
         result.failure = str(error)
 
 
-def measure_labels(
+def measure_fine_tuning(
     design: Design, images: Pictures, workspace: Path, options: argparse.Namespace
 ) -> Tuned:
     """Train on labelled pictures and measure the published version on the test pictures."""
@@ -151,7 +151,7 @@ def measure_labels(
     return Tuned(measurement, run.seconds, run.version is not None)
 
 
-def measure_labelling(
+def measure_pseudo_labels(
     design: Design, images: Pictures, workspace: Path, options: argparse.Namespace
 ) -> Tuned:
     """Let the trainer label pictures, and measure its labels."""

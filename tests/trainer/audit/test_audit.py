@@ -101,3 +101,15 @@ def test_the_cost_is_that_of_the_most_accurate_attacker_with_the_fewest_labels(
     assert (cost.labels, cost.init, cost.train_cpu_minutes) == (1_000, "bundled", 0.5)
     # 2 ms per attempt.
     assert (cost.attempts_per_hour, cost.successes_per_hour) == (1_800_000, 900_000)
+
+
+@pytest.mark.parametrize(("charset", "trained"), [("0123", True), ("012-", False)])
+def test_unknown_characters_are_not_learned_without_labels(
+    tmp_path: Path, charset: str, trained: bool
+) -> None:
+    spec = CaptchaSpec(charset, width=20, height=16)
+    settings = TrainerSettings(data_dir=tmp_path, generator_timeout_s=0)
+    options = AuditOptions(mode="default")
+    subject = find_subject(options, FakeGenerator(spec), settings)
+    audit = Audit(options, subject, tmp_path, io.StringIO())
+    assert any(task.unlabelled for task in audit.tasks) == trained

@@ -8,16 +8,20 @@ import pytest
 from shared.labels import decode
 from shared.restriction import Predictions
 from shared.spec import CaptchaSpec
-from trainer.data.pseudo_labels import align_frequencies, label_most_confident
+from trainer.data.pseudo_labels import (
+    find_frequency_weights,
+    label_most_confident,
+    weight_classes,
+)
 
 SPEC = CaptchaSpec("ab", length=2, min_length=1, width=16, height=16)
 IMAGES = np.arange(4, dtype=np.uint8).repeat(256).reshape(4, 16, 16)
 
 
-def label(fraction: float, *confidences: float) -> list[tuple[int, str]]:
+def label(fraction: float, *confidences: float, limit: int = 4) -> list[tuple[int, str]]:
     """Return the grey level of each chosen image, which is its row, and its label."""
     predictions = Predictions(["a", "ab", "b", "ba"], [], np.array(confidences))
-    split = label_most_confident(SPEC, IMAGES, predictions, fraction)
+    split = label_most_confident(SPEC, IMAGES, predictions, fraction, limit)
     assert split.rows_of("image folder") == range(len(split))
     rows = [int(image[0, 0]) for image in split.images[:]]
     return list(zip(rows, decode(split.labels, SPEC), strict=True))
@@ -47,14 +51,23 @@ def test_a_preferred_character_becomes_as_frequent_as_the_others() -> None:
     probabilities = np.stack([0.8 - second, second, ends], axis=2).astype(np.float32)
     assert not probabilities.argmax(axis=2).any()
 
-    aligned = align_frequencies(probabilities, 2)
+    weights = find_frequency_weights(probabilities, 2)
+    aligned = weight_classes(probabilities, weights)
 
     assert np.array_equal(aligned[:, :, :2].argmax(axis=2), is_second)
     assert aligned.dtype == np.float32
+    assert weights[2] == 1  # the end is no character
     assert np.allclose(aligned.sum(axis=2), 1, atol=1e-5)
     assert abs(aligned[:, :, 0].sum() / aligned[:, :, 1].sum() - 1) < 0.1
 
 
-def test_the_frequencies_of_a_few_images_hardly_change() -> None:
-    probabilities = np.array([[[0.9, 0.1]], [[0.8, 0.2]]], np.float32)
-    assert np.allclose(align_frequencies(probabilities, 2), probabilities, atol=0.1)
+def test_a_character_that_never_appears_gets_a_limited_weight() -> None:
+    probabilities = np.array([[[1.0, 0.0]]] * 10, np.float32)
+    weights = find_frequency_weights(probabilities, 2)
+    assert np.isfinite(weights).all()
+    assert np.array_equal(weight_classes(probabilities, weights), probabilities)
+
+
+def test_of_too_many_images_some_are_chosen_evenly() -> None:
+    assert label(1, 0.9, 0.8, 0.7, 0.6, limit=2) == [(0, "a"), (2, "b")]
+    assert label(0.75, 0.9, 0.8, 0.7, 0.6, limit=2) == [(0, "a"), (2, "b")]

@@ -15,14 +15,15 @@ DOCKER = """#!/bin/sh
 printf '%s\n' "$@" > "$FOLDER/arguments"
 while [ "$1" != -c ]; do shift; done
 shift
-script=$(echo "$1" | sed "s|/tmp/labelled|$FOLDER/labelled|g")
+script=$(echo "$1" | sed "s|-p /data|-p $FOLDER|")
 shift
 sh -c "$script" "$@"
 """
+# Called as `python -m trainer label /images --out <folder> ...`.
 PYTHON = """#!/bin/sh
 echo "labelling"
-mkdir "$FOLDER/labelled"
-echo image > "$FOLDER/labelled/ab_0.9_1.png"
+mkdir "$6"
+echo image > "$6/ab_0.9_1.png"
 exit "$STATUS"
 """
 

@@ -42,6 +42,8 @@ def test_a_length_alone_is_the_minimum_too(
     [
         (["--charset", "abx?"], r"--charset: .*'\?x'"),
         (["--charset", "aa"], "charset repeats 'a'"),
+        (["--charset", ""], "charset must contain"),
+        (["--seed", "-1"], "--seed"),
         (["--length", "9"], "3 to 8 characters, not 9"),
         (["--length", "2"], "3 to 8 characters, not 2"),
         (["--length", "4", "--min-length", "5"], "min_length"),

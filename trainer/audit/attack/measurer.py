@@ -14,7 +14,7 @@ from shared.restriction import Predictions, Restriction, predict_texts
 from shared.spec import CaptchaSpec
 from trainer.audit.attack.attacker import Attacker, Trained
 from trainer.audit.attack.measurement import Measurement
-from trainer.audit.attack.self_trained import train_itself
+from trainer.audit.attack.self_trained import self_train_attacker
 from trainer.audit.attack.untrained import UntrainedAttacker
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
 from trainer.audit.plan import Task
@@ -55,7 +55,7 @@ class Measurer:
             trained = attacker.train(split, task.steps, task.learning_rate, report)
         elif task.unlabelled:
             images = captchas.select(task.unlabelled).images
-            trained = train_itself(self._spec, images, self._seed, report)
+            trained = self_train_attacker(self._spec, images, self._seed, report)
         if trained:
             train_cpu_s, steps, predict = trained.cpu_s, trained.steps, self._restrict(trained)
 

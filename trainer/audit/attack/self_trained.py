@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
+
 from shared.spec import CaptchaSpec
 from trainer.audit.attack.attacker import Trained
-from trainer.data.pseudo_labels import STEPS
+from trainer.data.pseudo_labels import STEPS, weight_classes
 from trainer.data.splits import Images
 from trainer.training.self_training import self_train
 
 
-def train_itself(
+def self_train_attacker(
     spec: CaptchaSpec, images: Images, seed: int, report: Callable[[int], None]
 ) -> Trained:
     """Train the bundled model on its own predictions of images without labels.
@@ -24,6 +27,9 @@ def train_itself(
         report: called with the number of completed steps.
     """
     began = time.process_time()
-    # A bot predicts one image at a time, so the frequencies of the characters cannot help it.
-    recogniser = self_train(spec, images[:], seed, report).recogniser
-    return Trained(recogniser.predict_on_batch, time.process_time() - began, STEPS)
+    trained = self_train(spec, images[:], seed, report)
+
+    def predict(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return weight_classes(trained.recogniser.predict_on_batch(images), trained.weights)
+
+    return Trained(predict, time.process_time() - began, STEPS)

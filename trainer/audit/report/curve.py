@@ -84,8 +84,9 @@ def build_curve_chart(curve: Sequence[CurvePoint], width: int, height: int) -> C
     drawn = [init for init in INITS if any(point.init == init for point in curve)]
 
     def mark(point: CurvePoint) -> Mark:
+        is_right = point.init == "scratch" or point.unlabelled
         return Mark(
-            x_scale.place(point.labels) + (_SHIFT_PX if point.init == "scratch" else -_SHIFT_PX),
+            x_scale.place(point.labels) + (_SHIFT_PX if is_right else -_SHIFT_PX),
             y_scale.place(point.accuracy.accuracy),
             *map(y_scale.place, point.accuracy.accuracy_interval_95),
         )

@@ -119,7 +119,7 @@ def list_facts(results: AuditResults) -> list[Fact]:
         note = f"95 % interval {numbers.format_interval(best.accuracy.accuracy_interval_95)}"
         if best.unlabelled:
             before = numbers.format_percent(without[0].accuracy.accuracy)
-            note = f"after training itself on {best.unlabelled:,} images; {before} before"
+            note += f"; {before} before training itself on {best.unlabelled:,} images"
         value = numbers.format_percent(best.accuracy.accuracy)
         facts.append(Fact("Passed without any labelled image", value, note))
     for rate, name in ((BOT_RATE, "1 in 100"), (HALF, "half")):
@@ -158,7 +158,7 @@ def describe_curve(results: AuditResults) -> str:
                 f" {numbers.format_percent(last.accuracy.accuracy)} with {last.labels:,}"
             )
     parts += [
-        f"after training itself on {point.unlabelled:,} images without labels, it is"
+        f"{NAMES[point.init]} and self-trained on {point.unlabelled:,} images without labels, it is"
         f" {numbers.format_percent(point.accuracy.accuracy)}"
         for point in results.curve
         if point.unlabelled

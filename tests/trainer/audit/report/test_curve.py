@@ -63,5 +63,5 @@ def test_a_self_trained_attacker_is_beside_the_line() -> None:
     )
     assert chart.lines == without.lines
     (mark,) = chart.self_trained
-    assert mark.x == chart.lines[0].marks[0].x
+    assert 0 < mark.x - chart.lines[0].marks[0].x < 10
     assert mark.y < chart.lines[0].marks[0].y

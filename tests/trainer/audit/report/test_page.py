@@ -166,8 +166,8 @@ def test_a_self_trained_attacker_is_in_the_facts_and_in_the_chart() -> None:
     changed = results.model_copy(update={"curve": (*results.curve, build_self_trained(0.45))})
     fact = list_facts(changed)[0]
     assert fact.value.replace("\N{NO-BREAK SPACE}", " ") == "45.0 %"
-    expected = "after training itself on 1,000 images; 3.1 % before"
-    assert fact.note.replace("\N{NO-BREAK SPACE}", " ") == expected
+    note = fact.note.replace("\N{NO-BREAK SPACE}", " ")
+    assert note.endswith("; 3.1 % before training itself on 1,000 images")
     assert len(list_facts(changed)) == len(list_facts(results))
     page = render_page(changed)
     assert "Diamond" in page
