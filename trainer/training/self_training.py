@@ -32,9 +32,6 @@ from trainer.training.batch_norm import freeze
 from trainer.training.optimizers import build_optimizer
 
 _STEPS_PER_EXECUTION = 25
-_MIN_GAIN = 0.05
-"""By this fraction the mean doubt, 1 - confidence, must be lower with equally frequent characters.
-Two trainings differ by chance (docs/experiments.md)."""
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +72,7 @@ def self_train(
 
     The first round is done twice, with equally frequent characters and without this assumption. If
     it is wrong, the pseudo-labels contradict each other, and the network learns them with less
-    confidence. So it is kept
-    only if the network is clearly more confident.
+    confidence. The more confident network goes on.
 
     Args:
         spec: what the images can show.
@@ -93,7 +89,7 @@ def self_train(
     for number, attempt in enumerate(attempts):
         attempt.train_round(0, partial(_report, report, number))
     confidences = [attempt.measure_confidence() for attempt in attempts]
-    best = attempts[is_clearly_higher(*confidences)]
+    best = attempts[confidences[1] > confidences[0]]
     log.info(
         "the characters are %s as equally frequent: mean confidence %.3f, and %.3f if they are",
         "taken" if best.is_aligned else "not taken",
@@ -102,11 +98,6 @@ def self_train(
     for number in range(1, len(FRACTIONS)):
         best.train_round(number, partial(_report, report, number + 1))
     return best.build_result()
-
-
-def is_clearly_higher(confidence: float, aligned_confidence: float) -> bool:
-    """Return whether the confidence with equally frequent characters is higher, not by chance."""
-    return 1 - aligned_confidence < (1 - _MIN_GAIN) * (1 - confidence)
 
 
 class _Attempt:

@@ -20,7 +20,7 @@ from trainer.data.splits import Split
 from trainer.networks import build_recogniser
 from trainer.networks.initialisation import build_initialised
 from trainer.training import self_training
-from trainer.training.self_training import SelfTrained, is_clearly_higher, self_train
+from trainer.training.self_training import SelfTrained, self_train
 
 
 @pytest.fixture
@@ -78,16 +78,6 @@ def test_the_more_confident_attempt_goes_on(
     unweighted = replace(trained, weights=np.ones(SPEC.classes, np.float32))
     before = unweighted.predict_probabilities(images).mean(axis=(0, 1))
     assert (abs(frequencies[0] - 0.5) < abs(before[0] - 0.5)) == is_aligned
-
-
-@pytest.mark.parametrize(
-    ("confidence", "aligned", "expected"),
-    [(0.88, 0.94, True), (0.980, 0.983, True), (0.71, 0.62, False), (0.670, 0.672, False)],
-)
-def test_equal_frequencies_need_a_clear_gain(
-    confidence: float, aligned: float, expected: bool
-) -> None:
-    assert is_clearly_higher(confidence, aligned) == expected
 
 
 @pytest.mark.slow
