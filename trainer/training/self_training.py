@@ -61,8 +61,7 @@ class SelfTrained:
 
     def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
         """Return the most likely texts of images, uint8 (N, height, width)."""
-        probabilities = self.predict_probabilities(images)
-        return predict_texts(probabilities, self.spec, Restriction.from_spec(self.spec))
+        return _choose_texts(self.predict_probabilities(images), self.spec)
 
 
 def self_train(
@@ -72,7 +71,7 @@ def self_train(
 
     The first round is done twice, with equally frequent characters and without this assumption. If
     it is wrong, the pseudo-labels contradict each other, and the network learns them with less
-    confidence. The more confident network goes on.
+    confidence. The more confident network is trained further.
 
     Args:
         spec: what the images can show.
@@ -124,7 +123,9 @@ class _Attempt:
 
     def train_round(self, number: int, report: Callable[[int], None]) -> None:
         """Predict all images, and train on the most confident predictions."""
-        predictions = self.build_result().predict(self._images)
+        probabilities = self._unweighted.predict_probabilities(self._images)
+        weighted = weight_classes(probabilities, self._find_weights(probabilities))
+        predictions = _choose_texts(weighted, self._spec)
         images_per_round = STEPS_PER_ROUND * self._config.batch_size
         split = label_most_confident(
             self._spec, self._images, predictions, FRACTIONS[number], images_per_round
@@ -143,11 +144,17 @@ class _Attempt:
 
     def build_result(self) -> SelfTrained:
         """Return the network with the weights of its classes."""
-        if not self.is_aligned:
-            return self._unweighted
         probabilities = self._unweighted.predict_probabilities(self._images)
-        weights = find_frequency_weights(probabilities, len(self._spec.charset))
-        return replace(self._unweighted, weights=weights)
+        return replace(self._unweighted, weights=self._find_weights(probabilities))
+
+    def _find_weights(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if not self.is_aligned:
+            return self._unweighted.weights
+        return find_frequency_weights(probabilities, len(self._spec.charset))
+
+
+def _choose_texts(probabilities: npt.NDArray[np.float32], spec: CaptchaSpec) -> Predictions:
+    return predict_texts(probabilities, spec, Restriction.from_spec(spec))
 
 
 def _report(report: Callable[[int], None], earlier_rounds: int, steps: int) -> None:

@@ -59,7 +59,7 @@ def test_each_round_is_trained_on_more_predictions_of_the_network(
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("is_aligned", [False, True])
-def test_the_more_confident_attempt_goes_on(
+def test_the_more_confident_attempt_is_trained_further(
     monkeypatch: pytest.MonkeyPatch, is_aligned: bool
 ) -> None:
     monkeypatch.setattr(
