@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from shared.spec import CaptchaSpec
 from trainer.audit.results import Init
 from trainer.config import NetworkName
-from trainer.data.pseudo_labels import FRACTIONS
+from trainer.data.pseudo_labels import FRACTIONS, NETWORK_COUNT
 from trainer.data.pseudo_labels import STEPS as SELF_TRAINING_STEPS
 
 Mode = Literal["quick", "default", "thorough"]
@@ -91,7 +91,7 @@ class Task:
         """Everything that determines its result, beside the captchas and the seed."""
         rate = self.learning_rate if self.labels else 0
         recipe = f"{self.name} {NETWORKS[self.init]} {self.steps} {rate:g} {self.tested}"
-        return f"{recipe} {FRACTIONS}" if self.unlabelled else recipe
+        return f"{recipe} {FRACTIONS} {NETWORK_COUNT} networks" if self.unlabelled else recipe
 
     @property
     def learning_rate(self) -> float:

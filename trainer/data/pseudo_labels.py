@@ -1,4 +1,4 @@
-"""Pseudo-labels: confident predictions of a model, which it is then trained on.
+"""Pseudo-labels: confident predictions, which networks are then trained on.
 
 Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
 Networks" (2013); with growing fractions Cascante-Bonilla et al., "Curriculum Labeling" (2021).
@@ -17,10 +17,15 @@ from trainer.data.splits import IMAGE_FOLDER, Split
 FRACTIONS = (0.2, 0.4, 0.6, 0.8, 0.9)
 """Fraction of the images that each round of a self-training takes. A tenth is always left out,
 because the least confident predictions are mostly wrong."""
-STEPS_PER_ROUND = 200
-STEPS = (len(FRACTIONS) + 1) * STEPS_PER_ROUND
-"""Steps of all rounds, approximately: the images do not divide into whole batches. The first round
-is done twice."""
+NETWORK_COUNT = 3
+"""Networks of a self-training; each is trained on a third of the images."""
+STEPS_PER_ROUND = 66
+"""Steps of each network in a round."""
+ROUNDS_TO_CHOOSE = 2
+"""The first rounds, which are done twice: with and without the assumption that all characters are
+equally frequent."""
+STEPS = (len(FRACTIONS) + ROUNDS_TO_CHOOSE) * NETWORK_COUNT * STEPS_PER_ROUND
+"""Steps of a self-training, approximately: the images do not divide into whole batches."""
 # Weight changes, their size, and characters that are added to each count: so a character that never
 # appears gets no extreme weight.
 _ITERATIONS, _EXPONENT, _PSEUDO_COUNT = 30, 0.7, 50

@@ -98,6 +98,10 @@ def _build_parser() -> argparse.ArgumentParser:
         "--min-length", type=int, metavar="VALUE", help="minimum length; without it, --length"
     )
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="VALUE", help="determines order and augmentation"
+        "--seed",
+        type=int,
+        default=1,
+        metavar="VALUE",
+        help="determines the thirds, the order and the augmentation of the images",
     )
     return parser

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from shared.images import fit_size, to_grey
+from shared.labels import decode, encode
 from shared.spec import CaptchaSpec
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.conftest import FONT
@@ -16,17 +18,26 @@ from tests.benchmarks.designs.programs import inverted_checks
 from tests.trainer.training.tiny_training import SPEC, build_split
 from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches
-from trainer.data.splits import Split
+from trainer.data.splits import Images, Split
 from trainer.networks import build_recogniser
 from trainer.networks.initialisation import build_initialised
 from trainer.training import self_training
-from trainer.training.self_training import SelfTrained, self_train
+from trainer.training.self_training import (
+    SelfTrained,
+    _Attempt,
+    _build_config,
+    _choose,
+    _compile,
+    _StepCounter,
+    self_train,
+)
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rounds of six steps, with a small network from random weights."""
+    """Two rounds of six steps, with small networks from random weights."""
     monkeypatch.setattr(self_training, "FRACTIONS", (0.25, 0.5))
+    monkeypatch.setattr(self_training, "ROUNDS_TO_CHOOSE", 1)
     monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 6)
     monkeypatch.setattr(self_training, "_STEPS_PER_EXECUTION", 3)
     monkeypatch.setattr(
@@ -34,23 +45,41 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.usefixtures("short")
-def test_each_round_is_trained_on_more_predictions_of_the_network(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    splits: list[Split] = []
+@pytest.fixture
+def splits(monkeypatch: pytest.MonkeyPatch) -> list[Split]:
+    """Return the splits that are trained on; those of a round are as many as the networks."""
+    noted: list[Split] = []
 
     def note(split: Split, config: TrainingConfig) -> TrainingBatches:
-        splits.append(split)
+        noted.append(split)
         return TrainingBatches(split, config)
 
     monkeypatch.setattr(self_training, "TrainingBatches", note)
+    return noted
+
+
+def build_attempt(images: Images, *texts: str, is_aligned: bool = False) -> _Attempt:
+    """Return networks that have predicted a text each for all images."""
+    config = _build_config(1)
+    model = _compile(build_recogniser("compact", SPEC), config)
+    attempt = _Attempt(model, SPEC, images[:], config, is_aligned)
+    one_hot = np.eye(SPEC.classes, dtype=np.float32)
+    attempt._networks = [
+        replace(network, probabilities=one_hot[encode([text] * len(images), SPEC)])
+        for network, text in zip(attempt._networks, texts, strict=True)
+    ]
+    return attempt
+
+
+@pytest.mark.usefixtures("short")
+def test_each_round_is_trained_on_more_predictions(splits: list[Split]) -> None:
     reports = list[int]()
 
-    trained = self_train(SPEC, build_split(128, 1).images, 1, reports.append)
+    trained = self_train(SPEC, build_split(120, 1).images, 1, reports.append)
 
-    assert [len(split) for split in splits] == [32, 32, 64]  # the first round twice
-    assert sorted(set(reports)) == [3, 6, 9, 12, 15, 18]
+    # Three networks, 40 images each; the first round with and without equal frequencies.
+    assert [len(split) for split in splits] == [10] * 6 + [20] * 3
+    assert sorted(set(reports)) == list(range(3, 55, 3))
     assert reports == sorted(reports)
     means = [v for v in trained.recogniser.variables if v.path.endswith("moving_mean")]
     assert means
@@ -58,33 +87,124 @@ def test_each_round_is_trained_on_more_predictions_of_the_network(
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("is_aligned", [False, True])
-def test_the_more_confident_attempt_is_trained_further(
-    monkeypatch: pytest.MonkeyPatch, is_aligned: bool
+@pytest.mark.parametrize("odd", range(3))
+def test_a_network_is_trained_on_predictions_of_the_others(splits: list[Split], odd: int) -> None:
+    images = build_split(120, 1).images
+    texts = ["11"] * 3
+    texts[odd] = "00"
+
+    build_attempt(images, *texts).train_round(1, _StepCounter(lambda steps: None))
+
+    assert set(decode(splits[odd].labels, SPEC)) == {"11"}
+    trained_on = [image.tobytes() for split in splits for image in split.images[:]]
+    assert len(set(trained_on)) == 60, "each image by one network"
+
+
+@pytest.mark.usefixtures("short")
+def test_networks_of_two_attempts_do_not_change_each_other() -> None:
+    images, config, steps = build_split(120, 1).images[:], _build_config(1), _StepCounter(print)
+    model = _compile(build_recogniser("compact", SPEC), config)
+    initial = model.get_weights()
+    first, second = (_Attempt(model, SPEC, images, config, aligned) for aligned in (False, True))
+
+    for number in range(2):
+        first.train_round(number, steps)
+
+    kernels = [network.weights[0] for network in first._networks]
+    assert not any(np.array_equal(a, b) for a, b in combinations([initial[0], *kernels], 2))
+    assert [network.optimizer[0] for network in first._networks] == [12] * 3
+    for network in second._networks:
+        assert network.optimizer[0] == 0
+        assert all(map(np.array_equal, network.weights, initial))
+
+
+@pytest.mark.usefixtures("short")
+def test_labels_are_equally_frequent_if_this_is_assumed(splits: list[Split]) -> None:
+    for is_aligned in (False, True):
+        attempt = build_attempt(build_split(120, 1).images, "00", "00", "00", is_aligned=is_aligned)
+        unsure = np.full((120, 2, 2), (0.6, 0.4), np.float32)
+        unsure += np.linspace(0, 0.05, 240, dtype=np.float32).reshape(120, 2, 1) * (1, -1)
+        attempt._networks = [replace(n, probabilities=unsure) for n in attempt._networks]
+        attempt.train_round(1, _StepCounter(lambda steps: None))
+
+    before, after = (np.concatenate([s.labels[:] for s in splits[i : i + 3]]) for i in (0, 3))
+    assert not before.any(), "all zeros"
+    assert 0.2 < after.mean() < 0.8
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("texts", "agreement"), [(("01", "01", "01"), 1), (("01", "01", "10"), 1 / 3)]
+)
+def test_agreement_is_the_mean_of_all_pairs(texts: tuple[str, ...], agreement: float) -> None:
+    attempt = build_attempt(build_split(120, 1).images, *texts)
+
+    assert attempt.measure_agreement() == pytest.approx(agreement)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_highest_frequency_is_relative_to_the_mean() -> None:
+    attempt = build_attempt(build_split(120, 1).images, "00", "00", "01")
+
+    assert attempt.measure_highest_frequency() == pytest.approx(5 / 6 / 0.5)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("agreement", "agreement_if_aligned", "frequency", "is_aligned"),
+    [
+        (0.7, 0.64, 2.1, False),
+        (0.7, 0.66, 2.1, True),
+        (0.7, 0.64, 1.9, True),
+        (0.6, 0.7, 2.1, True),
+    ],
+)
+def test_equal_frequencies_are_refused_if_the_networks_then_agree_less(
+    monkeypatch: pytest.MonkeyPatch,
+    agreement: float,
+    agreement_if_aligned: float,
+    frequency: float,
+    is_aligned: bool,
 ) -> None:
     monkeypatch.setattr(
-        self_training._Attempt,
-        "measure_confidence",
-        lambda attempt: 0.7 if attempt.is_aligned == is_aligned else 0.6,
+        _Attempt,
+        "measure_agreement",
+        lambda attempt: agreement_if_aligned if attempt.is_aligned else agreement,
     )
-    images = build_split(128, 1).images
+    monkeypatch.setattr(_Attempt, "measure_highest_frequency", lambda attempt: frequency)
+    images, texts = build_split(120, 1).images, ("00", "00", "01")
+    attempts = [build_attempt(images, *texts, is_aligned=aligned) for aligned in (False, True)]
 
-    trained = self_train(SPEC, images, 1, lambda steps: None)
+    assert _choose(*attempts).is_aligned == is_aligned
 
-    assert np.array_equal(trained.weights, np.ones(SPEC.classes)) != is_aligned
-    assert len(trained.predict(images).texts) == 128
-    # A network of nearly random weights prefers a character.
-    frequencies = trained.predict_probabilities(images).mean(axis=(0, 1))
-    unweighted = replace(trained, weights=np.ones(SPEC.classes, np.float32))
-    before = unweighted.predict_probabilities(images).mean(axis=(0, 1))
-    assert (abs(frequencies[0] - 0.5) < abs(before[0] - 0.5)) == is_aligned
+
+@pytest.mark.usefixtures("short")
+def test_predictions_are_weighted() -> None:
+    recogniser = build_recogniser("compact", SPEC)  # random weights: no certain prediction
+    images = build_split(20, 1).images[:]
+    for weights, text in (((1e6, 1), "00"), ((1, 1e6), "11")):
+        trained = SelfTrained(recogniser, SPEC, np.array(weights, np.float32))
+        assert trained.predict(images).texts == [text] * 20
+
+
+@pytest.mark.usefixtures("short")
+def test_the_result_is_the_mean_of_the_networks() -> None:
+    attempt = build_attempt(build_split(120, 1).images, "01", "01", "01")
+    attempt._networks = [
+        replace(network, weights=[np.full_like(weights, value) for weights in network.weights])
+        for network, value in zip(attempt._networks, (1, 2, 6), strict=True)
+    ]
+
+    trained = attempt.build_result()
+
+    assert all((weights == 3).all() for weights in trained.recogniser.get_weights())
 
 
 @pytest.mark.slow
 def test_a_design_that_the_bundled_model_hardly_reads_is_learned_without_labels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 80)
+    monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 22)
     (design,) = (design for design in DESIGNS if design.name == "inverted_checks")
     spec = CaptchaSpec(design.charset, design.max_length, min_length=design.min_length)
     texts = design.draw_texts(400, seed=1)

@@ -18,12 +18,12 @@ from trainer.training.self_training import self_train
 def self_train_attacker(
     spec: CaptchaSpec, images: Images, seed: int, report: Callable[[int], None]
 ) -> Trained:
-    """Train the bundled model on its own predictions of images without labels.
+    """Train the bundled model on predictions of images without labels.
 
     Args:
         spec: captchas that it will predict.
         images: uint8 (N, height, width).
-        seed: determines the order of the images and their augmentation.
+        seed: determines which network gets which images, their order and their augmentation.
         report: called with the number of completed steps.
     """
     began = time.process_time()

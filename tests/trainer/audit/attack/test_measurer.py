@@ -77,7 +77,7 @@ def test_clean_digits_are_predicted_with_very_few_images() -> None:
 
 @pytest.mark.slow
 def test_an_attacker_without_labels_trains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 30)
+    monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 9)
     captchas = build_captchas(is_blank=False, labelled=250, tested=500)
 
     untrained, trained = measure(
