@@ -225,7 +225,8 @@ class _StepCounter(keras.callbacks.Callback):  # type: ignore[misc]
         self._before = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._report(self._before + min(batch + 1, STEPS_PER_ROUND))
+        if batch + 1 < STEPS_PER_ROUND:
+            self._report(self._before + batch + 1)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._before += STEPS_PER_ROUND
