@@ -51,7 +51,7 @@ _LEARNING_RATES: dict[Init, dict[int, float]] = {
 
 # CPU seconds, measured on one core of a 2.5 GHz server. They weight the progress only.
 _STEP_S: dict[Init, float] = {"bundled": 0.06, "scratch": 0.03}
-_SELF_TRAINING_STEP_S = 0.12
+_SELF_TRAINING_STEP_S = 0.13
 _CAPTCHA_S = 0.0015  # render and predict
 _MEASUREMENT_S = 0.5
 
