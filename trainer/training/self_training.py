@@ -36,8 +36,8 @@ from trainer.training.batch_norm import freeze
 from trainer.training.optimizers import build_optimizer
 
 _STEPS_PER_EXECUTION = 22
-# The networks must agree by more than this less if equal frequencies are assumed, until the
-# assumption is dropped.
+# The assumption of equal frequencies is dropped only if the networks agree without it on more of
+# the images, by more than this fraction of all.
 _AGREEMENT_MARGIN = 0.05
 # Two equally frequent characters with the same label are at most twice as frequent as the mean.
 _MAX_RELATIVE_FREQUENCY = 2.0
@@ -97,7 +97,7 @@ def self_train(
     for attempt in attempts:
         for number in range(ROUNDS_TO_CHOOSE):
             attempt.train_round(number, steps)
-    best = _choose(*attempts)
+    best = _choose_attempt(*attempts)
     for number in range(ROUNDS_TO_CHOOSE, len(FRACTIONS)):
         best.train_round(number, steps)
     return best.build_result()
@@ -198,7 +198,7 @@ class _Attempt:
         return find_frequency_weights(probabilities, len(self._spec.charset))
 
 
-def _choose(unaligned: _Attempt, aligned: _Attempt) -> _Attempt:
+def _choose_attempt(unaligned: _Attempt, aligned: _Attempt) -> _Attempt:
     agreement, agreement_if_aligned = unaligned.measure_agreement(), aligned.measure_agreement()
     frequency = unaligned.measure_highest_frequency()
     is_refused = (

@@ -26,7 +26,7 @@ from trainer.training.self_training import (
     SelfTrained,
     _Attempt,
     _build_config,
-    _choose,
+    _choose_attempt,
     _compile,
     _StepCounter,
     self_train,
@@ -101,7 +101,11 @@ def test_a_network_is_trained_on_predictions_of_the_others(splits: list[Split], 
 
 @pytest.mark.usefixtures("short")
 def test_networks_of_two_attempts_do_not_change_each_other() -> None:
-    images, config, steps = build_split(120, 1).images[:], _build_config(1), _StepCounter(print)
+    images, config, steps = (
+        build_split(120, 1).images[:],
+        _build_config(1),
+        _StepCounter(lambda steps: None),
+    )
     model = _compile(build_recogniser("compact", SPEC), config)
     initial = model.get_weights()
     first, second = (_Attempt(model, SPEC, images, config, aligned) for aligned in (False, True))
@@ -174,7 +178,7 @@ def test_equal_frequencies_are_refused_if_the_networks_then_agree_less(
     images, texts = build_split(120, 1).images, ("00", "00", "01")
     attempts = [build_attempt(images, *texts, is_aligned=aligned) for aligned in (False, True)]
 
-    assert _choose(*attempts).is_aligned == is_aligned
+    assert _choose_attempt(*attempts).is_aligned == is_aligned
 
 
 @pytest.mark.usefixtures("short")
