@@ -78,7 +78,8 @@ def self_train(
     frequent. If it is wrong, images of one character get different labels by chance, and networks
     that are trained on different images disagree. Without the assumption, two characters can get
     the same label, which is easy to learn and costs no agreement. So the assumption is dropped only
-    if the networks then agree clearly more, and a character is more frequent than two together.
+    if the networks agree clearly more without it, and a character is then more than twice as
+    frequent as the mean.
 
     Args:
         spec: what the images can show.
