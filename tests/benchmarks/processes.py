@@ -34,9 +34,14 @@ class Program:
 
     def fail(self, problem: str) -> ProgramError:
         """Return an error with the last line of the output."""
-        self.log.seek(0)
-        lines = self.log.read().decode("utf-8", "replace").strip().splitlines()
+        lines = self.read_output().strip().splitlines()
         return ProgramError(f"{problem}; its last line: {lines[-1] if lines else ''}")
+
+    def read_output(self) -> str:
+        """Return what the program has printed so far."""
+        # The program writes at the position of this file, so reading must not move it.
+        output = os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0)
+        return output.decode("utf-8", "replace")
 
     def measure_memory_mb(self) -> float:
         """Return the resident memory, without child processes."""
@@ -54,6 +59,22 @@ class Program:
             with suppress(ProcessLookupError):
                 if os.sched_getaffinity(int(task.name)) != {core}:
                     raise self.fail(f"a thread is not restricted to core {core}")
+
+    def wait_end(self, timeout_s: float, line: str = "") -> None:
+        """Return when the program has ended, or has printed a line that contains `line`.
+
+        Raises:
+            ProgramError: if neither happens in time, or if the exit status is not 0.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (line and line in self.read_output()):
+            if self.process.poll() is not None:
+                break
+            if time.monotonic() > deadline:
+                raise self.fail(f"not done after {timeout_s:g} s")
+            time.sleep(0.1)
+        if self.process.poll():
+            raise self.fail(f"exit status {self.process.returncode}")
 
     def wait_ready(self, url: str) -> None:
         """Return at the first response with status 200."""

@@ -11,7 +11,7 @@ import pytest
 from shared.labels import decode
 from shared.spec import CaptchaSpec
 from tests.benchmarks import fresh_captchas, non_captchas, releases, rendering, servers
-from tests.benchmarks.processes import find_cores
+from tests.benchmarks.processes import ProgramError, find_cores, started
 from tests.benchmarks.servers import BUNDLED
 from tests.benchmarks.training import DEFAULT, run_trainer, write_preset
 
@@ -48,6 +48,24 @@ def test_only_complete_and_undamaged_datasets_are_counted(
         monkeypatch.setattr(rendering, "count_captchas", fault)
         with pytest.raises(Exception, match=r"contains 39|damaged|not a"):
             rendering.measure_generator(str(generator.base_url), kind, 40, 0.01)
+
+
+def test_a_program_is_waited_for_until_it_prints_a_line_or_ends() -> None:
+    code = "import sys, time; print(sys.argv[1], flush=True); time.sleep(float(sys.argv[2]))"
+    command = [sys.executable, "-c", code]
+    core = set(find_cores()[:1])
+    with started([*command, "learning", "60"], core) as program:
+        program.wait_end(30, "learning")
+        assert program.process.poll() is None
+        with pytest.raises(ProgramError, match=r"not done after 0\.1 s; its last line: learning"):
+            program.wait_end(0.1, "published")
+    with started([*command, "learning", "0"], core) as program:
+        program.wait_end(30, "published")
+    with (
+        started([*command, "learning", "none"], core) as program,
+        pytest.raises(ProgramError, match="exit status 1"),
+    ):
+        program.wait_end(30, "published")
 
 
 def test_a_release_renders_captchas_of_the_spec(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -54,13 +53,8 @@ def run_trainer(arguments: Sequence[str], generator_url: str, cores: Iterable[in
         }
         begin = time.perf_counter()
         with started(module("trainer", *arguments), cores, environment) as program:
-            try:
-                status = program.process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                raise program.fail(f"not done after {TIMEOUT_S:g} s") from None
+            program.wait_end(TIMEOUT_S)
             total_s = time.perf_counter() - begin
-            if status:
-                raise program.fail(f"exit status {status}")
         version = Path(directory, "models", MODEL_NAME, "1")
         return TrainerRun(total_s, *find_best_epoch(version), verify(version).metrics)
 
