@@ -8,3 +8,5 @@ BUNDLED_MODEL = Path(__file__).parent / "bundled"
 """Directory that contains version 0."""
 BUNDLED_VERSION = 0
 """Number of the bundled model; the trainer publishes from 1 on."""
+BUNDLED_DIR = BUNDLED_MODEL / str(BUNDLED_VERSION)
+"""Directory of version 0."""

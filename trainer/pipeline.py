@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, check_writable, list_versions, publish, verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
-from shared.manifest import ManifestDraft
+from shared.bundled_model import BUNDLED_DIR
+from shared.manifest import Manifest, ManifestDraft
 from shared.spec import CaptchaSpec
-from trainer.config import TrainingConfig
+from trainer.config import NetworkName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.splits import Splits
 from trainer.data.training_data import check_folder_size, fetch_splits, find_data
 from trainer.disk_space import require_disk_space
-from trainer.errors import QualityGateError, RunLockedError, TrainerError
+from trainer.errors import QualityGateError, RunLockedError, TrainerError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
 from trainer.publishing.pruning import prune
 from trainer.publishing.reference import Reference, find_reference
@@ -80,11 +80,12 @@ def train_if_new(
 
     Raises:
         TrainerError: if the training fails or its model is below the required accuracy.
+        ArtifactError: if the bundled model is damaged.
     """
     started = time.monotonic()
     source, folder = find_data(config, image_folder, client, timeout_s)
     status.update(spec=source.spec.to_dict())
-    bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)) if config.init == "bundled" else None
+    bundled = read_bundled(config.network) if config.init == "bundled" else None
     fingerprints = compute_fingerprints(
         config,
         {
@@ -137,6 +138,22 @@ def train_if_new(
             log.info("version %d published after %.0f s: %s", version, seconds, accuracy)
         if source.is_image_folder and config.init == "bundled":
             log_learning_curve(config, splits, manifest.metrics.accuracy)
+
+
+def read_bundled(network: NetworkName) -> Manifest:
+    """Return the manifest of the bundled model, from which a training starts.
+
+    Raises:
+        TrainingError: if it has another network.
+        ArtifactError: if it is damaged.
+    """
+    manifest = verify(BUNDLED_DIR)
+    if (bundled := manifest.config.get("network")) != network:
+        raise TrainingError(
+            f"the bundled model has the network {bundled}, not {network}; choose this network, or"
+            " set TRAIN_INIT=scratch"
+        )
+    return manifest
 
 
 def find_published(models: Path, training_fingerprint: str, min_accuracy: float) -> int | None:

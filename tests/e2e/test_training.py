@@ -150,12 +150,19 @@ def test_images_without_labels_are_labelled(
             (folder / f"image{i}.png").write_bytes(images.read(name))
     tmp_path.chmod(0o755)
 
-    labelled = subprocess.run(
-        ["make", "label", f"DATA={folder}", f"OUT={out}", "ARGS=--charset 0123456789 --length 4"],
-        cwd=ROOT, env=stack.environment | {"COMPOSE_PROJECT_NAME": stack.project},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    def label(options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "label", f"DATA={folder}", f"OUT={out}", f"ARGS={options}"],
+            cwd=ROOT, env=stack.environment | {"COMPOSE_PROJECT_NAME": stack.project},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
+    missing = label("--version 9")
+    assert missing.returncode != 0
+    assert "--version: there is no version 9; published: 1" in missing.stderr
+    assert not out.exists()
+
+    labelled = label("--charset 0123456789 --length 4")
     assert labelled.returncode == 0, labelled.stderr
     assert "120 images labelled" in labelled.stderr
     names = [file.name.split("_") for file in out.iterdir()]

@@ -183,6 +183,15 @@ def test_the_size_of_an_image_folder_is_checked_before_the_training(
     assert trainer.versions == []
 
 
+def test_another_network_than_that_of_the_bundled_model_is_an_error_before_the_training(
+    trainer: Trainer, image_folder: Path
+) -> None:
+    message = "^the bundled model has the network medium, not compact; .* set TRAIN_INIT=scratch$"
+    with pytest.raises(TrainingError, match=message):
+        trainer.run(change(ALONE, init="bundled"), image_folder)
+    assert [path.name for path in trainer.directory.iterdir()] == ["models"]
+
+
 # Locks, space and published versions
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
 from shared.fingerprint import fingerprint
 from trainer.audit.attack.measurement import Measurement, MeasurementStore
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
@@ -60,7 +60,7 @@ class Audit:
                 "seed": self.options.seed,
                 "mode": self.options.mode,
                 "tasks": [task.recipe for task in self.tasks],
-                "bundled": verify(BUNDLED_MODEL / str(BUNDLED_VERSION)).training_fingerprint,
+                "bundled": verify(BUNDLED_DIR).training_fingerprint,
             }
         )
 

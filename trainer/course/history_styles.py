@@ -18,7 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from shared.artifacts import read_manifest
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
 from shared.fingerprint import fingerprint
 from shared.manifest import Accuracy
 from shared.spec import Style
@@ -121,7 +121,7 @@ def digest_training(workspace: CourseWorkspace, style: Style, start: Start) -> s
         "seed": workspace.seed,
     }
     if start == "bundled":
-        manifest = read_manifest(BUNDLED_MODEL / str(BUNDLED_VERSION))
+        manifest = read_manifest(BUNDLED_DIR)
         identity["bundled"] = manifest.training_fingerprint
     return fingerprint(identity)
 

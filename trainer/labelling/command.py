@@ -6,11 +6,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.artifacts import MODEL_NAME, verify
 from shared.settings import SettingsError
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import find_common_size, list_image_files, read_images
@@ -32,7 +32,7 @@ def parse_label(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generato
 
     def label(settings: TrainerSettings, client: GeneratorClient) -> int:
         try:
-            label_folder(options)
+            label_folder(options, settings.models_dir / MODEL_NAME)
         except SettingsError as error:
             log.error("%s", error)
             return 2
@@ -44,17 +44,23 @@ def parse_label(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generato
     return label
 
 
-def label_folder(options: LabelOptions) -> None:
+def label_folder(options: LabelOptions, models: Path) -> None:
     """Label the images of a folder and write the copies.
 
+    Args:
+        options: the command line.
+        models: directory of the published versions.
+
     Raises:
-        SettingsError: if the bundled model does not predict such captchas.
+        SettingsError: if the version does not exist or does not predict such captchas.
+        ArtifactError: if it is damaged.
         ImageFolderError: if the folder has too few images, or a file is not an image.
+        TrainingError: if this release does not have the network of the version.
     """
     started = time.monotonic()
     files = list_image_files(options.folder)
-    bundled = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)).captcha_spec
-    spec = options.build_spec(bundled, find_common_size(files))
+    version_dir = options.find_version(models)
+    spec = options.build_spec(verify(version_dir).captcha_spec, find_common_size(files))
     images = read_images(files, spec)
     create_empty(options.out)  # before the training: an error then loses nothing
     log.info(
@@ -66,7 +72,8 @@ def label_folder(options: LabelOptions) -> None:
     from trainer.training.self_training import self_train  # noqa: PLC0415
 
     progress = Progress(sys.stderr, "self-training steps", STEPS)
-    predictions = self_train(spec, images, options.seed, progress.update).predict(images)
+    trained = self_train(spec, images, options.seed, progress.update, version_dir)
+    predictions = trained.predict(images)
     copy_labelled(files, predictions, options.out)
     log.info(
         "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out

@@ -1,4 +1,4 @@
-"""The options of the command: which images, what they can show, and where the copies go."""
+"""The options of the command: which images, what they can show, by which version, and where to."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from shared.artifacts import list_versions
+from shared.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
 from shared.settings import SettingsError
 from shared.spec import CaptchaSpec, SpecError
 
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """The options of `python -m trainer label`. None means what the bundled model predicts."""
+    """The options of `python -m trainer label`. None means what the version predicts."""
 
     folder: Path
     """Folder of the images."""
@@ -23,6 +25,8 @@ class LabelOptions:
     charset: str | None
     length: int | None
     min_length: int | None
+    version: int
+    """Number of the version that labels the images; 0 is the bundled model."""
     seed: int
 
     @classmethod
@@ -39,34 +43,53 @@ class LabelOptions:
             )
         return options
 
-    def build_spec(self, bundled: CaptchaSpec, size: tuple[int, int]) -> CaptchaSpec:
+    def find_version(self, models: Path) -> Path:
+        """Return the directory of the version.
+
+        Args:
+            models: directory of the published versions.
+
+        Raises:
+            SettingsError: if there is no such version.
+        """
+        if self.version == BUNDLED_VERSION:
+            return BUNDLED_DIR
+        versions = list_versions(models)
+        if self.version not in versions:
+            published = ", ".join(map(str, versions)) or "none"
+            raise SettingsError(
+                f"--version: there is no version {self.version}; published: {published}"
+            )
+        return models / str(self.version)
+
+    def build_spec(self, known: CaptchaSpec, size: tuple[int, int]) -> CaptchaSpec:
         """Return what the images can show.
 
         Args:
-            bundled: what the bundled model predicts.
+            known: what the version predicts.
             size: width and height of the images in pixels.
 
         Raises:
-            SettingsError: if the bundled model does not predict such captchas.
+            SettingsError: if the version does not predict such captchas.
         """
         width, height = size
-        charset = bundled.charset if self.charset is None else self.charset
-        length = bundled.length if self.length is None else self.length
-        min_length = bundled.shortest if self.length is None else self.length
+        charset = known.charset if self.charset is None else self.charset
+        length = known.length if self.length is None else self.length
+        min_length = known.shortest if self.length is None else self.length
         if self.min_length is not None:
             min_length = self.min_length
         try:
             spec = CaptchaSpec(charset, length, width, height, min_length=min_length)
         except SpecError as error:
             raise SettingsError(f"the images cannot be captchas: {error}") from None
-        if unknown := sorted(set(spec.charset) - set(bundled.charset)):
+        if unknown := sorted(set(spec.charset) - set(known.charset)):
             raise SettingsError(
-                f"--charset: the bundled model does not know {''.join(unknown)!r}, and learns a"
-                " character from labelled images only"
+                f"--charset: version {self.version} does not know {''.join(unknown)!r}, and a"
+                " version learns a character from labelled images only"
             )
-        if spec.shortest < bundled.shortest or spec.length > bundled.length:
+        if spec.shortest < known.shortest or spec.length > known.length:
             raise SettingsError(
-                f"--length, --min-length: the bundled model predicts {bundled.length_range}"
+                f"--length, --min-length: version {self.version} predicts {known.length_range}"
                 f" characters, not {spec.length_range}"
             )
         return spec
@@ -75,8 +98,9 @@ class LabelOptions:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer label",
-        description="Label images that have no labels. The bundled model trains itself on its most"
-        " confident predictions first. Check the labels before you train on them.",
+        description="Label images that have no labels. The bundled model, or a published version,"
+        " trains itself on its most confident predictions first. Check the labels before you train"
+        " on them.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, help="folder of images of one kind of captcha")
@@ -96,6 +120,13 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--min-length", type=int, metavar="VALUE", help="minimum length; without it, --length"
+    )
+    parser.add_argument(
+        "--version",
+        type=int,
+        default=BUNDLED_VERSION,
+        metavar="NUMBER",
+        help="published version that labels the images; 0, the default, is the bundled model",
     )
     parser.add_argument(
         "--seed",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 
 from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
+from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
-from trainer.config import TrainingConfig
-from trainer.networks import build_recogniser
+from trainer.config import NetworkName, TrainingConfig
+from trainer.errors import TrainingError
+from trainer.networks import NETWORKS, build_recogniser
 from trainer.networks.transfer import transfer_weights
 
 
@@ -24,9 +28,32 @@ def build_initialised(config: TrainingConfig, spec: CaptchaSpec) -> keras.Model:
     """
     if config.init == "scratch":
         return build_recogniser(config.network, spec)
-    directory = BUNDLED_MODEL / str(BUNDLED_VERSION)
+    return _build_from(BUNDLED_DIR, verify(BUNDLED_DIR), config.network, spec)
+
+
+def build_from_version(directory: Path, spec: CaptchaSpec) -> keras.Model:
+    """Build a recogniser with the network and the weights of a published version.
+
+    uint8 (B, height, width) -> probabilities float32 (B, length, classes). It scales the images to
+    the same size as the version does.
+
+    Raises:
+        TrainingError: if this release does not have the network of the version.
+        ArtifactError: if the version is damaged.
+    """
     manifest = verify(directory)
-    bundled = manifest.captcha_spec
-    recogniser = build_recogniser(config.network, spec, (bundled.width, bundled.height))
+    network = manifest.config.get("network")
+    if network not in NETWORKS:
+        raise TrainingError(f"version {directory.name} has an unknown network, {network!r}")
+    return _build_from(directory, manifest, network, spec)
+
+
+def _build_from(
+    directory: Path, manifest: Manifest, network: NetworkName, spec: CaptchaSpec
+) -> keras.Model:
+    # What was trained from the bundled model has the size of that model.
+    is_from_bundled = manifest.config.get("init") == "bundled"
+    sized = verify(BUNDLED_DIR).captcha_spec if is_from_bundled else manifest.captcha_spec
+    recogniser = build_recogniser(network, spec, (sized.width, sized.height))
     transfer_weights(recogniser, spec, directory, manifest)
     return recogniser

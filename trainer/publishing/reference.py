@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.artifacts import ArtifactError, list_versions, verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
 from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
 
@@ -41,9 +41,9 @@ def find_reference(models: Path, spec: CaptchaSpec, is_image_folder: bool) -> Re
             if comparison is None or comparison.difference > 0:
                 return reference
             best = comparison.reference_version
-            root = BUNDLED_MODEL if best == BUNDLED_VERSION else models
-            return _read(root / str(best)) or reference
-    bundled = _read(BUNDLED_MODEL / str(BUNDLED_VERSION))
+            directory = BUNDLED_DIR if best == BUNDLED_VERSION else models / str(best)
+            return _read(directory) or reference
+    bundled = _read(BUNDLED_DIR)
     return bundled if bundled and _contains(bundled.manifest.captcha_spec, spec) else None
 
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[3]
 def label(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer", "label", *map(str, arguments)],
-        env={key: value for key, value in os.environ.items() if not key.startswith("TRAIN_")},
+        env={key: value for key, value in os.environ.items() if not key.startswith("TRAIN_")}
+        | {"MODELS_DIR": "missing"},
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -37,6 +38,7 @@ def images(tmp_path: Path) -> Path:
         (["--charset", "01-"], 2, "does not know '-'"),
         (["--length", "9"], 2, "3 to 8 characters, not 9"),
         (["--seed", "-1"], 2, "--seed"),
+        (["--version", "7"], 2, "there is no version 7; published: none"),
         (["--length", "four"], 2, "invalid int value"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from shared.bundled_model import BUNDLED_DIR
 from shared.settings import SettingsError
 from shared.spec import CaptchaSpec
 from trainer.labelling.options import LabelOptions
@@ -40,7 +43,7 @@ def test_a_length_alone_is_the_minimum_too(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--charset", "abx?"], r"--charset: .*'\?x'"),
+        (["--charset", "abx?"], r"--charset: version 0 does not know '\?x'"),
         (["--charset", "aa"], "charset repeats 'a'"),
         (["--charset", ""], "charset must contain"),
         (["--seed", "-1"], "--seed"),
@@ -54,3 +57,16 @@ def test_captchas_that_the_bundled_model_does_not_predict_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         build(*arguments)
+
+
+def test_the_version_is_the_bundled_model_or_a_published_one(tmp_path: Path) -> None:
+    for version in (2, 3):
+        (tmp_path / str(version)).mkdir()
+
+    def find(*arguments: str) -> Path:
+        return LabelOptions.parse(["folder", "--out", "out", *arguments]).find_version(tmp_path)
+
+    assert find() == BUNDLED_DIR
+    assert find("--version", "3") == tmp_path / "3"
+    with pytest.raises(SettingsError, match=r"--version: there is no version 1; published: 2, 3"):
+        find("--version", "1")

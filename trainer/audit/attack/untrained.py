@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
 from shared.images import fit_size
 from shared.restriction import Predictions, predict_texts
 from shared.spec import CaptchaSpec
@@ -27,10 +27,9 @@ class UntrainedAttacker:
         Raises:
             ArtifactError: if the bundled model is damaged.
         """
-        directory = BUNDLED_MODEL / str(BUNDLED_VERSION)
-        self._spec = verify(directory).captcha_spec
+        self._spec = verify(BUNDLED_DIR).captcha_spec
         self._restriction = restrict(self._spec, spec)
-        self._predict = load_exported(directory)
+        self._predict = load_exported(BUNDLED_DIR)
 
     def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
         """Return the most likely texts of images of any size, uint8 (N, height, width)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
 from shared.restriction import Restriction
 from shared.spec import CaptchaSpec
 
@@ -18,7 +18,7 @@ def restrict(model_spec: CaptchaSpec, spec: CaptchaSpec) -> Restriction | None:
 
 def describe_unknown(spec: CaptchaSpec) -> str | None:
     """Return what the bundled model cannot predict, for a warning; None if it is nothing."""
-    model_spec = verify(BUNDLED_MODEL / str(BUNDLED_VERSION)).captcha_spec
+    model_spec = verify(BUNDLED_DIR).captcha_spec
     parts = []
     if unknown := sorted(set(spec.charset) - set(model_spec.charset)):
         parts.append(f"the characters {''.join(unknown)!r}")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
+from shared.bundled_model import BUNDLED_DIR
 from shared.images import decode_image
 from shared.restriction import Restriction, RestrictionError, predict_texts
 from shared.spec import CaptchaSpec, SpecError
@@ -93,7 +93,7 @@ def predict_bundled(
         TrainingError: if the model does not know the characters or lengths of the spec.
         ArtifactError: if the model is damaged.
     """
-    directory = directory or BUNDLED_MODEL / str(BUNDLED_VERSION)
+    directory = directory or BUNDLED_DIR
     known = verify(directory).captcha_spec
     images = np.stack([decode_image(captcha.png, known) for captcha in captchas])
     probabilities = load_exported(directory)(images)
