@@ -38,7 +38,7 @@ def fine_tune(images: Path, workspace: Path, arguments: Sequence[str] = ()) -> F
         ProgramError: if the training fails; the message contains its last line.
     """
     options = ("--captchas", "0", "--image-folder", images.resolve(), *arguments)
-    # The learning curve takes as long again, and nothing here depends on it.
+    # The learning curve takes twice as long, and nothing here depends on it.
     seconds = _run_trainer(workspace, options, last_line="measuring the learning curve")
     models = workspace / "models" / MODEL_NAME
     versions = list_versions(models) if models.exists() else []
