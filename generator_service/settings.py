@@ -19,6 +19,8 @@ from shared.spec import CaptchaSpec, SpecError, Style
 _DEFAULT = CaptchaSpec()
 _EFFECTS = Effects()
 _MAX_PROCESSES = 256
+# By default: with up to 90 MB each, as many as the memory limit of the container is enough for.
+_DEFAULT_PROCESSES = 40
 
 
 class Settings(EnvironmentSettings, validate_by_name=True):
@@ -77,7 +79,10 @@ class Settings(EnvironmentSettings, validate_by_name=True):
     )
     voices: Path | None = Field(None, validation_alias="CAPTCHA_VOICES")
     processes: int = Field(
-        default_factory=count_cores, ge=1, le=_MAX_PROCESSES, validation_alias="RENDER_PROCESSES"
+        default_factory=lambda: min(count_cores(), _DEFAULT_PROCESSES),
+        ge=1,
+        le=_MAX_PROCESSES,
+        validation_alias="RENDER_PROCESSES",
     )
     max_dataset: int = Field(100_000, ge=1, validation_alias="MAX_DATASET")
     log_requests: LogRequests = Field("problems", validation_alias="LOG_REQUESTS")

@@ -36,6 +36,9 @@ MAX_BATCH_BYTES = 1_000_000
 # Limit of waiting single captchas for each worker process: some tenths of a second of work. One
 # whose client has disconnected still counts.
 MAX_WAITING = 64
+# As how many images others count, because they take longer: a spoken character, and a question.
+AUDIO_WEIGHT = 4
+QUESTION_WEIGHT = 4
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,7 +122,7 @@ class WorkerPool:
         """
         spec = spec or self.spec
         spec.check_text(text)
-        return await self._run_single(render_png, spec, self.options, text, seed, 0)
+        return await self._run_single(1, render_png, spec, self.options, text, seed, 0)
 
     async def render_audio(self, text: str, seed: int) -> bytes:
         """Return the spoken text as WAV.
@@ -130,7 +133,9 @@ class WorkerPool:
             TooBusy: if too many captchas wait.
         """
         self.spec.check_text(text)
-        return await self._run_single(render_audio, self.spec, self.options.voices, text, seed)
+        weight = AUDIO_WEIGHT * len(text)
+        voices = self.options.voices
+        return await self._run_single(weight, render_audio, self.spec, voices, text, seed)
 
     async def draw_question(self, seed: int) -> PictureQuestion:
         """Return the pictures to choose from, and the right ones.
@@ -138,7 +143,7 @@ class WorkerPool:
         Raises:
             TooBusy: if too many captchas wait.
         """
-        return await self._run_single(draw_question, seed)
+        return await self._run_single(QUESTION_WEIGHT, draw_question, seed)
 
     def render_grey_batches(
         self, spec: CaptchaSpec, seed: int, start: int, count: int
@@ -173,14 +178,16 @@ class WorkerPool:
             for task in queue:
                 task.cancel()
 
-    async def _run_single(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _run_single(
+        self, weight: int, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         if self._waiting >= MAX_WAITING * self.processes:
-            raise TooBusy(f"{self._waiting} captchas wait to be rendered; retry later")
-        self._waiting += 1
+            raise TooBusy("too many captchas wait to be rendered; retry later")
+        self._waiting += weight
         try:
             return await self._run(function, *args, **kwargs)
         finally:
-            self._waiting -= 1
+            self._waiting -= weight
 
     async def _run_batch(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         async with self._batch_slots:

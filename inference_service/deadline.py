@@ -1,4 +1,4 @@
-"""The time limit of a request with several images."""
+"""The time limit of a request that waits for the worker thread."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ class Deadline:
         self._limit_s, self._clock = limit_s, clock
         self._ends = clock() + limit_s
 
+    def is_over(self) -> bool:
+        """Return whether the time is over."""
+        return self._clock() > self._ends
+
     def check(self) -> None:
         """Raise RequestTimeout if the time is over."""
-        if self._clock() > self._ends:
+        if self.is_over():
             raise RequestTimeout(
                 f"the image was not reached within {self._limit_s:g} s;"
                 " send fewer or smaller images in one request"

@@ -16,7 +16,7 @@ from functools import partial
 
 from inference_service.batching import Batcher
 from inference_service.deadline import Deadline
-from inference_service.errors import RequestError, RequestTooLarge
+from inference_service.errors import QueueFull, RequestError, RequestTooLarge
 from inference_service.parsing import RequestBody, extract_image, extract_images
 from inference_service.prediction import (
     BatchTimes,
@@ -33,8 +33,9 @@ from shared.schemas import PredictBatchBody, PredictBody
 MAX_INLINE_PIXELS = 40_000
 # Pillow writes one with pixels per 64 kB.
 MAX_INLINE_CHUNKS = 8
-# Half the time that the gateway waits for a response. It is checked before each image.
-BATCH_TIMEOUT_S = 5.0
+# Half the time that the gateway waits for a response. It is checked before each image on the worker
+# thread, which would otherwise decode images that nobody waits for.
+TIMEOUT_S = 5.0
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 _Respond = Callable[[], bytes | Exception]
@@ -60,7 +61,7 @@ class Predictor:
                 otherwise a thread of their own predicts them.
             max_batch_size: maximum number of images per call of the engine.
             max_queue_size: maximum number of captchas that wait, and of other requests.
-            clock: seconds, for the time limit of requests with several images.
+            clock: seconds, for the time limit on the worker thread.
         """
         self._record_batch = record_batch
         self._max_batch_size = max_batch_size
@@ -103,24 +104,25 @@ class Predictor:
         Raises:
             RequestError: if the body is invalid.
             ImageError: if the image is rejected.
-            QueueFull: if too many requests wait.
+            QueueFull: if too many requests wait, or this one has waited for TIMEOUT_S.
         """
         if len(body.content) <= MAX_INLINE_BYTES:
             image = extract_image(body)
             if _is_captcha_sized(image):
                 return await self._captchas.submit(PredictJob(image, options))
-        return await self._others.submit(partial(self._predict_one, body, options))
+        deadline = Deadline(TIMEOUT_S, self._clock)
+        return await self._others.submit(partial(self._predict_one, body, options, deadline))
 
     async def predict_all(self, body: RequestBody, options: PredictOptions) -> bytes:
         """Return the JSON of a PredictBatchBody for the images of a body.
 
-        Images that are not reached within BATCH_TIMEOUT_S after the call fail alone.
+        Images that are not reached within TIMEOUT_S after the call fail alone.
 
         Raises:
             RequestError: if the body is invalid.
             QueueFull: if too many requests wait.
         """
-        deadline = Deadline(BATCH_TIMEOUT_S, self._clock)
+        deadline = Deadline(TIMEOUT_S, self._clock)
         return await self._others.submit(partial(self._predict_several, body, options, deadline))
 
     def _predict_captchas(self, jobs: Sequence[PredictJob]) -> list[bytes | Exception]:
@@ -129,7 +131,11 @@ class Predictor:
             for result in self._run(jobs)
         ]
 
-    def _predict_one(self, body: RequestBody, options: PredictOptions) -> bytes | Exception:
+    def _predict_one(
+        self, body: RequestBody, options: PredictOptions, deadline: Deadline
+    ) -> bytes | Exception:
+        if deadline.is_over():
+            return QueueFull(f"the image was not reached within {TIMEOUT_S:g} s; retry later")
         try:
             image = extract_image(body)
         except RequestError as error:

@@ -8,6 +8,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
+_MAX_JOINED_BYTES = 65_536
+
+
 class WholeResponses(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with one write for what is sent in one pass of the event loop.
 
@@ -30,7 +33,14 @@ class JoinedWrites:
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Send data, after the current pass of the event loop."""
+        """Send data, after the current pass of the event loop; large data at once.
+
+        Joining large data would copy it for each client, and keep it until the client has read it.
+        """
+        if len(data) > _MAX_JOINED_BYTES:
+            self._flush()
+            self._transport.write(data)
+            return
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from generator_service.dataset_batches import render_grey_batch, render_png_batc
 from generator_service.errors import FontError, MissingRecording, TooBusy
 from generator_service.render_options import RenderOptions
 from generator_service.settings import SyntheticSettings
-from generator_service.worker_pool import BATCH_SIZE, MAX_BATCH_BYTES, MAX_WAITING, WorkerPool
+from generator_service.worker_pool import (
+    AUDIO_WEIGHT,
+    BATCH_SIZE,
+    MAX_BATCH_BYTES,
+    MAX_WAITING,
+    QUESTION_WEIGHT,
+    WorkerPool,
+)
 from shared.spec import STYLES, CaptchaSpec, SpecError, Style
 
 SPEC = CaptchaSpec()
@@ -96,6 +104,21 @@ def test_more_captchas_than_can_wait_are_rejected(pool: WorkerPool) -> None:
     assert len(rejected) == 10
     assert "wait to be rendered; retry later" in str(rejected[0])
     assert sum(isinstance(result, bytes) for result in results) == len(results) - 10
+
+
+def test_spoken_captchas_and_questions_count_as_several_images(pool: WorkerPool) -> None:
+    async def count_rejected(render: Callable[[int], Awaitable[object]], count: int) -> int:
+        tasks = map(render, range(count))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        return sum(isinstance(result, TooBusy) for result in results)
+
+    limit = MAX_WAITING * pool.processes
+    audio, questions = limit // (4 * AUDIO_WEIGHT), limit // QUESTION_WEIGHT
+    for rejected in (0, 3):
+        assert rejected == asyncio.run(
+            count_rejected(lambda seed: pool.render_audio("1234", seed), audio + rejected)
+        )
+        assert rejected == asyncio.run(count_rejected(pool.draw_question, questions + rejected))
 
 
 def test_a_captcha_waits_for_few_batches_however_many_datasets_there_are() -> None:

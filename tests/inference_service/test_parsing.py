@@ -159,3 +159,13 @@ def test_other_content_types_are_unsupported() -> None:
 def test_an_empty_request_contains_no_image() -> None:
     with pytest.raises(InvalidRequest, match="the request contains no image"):
         extract_image(RequestBody("", b""))
+
+
+@pytest.mark.parametrize("value", ["[" * 100 + "]" * 100, "{}", '{"a": 1, "b": 2}', "1"])
+def test_json_with_many_values_is_rejected_before_they_are_built(value: str) -> None:
+    values = ",".join([value] * (2_000_000 // (len(value) + 1)))
+    for content in (f'{{"images": ["eA==", {values}]}}', f'{{"image": "eA==", "x": [{values}]}}'):
+        body = json(content.encode())
+        for extract in (extract_image, extract_images):
+            with pytest.raises(InvalidRequest, match="the JSON has more than 10,000 values"):
+                extract(body)

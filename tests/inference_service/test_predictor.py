@@ -304,6 +304,28 @@ def test_the_time_a_batch_waits_for_the_thread_counts(options: PredictOptions) -
     with_predictor(test, clock=lambda: now)
 
 
+def test_a_large_image_that_has_waited_for_the_thread_is_not_decoded(
+    options: PredictOptions,
+) -> None:
+    now = 0.0
+    held = GatedEngine(BandEngine(CaptchaSpec()))
+    held.gate.clear()
+
+    async def test(predictor: Predictor) -> None:
+        nonlocal now
+        first = asyncio.create_task(predictor.predict(LARGE["a JPEG"], use_engine(options, held)))
+        await asyncio.to_thread(held.is_waiting.wait, 10)
+        second = asyncio.create_task(predictor.predict(LARGE["a JPEG"], options))
+        await asyncio.sleep(0)
+        now = 6.0
+        held.gate.set()
+        await first
+        with pytest.raises(QueueFull, match="the image was not reached within 5 s; retry later"):
+            await second
+
+    with_predictor(test, clock=lambda: now)
+
+
 def test_an_image_of_a_batch_may_be_as_large_as_a_single_one(
     options: PredictOptions, captchas: list[Captcha]
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_prediction_is_sent_in_one_write(models: Path, captchas: list[Captcha]
     assert writes[0].endswith(response.content)
 
 
-def test_what_is_written_before_a_close_is_sent() -> None:
+def test_small_writes_are_joined_and_large_ones_are_not_copied() -> None:
     class FakeTransport:
         calls: list[object]
 
@@ -53,14 +53,20 @@ def test_what_is_written_before_a_close_is_sent() -> None:
         def close(self) -> None:
             self.calls.append("closed")
 
+    file = bytes(100_000)
+
     async def write_and_close() -> None:
         joined = JoinedWrites(transport, asyncio.get_running_loop())  # type: ignore[arg-type]
         joined.write(b"a header ")
         joined.write(b"and a body")
         joined.close()
         await asyncio.sleep(0)
+        joined.write(b"a header")
+        joined.write(file)
+        await asyncio.sleep(0)
 
     transport = FakeTransport()
     transport.calls = []
     asyncio.run(write_and_close())
-    assert transport.calls == [b"a header and a body", "closed"]
+    assert transport.calls == [b"a header and a body", "closed", b"a header", file]
+    assert transport.calls[-1] is file, "no copy for each client"
