@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
 from inference_service.app import create_app
@@ -50,8 +50,8 @@ def build_echo() -> FastAPI:
         return StreamingResponse(parts())
 
     @app.api_route("/{path:path}", methods=["GET", "POST"])
-    async def echo(path: str) -> Response:
-        return Response(f"/{path}")
+    async def echo(path: str, request: Request) -> Response:
+        return Response(f"/{path}", headers={"X-Upgrade": request.headers.get("Upgrade", "none")})
 
     return app
 
@@ -91,6 +91,16 @@ def test_the_public_port_refuses_what_is_for_operators(gateway: Gateway, path: s
     assert response.status_code == 403
     assert response.json() == {"detail": "only on the operator port (ADMIN_PORT)"}
     assert gateway.operator.get(path).status_code == 200
+
+
+def test_no_upgrade_reaches_a_program(gateway: Gateway) -> None:
+    for client in (gateway.public, gateway.operator):
+        key = "dGhlIHNhbXBsZSBub25jZQ=="
+        for protocol in ("other", "websocket"):
+            headers = {"Connection": "Upgrade", "Upgrade": protocol, "Sec-WebSocket-Key": key}
+            response = client.get("/ping", headers=headers)
+            assert response.status_code == 200
+            assert response.headers["X-Upgrade"] == "none"
 
 
 def test_the_gateways_own_metrics_are_for_operators(gateway: Gateway) -> None:

@@ -58,6 +58,16 @@ export async function predict(image, text, signal) {
   return { ...body, ms: performance.now() - started };
 }
 
+/** Return a signal that is aborted with the first of two. Not `AbortSignal.any`: Safari has it since 17.4. */
+export function either(first, second) {
+  const both = new AbortController();
+  for (const signal of [first, second]) {
+    if (signal.aborted) both.abort();
+    else signal.addEventListener("abort", () => both.abort(), { signal: both.signal });
+  }
+  return both.signal;
+}
+
 /** Wait, unless the signal is aborted before. */
 export function wait(ms, signal) {
   return new Promise((resolve, reject) => {

@@ -21,6 +21,14 @@ from tests.e2e.training_view import FollowedTraining
 from tests.serving import eventually
 
 LANGUAGES = {"en-US": "Try it", "zh-CN": "试一试"}
+# A dropped folder is a file that cannot be read. Playwright drops and chooses files only.
+READ_NO_FOLDER = """() => {
+  const { slice } = Blob.prototype;
+  const arrayBuffer = () => Promise.reject(new DOMException("no file", "NotFoundError"));
+  Blob.prototype.slice = function (...range) {
+    return this.name === "folder" ? { arrayBuffer } : slice.apply(this, range);
+  };
+}"""
 
 
 @pytest.fixture
@@ -127,14 +135,32 @@ def test_pictures_of_ones_own_are_predicted(
     for i, (_, png) in enumerate(captchas):
         files.append(tmp_path / f"{i}.png")
         files[-1].write_bytes(png)
-    (tmp_path / "broken.png").write_bytes(b"not an image")
+    contents = {"broken.png": b"not an image", "large.png": bytes(1_000_001), "folder": b"x"}
+    for name, content in contents.items():
+        files.append(tmp_path / name)
+        files[-1].write_bytes(content)
     page = pages.open("/")
-    page.locator("input[type=file]").set_input_files([*files, tmp_path / "broken.png"])
+    page.evaluate(READ_NO_FOLDER)
+    page.locator("input[type=file]").set_input_files([files[5], *files[:5]])
     results = page.get_by_test_id("own-results").locator("li strong")
-    expect(results).to_have_count(4)
-    texts = results.all_inner_texts()
-    assert sum(text == label for text, (label, _) in zip(texts, captchas, strict=False)) >= 2
-    assert "image" in texts[3]
+    expect(results).to_have_count(6)
+    folder, *texts, broken, large = results.all_inner_texts()
+    assert folder == "The file cannot be read. Is it a folder, or was it changed?"
+    assert sum(text == label for text, (label, _) in zip(texts, captchas, strict=True)) >= 2
+    assert "image" in broken
+    assert large == "The file is too large."
+
+
+def test_a_file_of_the_page_that_does_not_load_is_requested_again(
+    trained: float, pages: Pages
+) -> None:
+    pages.expect_error("ERR_FAILED")
+    page = pages.open("/")
+    page.route("**/page/chart.js", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#state")).to_contain_text("The page is not complete")
+    page.unroute("**/page/chart.js")
+    wait_for_prediction(page)
 
 
 def test_the_spoken_captcha_is_shown_as_a_waveform(trained: float, pages: Pages) -> None:

@@ -1,7 +1,7 @@
 // Human against model: the model's answer is shown after the visitor's.
 
 import { facts, h } from "../dom.js";
-import { getJson, predict, untilAvailable } from "../http.js";
+import { either, getJson, predict, untilAvailable } from "../http.js";
 import { load, store } from "../storage.js";
 
 const NOTHING = { rounds: 0, human: 0, model: 0 };
@@ -61,7 +61,7 @@ export function showHuman({ root, text, signal }) {
   async function show(isFocused) {
     turn.abort();
     turn = new AbortController();
-    const both = AbortSignal.any([signal, turn.signal]);
+    const both = either(signal, turn.signal);
     result.replaceChildren();
     input.value = "";
     setCaptcha(null);
@@ -82,7 +82,7 @@ export function showHuman({ root, text, signal }) {
     setCaptcha(null); // one answer per captcha
     const typed = input.value.trim();
     try {
-      const { prediction } = await predict(asked.image, text, AbortSignal.any([signal, turn.signal]));
+      const { prediction } = await predict(asked.image, text, either(signal, turn.signal));
       const human = typed === asked.text;
       const model = prediction === asked.text;
       setScore({ rounds: score.rounds + 1, human: score.human + human, model: score.model + model });

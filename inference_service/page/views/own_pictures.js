@@ -1,11 +1,12 @@
 // Pictures of one's own: dropped, pasted or chosen, and predicted together.
 
 import { h } from "../dom.js";
-import { getJson, untilAvailable } from "../http.js";
+import { either, getJson, untilAvailable } from "../http.js";
 
-// The limits of POST /predict/batch, with room for the form around the pictures.
+// The limits of POST /predict/batch: images of a request, and bytes of an image. A request has no more
+// bytes than one image can have, so that it arrives within 10 seconds at 1 Mbit/s.
 const MAX_FILES = 64;
-const MAX_BYTES = 3_900_000;
+const MAX_BYTES = 1_000_000;
 
 export function ownPictures({ text, signal }) {
   let run = new AbortController();
@@ -44,17 +45,17 @@ export function ownPictures({ text, signal }) {
     if (!files.length) return;
     run.abort();
     run = new AbortController();
-    const both = AbortSignal.any([signal, run.signal]);
-    const pictures = files.map((file) => ({ file, url: URL.createObjectURL(file) }));
+    const both = either(signal, run.signal);
+    const pictures = files.map((file) => ({ file, url: URL.createObjectURL(file), problem: "" }));
     both.addEventListener("abort", () => pictures.forEach(({ url }) => URL.revokeObjectURL(url)));
     results.replaceChildren();
     notice.textContent = text("wait");
     try {
+      for (const picture of pictures) picture.problem = await findProblem(picture.file);
       for (const part of split(pictures)) {
-        const form = new FormData();
-        for (const { file } of part) form.append("image", file);
-        const found = part[0].file.size > MAX_BYTES ? null : await send(form, both);
-        part.forEach((picture, i) => show(picture, found?.results[i] ?? { success: false, debug: text("own.large") }));
+        const [{ problem }] = part;
+        const found = problem ? { results: [{ success: false, debug: problem }] } : await send(part, both);
+        part.forEach((picture, i) => show(picture, found.results[i]));
       }
       notice.textContent = text("own.done", { count: files.length });
     } catch (error) {
@@ -62,20 +63,30 @@ export function ownPictures({ text, signal }) {
     }
   }
 
-  function send(form, both) {
+  /** Why a file cannot be sent, or "". */
+  async function findProblem(file) {
+    if (file.size > MAX_BYTES) return text("own.large");
+    // A folder, or a file that was changed or deleted. A request with it fails like a lost connection.
+    return file.slice(0, 1).arrayBuffer().then(() => "", () => text("own.unreadable"));
+  }
+
+  function send(part, both) {
+    const form = new FormData();
+    for (const { file } of part) form.append("image", file);
     const post = () => getJson("predict/batch?details=1", text, { method: "POST", body: form, signal: both });
     return untilAvailable(post, both, (error) => (notice.textContent = error.message));
   }
 
-  /** Split into requests; a file that is too large for any is a part of its own. */
+  /** Split into requests; a file that cannot be sent is a part of its own. */
   function split(pictures) {
     const parts = [];
     let bytes = Infinity;
     for (const picture of pictures) {
-      bytes += picture.file.size;
+      const size = picture.problem ? Infinity : picture.file.size;
+      bytes += size;
       if (bytes > MAX_BYTES || parts.at(-1).length === MAX_FILES) {
         parts.push([]);
-        bytes = picture.file.size;
+        bytes = size;
       }
       parts.at(-1).push(picture);
     }

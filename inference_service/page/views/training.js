@@ -9,13 +9,13 @@ const RUNNING = ["waiting", "fetching", "training", "evaluating"];
 
 export function showTraining({ root, text, signal }) {
   const problem = h("div", { role: "status" });
-  const state = h("h2", { role: "status", "data-testid": "training-state" });
+  const state = h("span", { role: "status", "data-testid": "training-state" });
   const details = h("div");
   const loss = h("section", { class: "card" });
   const accuracy = h("section", { class: "card" });
   const samples = h("section", { class: "card" });
   const curves = h("div", { class: "grid" }, loss, accuracy);
-  const content = h("div", { class: "grid", hidden: true }, h("section", { class: "card" }, state, details), curves, samples);
+  const content = h("div", { class: "grid", hidden: true }, h("section", { class: "card" }, h("h2", {}, state), details), curves, samples);
   const nothing = empty(h("p", {}, text("training.none")), h("pre", {}, "docker compose run --rm trainer"));
   nothing.hidden = true;
   root.append(problem, nothing, content);

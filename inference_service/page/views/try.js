@@ -1,7 +1,7 @@
 // Try it: a captcha and its prediction, many of them, and pictures of one's own.
 
 import { bar, facts, h } from "../dom.js";
-import { getJson, predict, untilAvailable, withQuery } from "../http.js";
+import { either, getJson, predict, untilAvailable, withQuery } from "../http.js";
 import { curlOption } from "../token.js";
 import { ownPictures } from "./own_pictures.js";
 import { series } from "./series.js";
@@ -79,7 +79,7 @@ export function showTry({ root, text, options, signal }) {
   async function show() {
     turn.abort();
     turn = new AbortController();
-    const both = AbortSignal.any([signal, turn.signal]);
+    const both = either(signal, turn.signal);
     const query = { style: style.value, text: label.value.trim(), seed: seed.value.trim() };
     answer.textContent = "";
     bars.replaceChildren();
