@@ -179,7 +179,12 @@ def publish(
 
 
 def _write_version(source: Path, target: Path, draft: ManifestDraft) -> None:
-    shutil.copytree(source, target)
+    try:
+        shutil.copytree(source, target)
+    except shutil.Error as error:
+        # Its message is a list with the paths and the reason of every file.
+        *_, reason = error.args[0][0]
+        raise OSError(f"the version cannot be written: {reason}") from error
     target.chmod(0o755)  # a temporary directory is readable by its owner only
     files = {
         path.relative_to(target).as_posix(): FileRecord(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +28,7 @@ MAX_EPOCHS_DONE = 100
 MAX_SAMPLES = 8
 MAX_STATUS_BYTES = 2_000_000
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".training-", ".part"
+_ABANDONED_AFTER_S = 60
 
 TrainingState = Literal[
     "waiting",
@@ -174,7 +177,10 @@ def remove_partial_statuses(directory: Path) -> None:
         OSError: if the directory is not writable.
     """
     for partial in directory.glob(f"{_PARTIAL_PREFIX}*{_PARTIAL_SUFFIX}"):
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            # Another trainer may be writing a newer one.
+            if time.time() - partial.stat().st_mtime > _ABANDONED_AFTER_S:
+                partial.unlink()
 
 
 def read_training_status(directory: Path) -> TrainingStatus | None:

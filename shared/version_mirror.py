@@ -94,6 +94,17 @@ class VersionMirror:
             write_sync_status(self._volume, self._problems, mirrored, audits)
         return self._problems
 
+    def record_uploaded_version(self, version: int) -> None:
+        """Record a version that was uploaded from this volume: it is that of the store.
+
+        Raises:
+            OSError: if the volume cannot be written.
+        """
+        with self._lock():
+            status = self._read_status()
+            mirrored = sorted({*status.mirrored, version})
+            write_sync_status(self._volume, status.problems, mirrored, status.audits)
+
     def record_uploaded_audits(self, audits: Mapping[str, str]) -> None:
         """Record audit files that were uploaded from this volume: they are those of the store.
 

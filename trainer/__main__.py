@@ -108,7 +108,7 @@ def main() -> None:
         log.error("%s", error)
         sys.exit(1)
     except KeyboardInterrupt:
-        log.info("stopped; nothing was published, data and completed epochs are kept")
+        log.info("stopped; data, completed epochs and published versions are kept")
         sys.exit(130)
 
 

@@ -126,7 +126,6 @@ def train_if_new(
             splits,
             directory,
             workspace.models,
-            reference,
             status,
             workspace.uploader,
         )
@@ -211,7 +210,6 @@ def train_and_publish(
     splits: Splits,
     directory: Path,
     models: Path,
-    reference: Reference | None,
     status: StatusWriter,
     uploader: Uploader | None = None,
 ) -> tuple[ManifestDraft, int | None]:
@@ -237,6 +235,8 @@ def train_and_publish(
     log.info("network %s, %s parameters", config.network, f"{recogniser.count_params():,}")
     result = fit(recogniser, config, splits, directory, sys.stderr, status)
     status.update(state="evaluating", progress=None, seconds_left=None)
+    # Meanwhile versions can have been published or removed.
+    reference = find_reference(models, source.spec, source.is_image_folder)
     version = None
     with tempfile.TemporaryDirectory(prefix="version-") as temporary:
         version_dir = Path(temporary)
@@ -250,7 +250,7 @@ def train_and_publish(
             log.info("%s", describe_comparison(comparison))
         if reference and comparison and is_inferior(comparison) and not config.publish_worse:
             reason = describe_comparison(comparison)
-            log.info("version %d stays active: the new model is worse", reference.version)
+            log.info("nothing is published: it is worse than version %d", reference.version)
             write_rejection(
                 directory,
                 Rejection(
@@ -265,13 +265,15 @@ def train_and_publish(
             status.update(state="published", version=version)
     try:
         if version is not None:
+            if uploader:
+                uploader.record(version)
             pruned = prune(models, draft, reference)
             if uploader:
                 uploader.remove(pruned)
         if not result.history.is_out_of_time:  # otherwise it can resume with a higher time limit
             CheckpointStore(directory).clear()
     except (ArtifactError, OSError) as error:
-        log.warning("old versions or checkpoints could not be deleted: %s", error)
+        log.warning("the work after the publication is incomplete: %s", error)
     return draft, version
 
 

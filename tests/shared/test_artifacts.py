@@ -190,6 +190,16 @@ def test_a_failure_to_flush_the_directory_is_only_a_warning(
     assert message == ("version 1 may be lost in a power failure: [Errno 5] Input/output error")
 
 
+def test_a_file_that_cannot_be_copied_is_an_error_with_one_reason(
+    exported: Path, root: Path
+) -> None:
+    (exported / "variables" / "lost").symlink_to("nowhere")
+    message = r"^the version cannot be written: \[Errno 2\] No such file or directory: \S+lost'$"
+    with pytest.raises(OSError, match=message):
+        publish(exported, root, sample_draft())
+    assert list_versions(root) == []
+
+
 def test_two_trainers_publish_one_after_the_other(
     exported: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

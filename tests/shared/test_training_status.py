@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,9 +100,13 @@ def test_a_failed_write_keeps_the_status_and_leaves_no_file(tmp_path: Path) -> N
 
 def test_the_files_of_killed_trainers_are_removed(tmp_path: Path) -> None:
     write_training_status(tmp_path, STATUS)
-    (tmp_path / ".training-abc.part").write_text("{")
+    for name, age_s in (("old", 100), ("new", 10)):
+        partial = tmp_path / f".training-{name}.part"
+        partial.write_text("{")
+        os.utime(partial, (0, time.time() - age_s))
     remove_partial_statuses(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["training.json"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"training.json", ".training-new.part"}, "the new one may be written now"
     remove_partial_statuses(tmp_path / "missing")
 
 

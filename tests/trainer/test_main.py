@@ -118,7 +118,7 @@ def test_a_stopped_training_keeps_its_epochs_and_publishes_nothing(
         if "epoch 2: loss" in line:
             process.send_signal(signal.SIGTERM)  # what `docker stop` sends
     assert process.wait(60) == 130
-    assert "stopped; nothing was published, data and completed epochs are kept" in log
+    assert "stopped; data, completed epochs and published versions are kept" in log
     assert "Traceback" not in log
     assert list((tmp_path / "data" / "runs").rglob("epoch-*.npz"))
     assert list((tmp_path / "data").rglob("0-400.npz"))

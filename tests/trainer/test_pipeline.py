@@ -7,7 +7,7 @@ import re
 import shutil
 import string
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ class FakeUploader:
 
     fails: bool
     prepared: int = 0
+    recorded: list[int] = field(default_factory=list)
 
     def prepare(self) -> None:
         self.prepared += 1
@@ -62,6 +63,9 @@ class FakeUploader:
             raise StoreError("the store is gone")
         verify(directory)
         return max(number, 7)
+
+    def record(self, version: int) -> None:
+        self.recorded.append(version)
 
     def remove(self, versions: list[int]) -> None:
         assert versions == []
@@ -429,6 +433,7 @@ def test_a_version_that_cannot_be_uploaded_is_published_by_the_next_run(
     resuming.run(config, image_folder, uploader)
     assert resuming.versions == [7]
     assert uploader.prepared == 2
+    assert uploader.recorded == [7]
     assert resuming.checkpoints == []
 
 
@@ -451,7 +456,7 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
 
     messages = train(TINY)
     assert "percentage points compared with version 1" in messages
-    assert "version 1 stays active: the new model is worse" in messages
+    assert "nothing is published: it is worse than version 1" in messages
     assert trainer.versions == [1]
     assert trainer.checkpoints == []
     assert trainer.status.state == "rejected"
@@ -476,7 +481,7 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
 
     # Version 2 is the latest, but the next one is compared with the best.
     messages = train(change(TINY, seed=3))
-    assert "version 1 stays active: the new model is worse" in messages
+    assert "nothing is published: it is worse than version 1" in messages
 
 
 @pytest.mark.slow
@@ -494,7 +499,7 @@ def test_a_checkpoint_that_cannot_be_deleted_is_a_warning(
     monkeypatch.setattr(CheckpointStore, "clear", fail)
     resuming.run(change(ALONE, min_accuracy=0.0), image_folder)
     assert resuming.versions == [1]
-    message = "old versions or checkpoints could not be deleted: the disk is read-only"
+    message = "the work after the publication is incomplete: the disk is read-only"
     assert message in caplog.messages
 
 

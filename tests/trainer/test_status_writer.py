@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -107,7 +108,9 @@ def wait_until(is_true: Callable[[], bool]) -> None:
 
 
 def test_the_files_of_a_trainer_that_was_killed_are_removed(tmp_path: Path) -> None:
-    (tmp_path / ".training-x.part").write_text("{")
+    partial = tmp_path / ".training-x.part"
+    partial.write_text("{")
+    os.utime(partial, (0, 0))
     with StatusWriter(tmp_path, TINY):
         assert [path.name for path in tmp_path.iterdir()] == ["training.json"]
 

@@ -54,7 +54,10 @@ def find_subject(
     spec = options.build_spec(client.wait_ready(settings.generator_timeout_s).spec)
     source = client.describe(spec)
     protections, warnings = _find_protections(client, spec)
-    cache = f"captchas-{spec.fingerprint}-{source.renderer_fingerprint}-{options.seed}"
+    # An audit in another mode may run at the same time, and removes its captchas at its end.
+    cache = (
+        f"captchas-{spec.fingerprint}-{source.renderer_fingerprint}-{options.mode}-{options.seed}"
+    )
     renderer = AuditRenderer(
         client, settings.data_dir / "audits" / cache, options.seed, TEST_CAPTCHAS[options.mode]
     )
@@ -111,10 +114,10 @@ def _describe_folder(options: AuditOptions, folder: LabelledFolder) -> Subject:
             f" {labelled:,}: about a fifth of its images tests the attackers"
         )
     warnings = []
-    if folder.copies:
+    if copies := folder.folder.copies:
         warnings.append(
-            f"{folder.copies:,} of {len(folder.folder) + folder.copies:,} files show the same"
-            " pixels as another file; each image is used once"
+            f"{copies:,} of {len(folder.folder) + copies:,} files show the same pixels as another"
+            " file; each image is used once"
         )
     if captchas.left_out:
         warnings.append(

@@ -23,6 +23,8 @@ from trainer.audit.subject import get_value
 from trainer.audit.thresholds import find_images_needed
 
 _MS_PER_HOUR = 3_600_000
+# An attacker that never predicts anything takes no measurable time.
+_MIN_MS_PER_ATTEMPT = 0.001
 _LIBRARIES = ("keras", "numpy", "pillow")
 
 
@@ -80,13 +82,17 @@ def build_results(
 
 
 def find_best(measurements: Sequence[Measurement]) -> Measurement:
-    """Return the most accurate attacker; among equal ones the one with the fewest labels."""
-    return max(measurements, key=lambda m: (int(m.is_correct.sum()), -m.labels))
+    """Return the most accurate attacker.
+
+    Of equal ones it is the one with more correct characters, and then the one with fewer labels: if
+    nobody solves a whole captcha, the characters say who is better.
+    """
+    return max(measurements, key=lambda m: (m.is_correct.sum(), m.correct_characters, -m.labels))
 
 
 def build_cost(best: Measurement) -> AttackCost:
     """Return what an attack costs with an attacker on one core."""
-    attempts = _MS_PER_HOUR / best.ms_per_attempt
+    attempts = _MS_PER_HOUR / max(best.ms_per_attempt, _MIN_MS_PER_ATTEMPT)
     return AttackCost(
         labels=best.labels,
         unlabelled=best.unlabelled,

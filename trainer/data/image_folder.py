@@ -21,6 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 # A tenth is held out for validation and a tenth for the test; fewer are too few to measure.
 MIN_IMAGES = 100
 _HELD_OUT = 0.1
+_ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height are exchanged
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,10 @@ class ImageFolder:
 
     spec: CaptchaSpec
     images: npt.NDArray[np.uint8]
-    """(N, height, width), grey."""
+    """(N, height, width), grey; no two are equal."""
     texts: list[str]
+    copies: int = 0
+    """Files that show the same pixels as another one. They are left out."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -51,7 +54,7 @@ class ImageFolder:
         """Return the rows of each split.
 
         A hash of the pixels determines the split. An image stays in its split when others are
-        added, and two copies of one image are in the same split.
+        added.
         """
         fractions = np.array([_digest_to_fraction(digest) for digest in self.digests])
         return {
@@ -85,10 +88,11 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
         except SpecError as error:
             raise ImageFolderError(f"{file.name}: {error}") from None
     image_folder = ImageFolder(spec, read_images(files, spec), texts)
-    distinct = _count_distinct(files, image_folder)
-    if distinct < MIN_IMAGES:
+    image_folder = _remove_copies(files, image_folder)
+    if len(image_folder) < MIN_IMAGES:
         raise ImageFolderError(
-            f"{folder} contains {distinct} different images, at least {MIN_IMAGES} are needed"
+            f"{folder} contains {len(image_folder)} different images, at least {MIN_IMAGES} are"
+            " needed"
         )
     for name, rows in image_folder.split().items():
         if not len(rows):
@@ -140,8 +144,11 @@ def read_images(files: list[Path], spec: CaptchaSpec) -> npt.NDArray[np.uint8]:
     return images
 
 
-def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
-    """Count different images; an image with two labels is an error, since it cannot be learned."""
+def _remove_copies(files: list[Path], folder: ImageFolder) -> ImageFolder:
+    """Return the different images; one with two labels is an error, since it cannot be learned.
+
+    Copies would count as several test images, and make an accuracy look more certain than it is.
+    """
     first: dict[bytes, int] = {}
     for row, (digest, text) in enumerate(zip(folder.digests, folder.texts, strict=True)):
         earlier = first.setdefault(digest, row)
@@ -149,7 +156,11 @@ def _count_distinct(files: list[Path], folder: ImageFolder) -> int:
             raise ImageFolderError(
                 f"{files[earlier].name} and {files[row].name} are the same image with two labels"
             )
-    return len(first)
+    if len(first) == len(folder):
+        return folder
+    rows = [*first.values()]
+    texts = [folder.texts[row] for row in rows]
+    return ImageFolder(folder.spec, folder.images[rows], texts, len(folder) - len(rows))
 
 
 def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:
@@ -173,14 +184,17 @@ def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpe
 
 
 def read_size(file: Path) -> tuple[int, int]:
-    """Return width and height of an image file in pixels.
+    """Return width and height of an image file in pixels, as it is shown.
 
     Raises:
         ImageFolderError: if it is not an image.
     """
     try:
         with Image.open(file) as image:  # reads the header only
-            return image.size
+            width, height = image.size
+            # Decoding turns it upright. A PNG would have to be decoded to find this out.
+            is_turned = image.format != "PNG" and image.getexif().get(_ORIENTATION, 1) >= 5
+            return (height, width) if is_turned else (width, height)
     except Exception as error:
         # Pillow raises a dozen types on damaged and hostile headers.
         raise ImageFolderError(f"{file.name} is not an image: {error}") from None

@@ -15,7 +15,7 @@ from shared.settings import SettingsError
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import find_common_size, list_image_files, read_images
 from trainer.data.pseudo_labels import STEPS
-from trainer.labelling.labelled_copies import copy_labelled, create_empty
+from trainer.labelling.labelled_copies import check_copies, copy_labelled, create_empty
 from trainer.labelling.options import LabelOptions
 from trainer.progress import Progress
 from trainer.settings import TrainerSettings
@@ -55,7 +55,8 @@ def label_folder(options: LabelOptions, models: Path) -> None:
         SettingsError: if the version does not exist or does not predict such captchas.
         ArtifactError: if it is damaged.
         ImageFolderError: if the folder has too few images, or a file is not an image.
-        TrainingError: if this release does not have the network of the version.
+        DiskSpaceError: if the disk has too little space for the copies.
+        TrainingError: if this release cannot train the network of the version further.
     """
     started = time.monotonic()
     files = list_image_files(options.folder)
@@ -63,6 +64,7 @@ def label_folder(options: LabelOptions, models: Path) -> None:
     spec = options.build_spec(verify(version_dir).captcha_spec, find_common_size(files))
     images = read_images(files, spec)
     create_empty(options.out)  # before the training: an error then loses nothing
+    check_copies(files, spec.length, options.out)
     log.info(
         "%d images of %dx%d pixels, %s characters of %r",
         len(files), spec.width, spec.height, spec.length_range, spec.charset,

@@ -12,7 +12,7 @@ from shared.manifest import Manifest
 from shared.spec import CaptchaSpec
 from trainer.config import NetworkName, TrainingConfig
 from trainer.errors import TrainingError
-from trainer.networks import NETWORKS, build_recogniser
+from trainer.networks import build_recogniser
 from trainer.networks.transfer import transfer_weights
 
 
@@ -38,13 +38,17 @@ def build_from_version(directory: Path, spec: CaptchaSpec) -> keras.Model:
     the same size as the version does.
 
     Raises:
-        TrainingError: if this release does not have the network of the version.
+        TrainingError: if its network has no classifier that all positions share, so that its
+            weights do not fit other captchas, or is of another release.
         ArtifactError: if the version is damaged.
     """
     manifest = verify(directory)
     network = manifest.config.get("network")
-    if network not in NETWORKS:
-        raise TrainingError(f"version {directory.name} has an unknown network, {network!r}")
+    if network not in ("compact", "medium", "wide"):
+        raise TrainingError(
+            f"version {directory.name} has the network {network}, which this release cannot train"
+            " further"
+        )
     return _build_from(directory, manifest, network, spec)
 
 

@@ -104,6 +104,14 @@ class Uploader:
         log.info("version %d was uploaded", number)
         return number
 
+    def record(self, version: int) -> None:
+        """Record on the volume that a version is also in the store, so that it can be withdrawn.
+
+        Raises:
+            OSError: if the volume cannot be written.
+        """
+        VersionMirror(self.store, self.volume).record_uploaded_version(version)
+
     def remove(self, versions: list[int]) -> None:
         """Remove old versions from the index, and then their objects.
 

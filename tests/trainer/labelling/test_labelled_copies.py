@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from shared.restriction import Predictions
-from trainer.errors import ImageFolderError
-from trainer.labelling.labelled_copies import copy_labelled, create_empty
+from trainer.errors import DiskSpaceError, ImageFolderError
+from trainer.labelling.labelled_copies import check_copies, copy_labelled, create_empty
 
 PREDICTIONS = Predictions(["ab", "ab"], [], np.array([0.98765, 0.1]))
 
@@ -48,3 +50,19 @@ def test_a_folder_with_files_is_not_used(tmp_path: Path, files: list[Path]) -> N
         create_empty(tmp_path / "used")
     with pytest.raises(ImageFolderError, match=r"2\.JPG exists"):
         create_empty(files[1])
+
+
+def test_names_and_space_are_checked_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{'验' * 80}.png", tmp_path / f"{'验' * 80}a.png"]
+    for file in files:
+        file.write_bytes(b"image")
+    check_copies(files[:1], 3, tmp_path)
+    copy_labelled(files[:1], Predictions(["abc"], [], np.array([1.0])), tmp_path)
+    check_copies(files, 3, tmp_path)
+    with pytest.raises(ImageFolderError, match=r"a\.png: the name is 1 bytes too long for a label"):
+        check_copies(files, 4, tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
+    with pytest.raises(DiskSpaceError):
+        check_copies(files, 3, tmp_path)

@@ -65,9 +65,11 @@ def test_views_of_a_version_are_left_out(tmp_path: Path) -> None:
     assert one_view(IMAGES).numpy() == pytest.approx(recogniser(IMAGES).numpy(), abs=1e-6)
 
 
-def test_a_network_of_another_release_is_an_error(tmp_path: Path) -> None:
-    version = publish_network(tmp_path, build_recogniser("compact", SPEC), network="large")
-    with pytest.raises(TrainingError, match="version 1 has an unknown network, 'large'"):
+@pytest.mark.parametrize("network", ["course", "large", None])
+def test_other_networks_are_an_error(tmp_path: Path, network: str | None) -> None:
+    version = publish_network(tmp_path, build_recogniser("compact", SPEC), network=network)
+    message = f"version 1 has the network {network}, which this release cannot train further"
+    with pytest.raises(TrainingError, match=message):
         build_from_version(version, SPEC)
 
 

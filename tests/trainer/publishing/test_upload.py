@@ -232,6 +232,19 @@ def test_a_withdrawn_version_is_deleted_on_every_node_and_its_number_is_not_used
     assert train(url, tmp_path / "a") == 3
 
 
+def test_a_version_that_was_withdrawn_before_the_next_check_is_deleted_where_it_was_published(
+    url: str, tmp_path: Path
+) -> None:
+    volume = tmp_path / "a"
+    uploader = Uploader(ObjectStore(url), volume)
+    for number in (1, 2):
+        assert train(url, volume) == number
+        uploader.record(number)
+    uploader.withdraw(2)
+    uploader.prepare()
+    assert list_versions(volume / "captcha") == [1]
+
+
 def test_a_version_that_the_store_does_not_have_cannot_be_withdrawn(
     url: str, tmp_path: Path
 ) -> None:

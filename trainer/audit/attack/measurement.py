@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,12 @@ class Measurement(BaseModel):
         return np.array([t == p for t, p in zip(self.texts, self.predictions, strict=True)])
 
     @property
+    def correct_characters(self) -> int:
+        """Characters of all captchas that are predicted at their position."""
+        pairs = zip(self.texts, self.predictions, strict=True)
+        return sum(a == b for text, guess in pairs for a, b in zip(text, guess, strict=False))
+
+    @property
     def accuracy(self) -> Accuracy:
         """Exact-match accuracy with its 95 % interval."""
         return measure_accuracy(self.is_correct)
@@ -75,7 +81,7 @@ class MeasurementStore:
         """Write a measurement atomically."""
         path = self._path(name)
         # Two audits of one setting can run at once.
-        partial = path.with_suffix(f".{os.getpid()}.part")
+        partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
             partial.write_text(measurement.model_dump_json())
             partial.replace(path)

@@ -14,13 +14,10 @@ from trainer.errors import ImageFolderError
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """The different images of a folder of labelled captchas."""
+    """A folder of labelled captchas."""
 
     name: str
     folder: ImageFolder
-    """No two images are equal."""
-    copies: int
-    """Files that show the same pixels as another one. They are left out."""
 
     def split(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the rows to test on, about a fifth, and those to train on.
@@ -47,12 +44,7 @@ def read_labelled_folder(directory: Path) -> LabelledFolder:
             f"all images in {directory} have the label {folder.texts[0]!r}; an audit needs captchas"
             " with different texts"
         )
-    first: dict[bytes, int] = {}
-    for row, digest in enumerate(folder.digests):
-        first.setdefault(digest, row)
-    rows = sorted(first.values())
-    distinct = ImageFolder(folder.spec, folder.images[rows], [folder.texts[row] for row in rows])
-    return LabelledFolder(directory.resolve().name, distinct, len(folder) - len(rows))
+    return LabelledFolder(directory.resolve().name, folder)
 
 
 def _check_sizes(directory: Path) -> None:

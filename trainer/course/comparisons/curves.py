@@ -31,19 +31,15 @@ class Curve:
     y: Sequence[float]
 
 
-def draw_curves(
-    axes: Axes, curves: Sequence[Curve], first_style: int = 0, *, label_gap: float = _LABEL_GAP
-) -> None:
+def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw lines with markers, each labelled at its end.
 
     Args:
         axes: with its final limits and scale on the y axis, or automatic ones.
         curves: at most as many as there are styles.
-        first_style: number of the first one's style, so that a line looks the same in all panels.
-        label_gap: smallest distance of two labels, as a fraction of the height.
     """
     ends: list[tuple[float, float, str, str]] = []
-    for number, curve in enumerate(curves, first_style):
+    for number, curve in enumerate(curves):
         dashes, marker, colour = _STYLES[number % len(_STYLES)]
         points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
         xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -55,17 +51,17 @@ def draw_curves(
         if points:
             label = curve.label if len(points) == len(curve.y) else f"{curve.label}, then NaN"
             ends.append((xs[-1], ys[-1], label, colour))
-    _label_ends(axes, ends, label_gap)
+    _label_ends(axes, ends)
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], gap: float) -> None:
+def _label_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     """Write each label beside the end of its line, moved so that no two overlap."""
     axes.autoscale_view()
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom, top)  # labels must not change them
     to_fraction = axes.transData + axes.transAxes.inverted()
     placed = sorted((to_fraction.transform((x, y))[1], x, y, label, c) for x, y, label, c in ends)
-    heights = spread([height for height, *_ in placed], gap)
+    heights = spread([height for height, *_ in placed], _LABEL_GAP)
     for height, (_, x, y, label, colour) in zip(heights, placed, strict=True):
         axes.annotate(
             label, xy=(x, y), xytext=(1.04, height), textcoords="axes fraction",

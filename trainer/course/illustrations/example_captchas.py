@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -79,24 +78,20 @@ def fetch_captcha(workspace: CourseWorkspace, preferred: str) -> ExampleCaptcha:
     return ExampleCaptcha(text, png)
 
 
-def predict_bundled(
-    captchas: list[ExampleCaptcha], spec: CaptchaSpec, directory: Path | None = None
-) -> list[BundledPrediction]:
+def predict_bundled(captchas: list[ExampleCaptcha], spec: CaptchaSpec) -> list[BundledPrediction]:
     """Return the predictions of the bundled model, restricted to the captchas of a spec.
 
     Args:
         captchas: captchas of the spec.
         spec: what a prediction can be.
-        directory: of the model; None for the bundled one.
 
     Raises:
         TrainingError: if the model does not know the characters or lengths of the spec.
         ArtifactError: if the model is damaged.
     """
-    directory = directory or BUNDLED_DIR
-    known = verify(directory).captcha_spec
+    known = verify(BUNDLED_DIR).captcha_spec
     images = np.stack([decode_image(captcha.png, known) for captcha in captchas])
-    probabilities = load_exported(directory)(images)
+    probabilities = load_exported(BUNDLED_DIR)(images)
     try:
         predictions = predict_texts(probabilities, known, Restriction.from_spec(spec))
     except RestrictionError as error:

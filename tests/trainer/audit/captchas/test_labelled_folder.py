@@ -19,7 +19,7 @@ def test_every_image_is_used_once(tmp_path: Path) -> None:
 
     labelled = read_labelled_folder(tmp_path)
 
-    assert (len(labelled.folder), labelled.copies) == (120, 7)
+    assert (len(labelled.folder), labelled.folder.copies) == (120, 7)
     assert labelled.name == tmp_path.name
     captchas = split_folder(labelled, 1)
     assert len(captchas.train) + len(captchas.test) == 120
@@ -46,7 +46,7 @@ def test_copies_that_were_encoded_again_do_not_leak_into_the_training(tmp_path: 
     labelled = read_labelled_folder(tmp_path)
     captchas = split_folder(labelled, 1)
 
-    assert labelled.copies == 0  # no pixels are equal
+    assert labelled.folder.copies == 0  # no pixels are equal
     assert captchas.left_out > 20
     train, test = (s.images[:].astype(int) for s in (captchas.train, captchas.test))
     closest = min(np.abs(train - image).mean(axis=(1, 2)).min() for image in test)
