@@ -284,7 +284,7 @@ def test_the_images_of_a_batch_that_are_not_reached_in_time_fail_alone(
     with_predictor(test, clock=lambda: now)
 
 
-def test_the_time_a_batch_waits_for_the_thread_counts(options: PredictOptions) -> None:
+def test_the_time_a_request_waits_for_the_thread_counts(options: PredictOptions) -> None:
     now = 0.0
     held = GatedEngine(BandEngine(CaptchaSpec()))
     held.gate.clear()
@@ -293,35 +293,16 @@ def test_the_time_a_batch_waits_for_the_thread_counts(options: PredictOptions) -
         nonlocal now
         first = asyncio.create_task(predictor.predict(LARGE["a JPEG"], use_engine(options, held)))
         await asyncio.to_thread(held.is_waiting.wait, 10)
-        second = asyncio.create_task(predictor.predict_all(batch_of(PNG), options))
+        batch = asyncio.create_task(predictor.predict_all(batch_of(PNG), options))
+        large = asyncio.create_task(predictor.predict(LARGE["a JPEG"], options))
         await asyncio.sleep(0)
         now = 6.0
         held.gate.set()
         await first
-        (result,) = json.loads(await second)["results"]
+        (result,) = json.loads(await batch)["results"]
         assert "the image was not reached within 5 s" in result["debug"]
-
-    with_predictor(test, clock=lambda: now)
-
-
-def test_a_large_image_that_has_waited_for_the_thread_is_not_decoded(
-    options: PredictOptions,
-) -> None:
-    now = 0.0
-    held = GatedEngine(BandEngine(CaptchaSpec()))
-    held.gate.clear()
-
-    async def test(predictor: Predictor) -> None:
-        nonlocal now
-        first = asyncio.create_task(predictor.predict(LARGE["a JPEG"], use_engine(options, held)))
-        await asyncio.to_thread(held.is_waiting.wait, 10)
-        second = asyncio.create_task(predictor.predict(LARGE["a JPEG"], options))
-        await asyncio.sleep(0)
-        now = 6.0
-        held.gate.set()
-        await first
         with pytest.raises(QueueFull, match="the image was not reached within 5 s; retry later"):
-            await second
+            await large
 
     with_predictor(test, clock=lambda: now)
 
