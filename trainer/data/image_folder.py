@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +42,7 @@ class ImageFolder:
     @cached_property
     def digests(self) -> list[bytes]:
         """SHA-256 of the pixels of each image."""
-        return [hashlib.sha256(image.tobytes()).digest() for image in self.images]
+        return digest_images(self.images)
 
     @property
     def fingerprint(self) -> str:
@@ -88,12 +89,7 @@ def read_image_folder(folder: Path, spec: CaptchaSpec | None) -> ImageFolder:
         except SpecError as error:
             raise ImageFolderError(f"{file.name}: {error}") from None
     image_folder = ImageFolder(spec, read_images(files, spec), texts)
-    image_folder = _remove_copies(files, image_folder)
-    if len(image_folder) < MIN_IMAGES:
-        raise ImageFolderError(
-            f"{folder} contains {len(image_folder)} different images, at least {MIN_IMAGES} are"
-            " needed"
-        )
+    image_folder = _remove_copies(folder, files, image_folder)
     for name, rows in image_folder.split().items():
         if not len(rows):
             raise ImageFolderError(
@@ -144,23 +140,44 @@ def read_images(files: list[Path], spec: CaptchaSpec) -> npt.NDArray[np.uint8]:
     return images
 
 
-def _remove_copies(files: list[Path], folder: ImageFolder) -> ImageFolder:
+def digest_images(images: npt.NDArray[np.uint8]) -> list[bytes]:
+    """Return the SHA-256 of the pixels of each image."""
+    return [hashlib.sha256(image.tobytes()).digest() for image in images]
+
+
+def find_different(folder: Path, digests: Sequence[bytes]) -> dict[bytes, int]:
+    """Return the first row of each different image.
+
+    Raises:
+        ImageFolderError: if there are too few.
+    """
+    first: dict[bytes, int] = {}
+    for row, digest in enumerate(digests):
+        first.setdefault(digest, row)
+    if len(first) < MIN_IMAGES:
+        raise ImageFolderError(
+            f"{folder} contains {len(first)} different images, at least {MIN_IMAGES} are needed"
+        )
+    return first
+
+
+def _remove_copies(folder: Path, files: list[Path], read: ImageFolder) -> ImageFolder:
     """Return the different images; one with two labels is an error, since it cannot be learned.
 
     Copies would count as several test images, and make an accuracy look more certain than it is.
     """
-    first: dict[bytes, int] = {}
-    for row, (digest, text) in enumerate(zip(folder.digests, folder.texts, strict=True)):
-        earlier = first.setdefault(digest, row)
-        if folder.texts[earlier] != text:
+    first = find_different(folder, read.digests)
+    for row, (digest, text) in enumerate(zip(read.digests, read.texts, strict=True)):
+        if read.texts[first[digest]] != text:
             raise ImageFolderError(
-                f"{files[earlier].name} and {files[row].name} are the same image with two labels"
+                f"{files[first[digest]].name} and {files[row].name} are the same image with two"
+                " labels"
             )
-    if len(first) == len(folder):
-        return folder
+    if len(first) == len(read):
+        return read
     rows = [*first.values()]
-    texts = [folder.texts[row] for row in rows]
-    return ImageFolder(folder.spec, folder.images[rows], texts, len(folder) - len(rows))
+    texts = [read.texts[row] for row in rows]
+    return ImageFolder(read.spec, read.images[rows], texts, len(read) - len(rows))
 
 
 def _infer_spec(folder: Path, files: list[Path], texts: list[str]) -> CaptchaSpec:

@@ -21,6 +21,9 @@ NETWORK_COUNT = 3
 """Networks of a self-training; each is trained on a third of the images."""
 STEPS_PER_ROUND = 66
 """Steps of each network in a round."""
+MAX_IMAGES = 12_000
+"""Images that are trained on. A round takes at most 4,224 of each third; more images would only be
+predicted in each round, which takes longer than the training."""
 ROUNDS_TO_CHOOSE = 2
 """The first rounds, which are done twice: with and without the assumption that all characters are
 equally frequent."""

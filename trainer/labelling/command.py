@@ -13,7 +13,13 @@ import numpy as np
 from shared.artifacts import MODEL_NAME, verify
 from shared.settings import SettingsError
 from trainer.data.generator_client import GeneratorClient
-from trainer.data.image_folder import find_common_size, list_image_files, read_images
+from trainer.data.image_folder import (
+    digest_images,
+    find_common_size,
+    find_different,
+    list_image_files,
+    read_images,
+)
 from trainer.data.pseudo_labels import STEPS
 from trainer.labelling.labelled_copies import check_copies, copy_labelled, create_empty
 from trainer.labelling.options import LabelOptions
@@ -63,6 +69,8 @@ def label_folder(options: LabelOptions, models: Path) -> None:
     version_dir = options.find_version(models)
     spec = options.build_spec(verify(version_dir).captcha_spec, find_common_size(files))
     images = read_images(files, spec)
+    # A copy in another third would be labelled by networks that were trained on it.
+    different = [*find_different(options.folder, digest_images(images)).values()]
     create_empty(options.out)  # before the training: an error then loses nothing
     check_copies(files, spec.length, options.out)
     log.info(
@@ -74,7 +82,7 @@ def label_folder(options: LabelOptions, models: Path) -> None:
     from trainer.training.self_training import self_train  # noqa: PLC0415
 
     progress = Progress(sys.stderr, "self-training steps", STEPS)
-    trained = self_train(spec, images, options.seed, progress.update, version_dir)
+    trained = self_train(spec, images[different], options.seed, progress.update, version_dir)
     predictions = trained.predict(images)
     copy_labelled(files, predictions, options.out)
     log.info(

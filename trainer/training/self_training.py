@@ -25,6 +25,7 @@ from trainer.config import TrainingConfig, read_preset
 from trainer.data.batches import TrainingBatches
 from trainer.data.pseudo_labels import (
     FRACTIONS,
+    MAX_IMAGES,
     NETWORK_COUNT,
     ROUNDS_TO_CHOOSE,
     STEPS_PER_ROUND,
@@ -67,6 +68,17 @@ class SelfTrained:
 
     def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
         """Return the most likely texts of images, uint8 (N, height, width)."""
+        parts = [
+            self._predict_part(images[start : start + MAX_IMAGES])
+            for start in range(0, len(images), MAX_IMAGES)
+        ]
+        return Predictions(
+            [text for part in parts for text in part.texts],
+            [p for part in parts for p in part.character_probabilities],
+            np.concatenate([part.confidences for part in parts]),
+        )
+
+    def _predict_part(self, images: npt.NDArray[np.uint8]) -> Predictions:
         probabilities = weight_classes(_predict(self.recogniser, images), self.weights)
         return _choose_texts(probabilities, self.spec)
 
@@ -89,7 +101,8 @@ def self_train(
 
     Args:
         spec: what the images can show.
-        images: of the spec's size, grey, uint8 (N, height, width); at least `NETWORK_COUNT`.
+        images: of the spec's size, grey, uint8 (N, height, width); at least `NETWORK_COUNT`. If
+            there are more than MAX_IMAGES, a random sample is trained on.
         seed: determines which network gets which images, their order and their augmentation.
         report: called with the number of completed steps.
         version_dir: directory of the version, by default of the bundled model.
@@ -99,6 +112,9 @@ def self_train(
         ArtifactError: if the version is damaged.
     """
     keras.utils.set_random_seed(seed)
+    if len(images) > MAX_IMAGES:
+        sample = np.random.default_rng(seed).choice(len(images), MAX_IMAGES, replace=False)
+        images = images[np.sort(sample)]
     config = _build_config(seed)
     steps = _StepCounter(report)
     model = _compile(build_from_version(version_dir, spec), config)

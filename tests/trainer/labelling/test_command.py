@@ -57,6 +57,11 @@ def test_folders_that_cannot_be_used_are_named(images: Path, tmp_path: Path) -> 
     assert (used.returncode, "exists and is not an empty folder" in used.stderr) == (1, True)
     few = label(tmp_path, "--out", tmp_path / "out")
     assert (few.returncode, "contains 0 images" in few.stderr) == (1, True)
+    first, *others = sorted(images.iterdir())
+    for file in others[:30]:
+        file.write_bytes(first.read_bytes())
+    copies = label(images, "--out", tmp_path / "out")
+    assert (copies.returncode, "contains 90 different images" in copies.stderr) == (1, True)
     (images / "broken.png").write_text("no image")
     broken = label(images, "--out", tmp_path / "out")
     assert (broken.returncode, "broken.png" in broken.stderr) == (1, True)

@@ -194,6 +194,23 @@ def test_predictions_are_weighted() -> None:
 
 
 @pytest.mark.usefixtures("short")
+def test_of_many_images_a_sample_is_trained_on_and_all_are_predicted(
+    splits: list[Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_training, "MAX_IMAGES", 60)
+    images = build_split(150, 1).images[:]
+
+    trained = self_train(SPEC, images, 1, lambda steps: None)
+    predictions = trained.predict(images)
+
+    assert [len(split) for split in splits] == [5] * 6 + [10] * 3
+    assert len(predictions.character_probabilities) == 150
+    whole = trained._predict_part(images)
+    assert predictions.texts == whole.texts
+    assert predictions.confidences == pytest.approx(whole.confidences)
+
+
+@pytest.mark.usefixtures("short")
 def test_the_result_is_the_mean_of_the_networks() -> None:
     attempt = build_attempt(build_split(120, 1).images, "01", "01", "01")
     attempt._networks = [
