@@ -22,11 +22,15 @@ class LabelledFolder:
     def split(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the rows to test on, about a fifth, and those to train on.
 
-        A hash of the pixels determines them, so they do not depend on the file names.
+        A hash of the pixels determines them and their order, so they do not depend on the file
+        names: an audit that resumes finds the predictions of each image by its place.
         """
         rows = self.folder.split()
         test = np.concatenate([rows["test"], rows["validation"]])
-        return np.sort(test).astype(np.int64), rows["train"].astype(np.int64)
+        return self._order(test), self._order(rows["train"])
+
+    def _order(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+        return np.array(sorted(rows.tolist(), key=self.folder.digests.__getitem__), np.int64)
 
 
 def read_labelled_folder(directory: Path) -> LabelledFolder:

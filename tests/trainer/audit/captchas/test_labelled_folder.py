@@ -63,6 +63,20 @@ def test_the_order_of_the_training_images_depends_on_the_seed(tmp_path: Path) ->
     assert (first != other).any()
 
 
+def test_renamed_files_change_no_image_and_no_order(tmp_path: Path) -> None:
+    write_images(tmp_path, 120)
+    before = split_folder(read_labelled_folder(tmp_path), 1)
+    files = sorted(tmp_path.iterdir())
+    for i, file in enumerate(files):
+        file.rename(tmp_path / f"{file.stem.partition('_')[0]}_{(7 * i) % len(files)}-renamed.png")
+
+    after = split_folder(read_labelled_folder(tmp_path), 1)
+
+    assert (before.test.images[:] == after.test.images[:]).all()
+    assert (before.train.images[:] == after.train.images[:]).all()
+    assert (before.train.labels == after.train.labels).all()
+
+
 def test_a_folder_with_one_label_is_refused(tmp_path: Path) -> None:
     write_images(tmp_path, 120)
     for file in list(tmp_path.iterdir()):
