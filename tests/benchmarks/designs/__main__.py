@@ -120,10 +120,11 @@ def train_all(
     cores: Iterable[int],
 ) -> None:
     """Train with each budget for each design, one after the other."""
-    with pinned(cores):
-        for budget in budgets:
-            for result in results:
-                if result.base:
+    for budget in budgets:
+        for result in results:
+            if result.base:
+                # Each time: OpenVINO moves the thread that loads a version to another core.
+                with pinned(cores):
                     add_training(result, budget, options)
 
 
