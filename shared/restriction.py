@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -64,6 +65,15 @@ class Predictions:
     texts: list[str]
     character_probabilities: list[npt.NDArray[np.float32]]
     confidences: npt.NDArray[np.float64]
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Return the predictions of all parts, in order; there is at least one part."""
+        return cls(
+            [text for part in parts for text in part.texts],
+            [p for part in parts for p in part.character_probabilities],
+            np.concatenate([part.confidences for part in parts]),
+        )
 
 
 def predict_texts(

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from shared.images import fit_size
 from shared.labels import best_indices, decode
 from shared.manifest import Accuracy, Confusion
-from shared.restriction import Restriction, predict_texts
+from shared.restriction import Predictions, Restriction, predict_texts
 from shared.spec import CaptchaSpec
-from trainer.data.splits import EVALUATION_BATCH_SIZE, Split
+from trainer.data.splits import EVALUATION_BATCH_SIZE, Images, Split
 
 Predict = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """uint8 (N, height, width) -> probabilities float32 (N, length, classes)."""
@@ -108,19 +108,29 @@ def compare(probabilities: npt.NDArray[np.float32], split: Split) -> Evaluation:
 
 
 def find_correct(predict: Predict, model_spec: CaptchaSpec, split: Split) -> npt.NDArray[np.bool_]:
-    """Return which captchas of a split a version predicts correctly, bool (N,).
-
-    Images are scaled to the size of the version, and its classes restricted to those of the split,
-    as the inference service does.
-    """
-    restriction = Restriction.from_spec(split.spec)
-    texts: list[str] = []
-    for start in range(0, len(split), EVALUATION_BATCH_SIZE):
-        images = split.images[start : start + EVALUATION_BATCH_SIZE]
-        sized = np.stack([fit_size(image, model_spec) for image in images])
-        texts += predict_texts(predict(sized), model_spec, restriction).texts
+    """Return which captchas of a split a version predicts correctly, bool (N,)."""
+    texts = predict_restricted(predict, model_spec, split.spec, split.images).texts
     labels = decode(split.labels, split.spec)
     return np.array([text == label for text, label in zip(texts, labels, strict=True)])
+
+
+def predict_restricted(
+    predict: Predict, model_spec: CaptchaSpec, spec: CaptchaSpec, images: Images
+) -> Predictions:
+    """Return what a version predicts for images, as the inference service does.
+
+    Args:
+        predict: of the version.
+        model_spec: what it was trained for. The images are scaled to this size.
+        spec: what the images can show. The predictions are restricted to it.
+        images: at least one.
+    """
+    parts = []
+    for start in range(0, len(images), EVALUATION_BATCH_SIZE):
+        part = images[start : start + EVALUATION_BATCH_SIZE]
+        sized = np.stack([fit_size(image, model_spec) for image in part])
+        parts.append(predict_texts(predict(sized), model_spec, Restriction.from_spec(spec)))
+    return Predictions.concatenate(parts)
 
 
 def measure_accuracy(is_correct: npt.NDArray[np.bool_]) -> Accuracy:

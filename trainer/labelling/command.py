@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.artifacts import MODEL_NAME, verify
+from shared.bundled_model import BUNDLED_VERSION
 from shared.settings import SettingsError
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import (
@@ -62,28 +63,33 @@ def label_folder(options: LabelOptions, models: Path) -> None:
         ArtifactError: if it is damaged.
         ImageFolderError: if the folder has too few images, or a file is not an image.
         DiskSpaceError: if the disk has too little space for the copies.
-        TrainingError: if this release cannot train the network of the version further.
     """
     started = time.monotonic()
     files = list_image_files(options.folder)
     version_dir = options.find_version(models)
-    spec = options.build_spec(verify(version_dir).captcha_spec, find_common_size(files))
+    known = verify(version_dir).captcha_spec
+    is_bundled = options.version == BUNDLED_VERSION
+    size = find_common_size(files) if is_bundled else (known.width, known.height)
+    spec = options.build_spec(known, size)
     images = read_images(files, spec)
     # A copy in another third would be labelled by networks that were trained on it.
     different = [*find_different(options.folder, digest_images(images)).values()]
     create_empty(options.out)  # before the training: an error then loses nothing
     check_copies(files, spec.length, options.out)
-    log.info(
-        "%d images of %dx%d pixels, %s characters of %r",
-        len(files), spec.width, spec.height, spec.length_range, spec.charset,
-    )  # fmt: skip
+    log.info("%d images, %s characters of %r", len(files), spec.length_range, spec.charset)
 
     # TensorFlow takes 5 s to import. An invalid folder is reported before.
+    from trainer.evaluation.accuracy import predict_restricted  # noqa: PLC0415
+    from trainer.publishing.export import load_exported  # noqa: PLC0415
     from trainer.training.self_training import self_train  # noqa: PLC0415
 
-    progress = Progress(sys.stderr, "self-training steps", STEPS)
-    trained = self_train(spec, images[different], options.seed, progress.update, version_dir)
-    predictions = trained.predict(images)
+    if is_bundled:
+        progress = Progress(sys.stderr, "self-training steps", STEPS)
+        trained = self_train(spec, images[different], options.seed, progress.update)
+        predictions = trained.predict(images)
+    else:
+        # A version that was trained on such images gains nothing (docs/experiments.md).
+        predictions = predict_restricted(load_exported(version_dir), known, spec, images)
     copy_labelled(files, predictions, options.out)
     log.info(
         "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out

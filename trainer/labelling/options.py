@@ -98,9 +98,9 @@ class LabelOptions:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer label",
-        description="Label images that have no labels. The bundled model, or a published version,"
-        " trains itself on its most confident predictions first. Check the labels before you train"
-        " on them.",
+        description="Label images that have no labels. The bundled model trains itself on its most"
+        " confident predictions first; a published version predicts only. Check the labels before"
+        " you train on them.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, help="folder of images of one kind of captcha")

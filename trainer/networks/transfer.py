@@ -51,8 +51,8 @@ def transfer_weights(
     missing = [v.path for v in recogniser.variables if v.path not in weights]
     if missing:
         raise TrainingError(
-            f"version {version_dir.name} has the network {manifest.config.get('network')} without"
-            f" {missing[0]}"
+            f"the bundled model has the network {manifest.config.get('network')} without"
+            f" {missing[0]}; choose this network, or set TRAIN_INIT=scratch"
         )
     for variable in recogniser.variables:
         old, new = weights[variable.path], variable.numpy()

@@ -1,4 +1,4 @@
-"""Self-training: a published version is trained further on images without labels.
+"""Self-training: the bundled model is trained on images without labels.
 
 Three networks start from it, and each is trained on a third of the images. The labels of a third
 are the most confident predictions of the other two networks, which have not been trained on it: so
@@ -12,13 +12,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from shared.bundled_model import BUNDLED_DIR
 from shared.restriction import Predictions, Restriction, predict_texts
 from shared.spec import CaptchaSpec
 from trainer.config import TrainingConfig, read_preset
@@ -34,7 +32,7 @@ from trainer.data.pseudo_labels import (
     weight_classes,
 )
 from trainer.data.splits import EVALUATION_BATCH_SIZE
-from trainer.networks.initialisation import build_from_version
+from trainer.networks.initialisation import build_initialised
 from trainer.training.batch_norm import freeze
 from trainer.training.optimizers import build_optimizer
 
@@ -72,11 +70,7 @@ class SelfTrained:
             self._predict_part(images[start : start + MAX_IMAGES])
             for start in range(0, len(images), MAX_IMAGES)
         ]
-        return Predictions(
-            [text for part in parts for text in part.texts],
-            [p for part in parts for p in part.character_probabilities],
-            np.concatenate([part.confidences for part in parts]),
-        )
+        return Predictions.concatenate(parts)
 
     def _predict_part(self, images: npt.NDArray[np.uint8]) -> Predictions:
         probabilities = weight_classes(_predict(self.recogniser, images), self.weights)
@@ -88,9 +82,8 @@ def self_train(
     images: npt.NDArray[np.uint8],
     seed: int,
     report: Callable[[int], None],
-    version_dir: Path = BUNDLED_DIR,
 ) -> SelfTrained:
-    """Train a version on its predictions of images without labels.
+    """Train the bundled model on predictions of images without labels.
 
     The first rounds are done with and without the assumption that all characters are equally
     frequent. If it is wrong, images of one character get different labels by chance, and networks
@@ -105,11 +98,9 @@ def self_train(
             there are more than MAX_IMAGES, a random sample is trained on.
         seed: determines which network gets which images, their order and their augmentation.
         report: called with the number of completed steps.
-        version_dir: directory of the version, by default of the bundled model.
 
     Raises:
-        TrainingError: if this release does not have the network of the version.
-        ArtifactError: if the version is damaged.
+        ArtifactError: if the bundled model is damaged.
     """
     keras.utils.set_random_seed(seed)
     if len(images) > MAX_IMAGES:
@@ -117,7 +108,7 @@ def self_train(
         images = images[np.sort(sample)]
     config = _build_config(seed)
     steps = _StepCounter(report)
-    model = _compile(build_from_version(version_dir, spec), config)
+    model = _compile(build_initialised(config, spec), config)
     attempts = [_Attempt(model, spec, images, config, aligned) for aligned in (False, True)]
     for attempt in attempts:
         for number in range(ROUNDS_TO_CHOOSE):

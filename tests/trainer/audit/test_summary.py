@@ -7,7 +7,7 @@ from trainer.audit.summary import build_cost, find_best
 
 
 def test_the_characters_decide_if_nobody_solves_a_captcha() -> None:
-    texts = ("abc", "abd")
+    texts = ("abc", "abf")
     nothing = build_measurement(labels=0, texts=texts, predictions=("", ""))
     some = build_measurement(labels=500, texts=texts, predictions=("xbc", "abx"))
     more_labels = build_measurement(labels=1000, texts=texts, predictions=("xbc", "abx"))

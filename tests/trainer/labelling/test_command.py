@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from shared.bundled_model import BUNDLED_DIR
 from tests.trainer.audit.folders import write_images
 
 ROOT = Path(__file__).parents[3]
 
 
-def label(*arguments: object) -> subprocess.CompletedProcess[str]:
+def label(*arguments: object, models: str = "missing") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer", "label", *map(str, arguments)],
         env={key: value for key, value in os.environ.items() if not key.startswith("TRAIN_")}
-        | {"MODELS_DIR": "missing"},
+        | {"MODELS_DIR": models},
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -66,3 +68,17 @@ def test_folders_that_cannot_be_used_are_named(images: Path, tmp_path: Path) -> 
     broken = label(images, "--out", tmp_path / "out")
     assert (broken.returncode, "broken.png" in broken.stderr) == (1, True)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_published_version_predicts_without_a_training(images: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(BUNDLED_DIR, models / "captcha" / "3")
+    out = tmp_path / "out"
+    options = ("--version", 3, "--charset", "01", "--length", 4)
+    result = label(images, "--out", out, *options, models=str(models))
+    assert result.returncode == 0, result.stderr
+    assert "self-training" not in result.stderr
+    assert "120 images labelled" in result.stderr
+    labels = [file.name.split("_")[0] for file in out.iterdir()]
+    assert len(labels) == 120
+    assert all(len(text) == 4 and set(text) <= {"0", "1"} for text in labels)

@@ -108,10 +108,11 @@ def test_images_of_another_size_are_scaled_to_the_size_of_the_version(
     assert larger(doubled).numpy() == pytest.approx(recogniser(images).numpy(), abs=1e-4)
 
 
-def test_another_network_is_an_error(source: tuple[Any, Path]) -> None:
+def test_another_network_is_an_error_that_names_the_setting(source: tuple[Any, Path]) -> None:
     _, directory = source
     recogniser = build_recogniser("compact", SOURCE)
-    with pytest.raises(TrainingError, match=r"version 0 has the network medium without .*/"):
+    message = r"has the network medium without .*; choose this network, or set TRAIN_INIT=scratch"
+    with pytest.raises(TrainingError, match=message):
         transfer_weights(recogniser, SOURCE, directory, manifest())
 
 

@@ -9,7 +9,6 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from shared.bundled_model import BUNDLED_DIR
 from shared.images import fit_size, to_grey
 from shared.labels import decode, encode
 from shared.spec import CaptchaSpec
@@ -21,7 +20,7 @@ from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches
 from trainer.data.splits import Images, Split
 from trainer.networks import build_recogniser
-from trainer.networks.initialisation import build_from_version
+from trainer.networks.initialisation import build_initialised
 from trainer.training import self_training
 from trainer.training.self_training import (
     SelfTrained,
@@ -42,9 +41,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_training, "STEPS_PER_ROUND", 6)
     monkeypatch.setattr(self_training, "_STEPS_PER_EXECUTION", 3)
     monkeypatch.setattr(
-        self_training,
-        "build_from_version",
-        lambda directory, spec: build_recogniser("compact", spec),
+        self_training, "build_initialised", lambda config, spec: build_recogniser("compact", spec)
     )
 
 
@@ -235,7 +232,7 @@ def test_a_design_that_the_bundled_model_hardly_reads_is_learned_without_labels(
         inverted_checks.draw(text, [str(FONT)], random.Random(i)) for i, text in enumerate(texts)
     ]
     images = np.stack([fit_size(to_grey(picture), spec) for picture in pictures])
-    bundled = build_from_version(BUNDLED_DIR, spec)
+    bundled = build_initialised(TrainingConfig(), spec)
 
     trained = self_train(spec, images, 1, lambda steps: None)
 
