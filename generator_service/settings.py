@@ -19,7 +19,7 @@ from shared.spec import CaptchaSpec, SpecError, Style
 _DEFAULT = CaptchaSpec()
 _EFFECTS = Effects()
 _MAX_PROCESSES = 256
-# By default: with up to 90 MB each, as many as the memory limit of the container is enough for.
+# Limit of the default: processes of up to 90 MB each that fit the memory limit of the container.
 _DEFAULT_PROCESSES = 40
 
 

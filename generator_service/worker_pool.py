@@ -36,7 +36,7 @@ MAX_BATCH_BYTES = 1_000_000
 # Limit of waiting single captchas for each worker process: some tenths of a second of work. One
 # whose client has disconnected still counts.
 MAX_WAITING = 64
-# As how many images others count, because they take longer: a spoken character, and a question.
+# Images that a spoken character and a question count as, because they take longer.
 AUDIO_WEIGHT = 4
 QUESTION_WEIGHT = 4
 

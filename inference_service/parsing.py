@@ -23,8 +23,8 @@ _BATCH_USAGE = (
     ' or as JSON {"images": ["<base64>", ...]} with Content-Type: application/json'
 )
 _TEXT_FIELD = "the field 'image' is text; send a file (curl -F image=@...)"
-# JSON values, at most: a request has 64 images at most. pydantic builds all values before it counts
-# the images, and 4 MB of nested lists would take 500 MB.
+# Values in a JSON body, of which a request with 64 images has a few hundred. pydantic builds all of
+# them before it counts the images, and 4 MB of nested lists would take 500 MB.
 _MAX_JSON_VALUES = 10_000
 # RFC 4648, sections 4 and 5, with the padding that both have.
 _BASE64 = (string.ascii_letters + string.digits + "+/-_=").encode()
@@ -117,8 +117,8 @@ def _parse_form(body: RequestBody, usage: str) -> list[bytes | None]:
 
 
 def _parse_json(kind: type[Body], body: RequestBody, usage: str) -> Body:
-    # Every value but the first follows one of these. They are not in base64, and counting those in
-    # other texts too only lowers the limit.
+    # Each value but the first follows one of these characters. Base64 contains none of them. In
+    # other texts they are counted too, which only lowers the limit.
     if sum(map(body.content.count, (b"[", b"{", b",", b":"))) > _MAX_JSON_VALUES:
         raise InvalidRequest(f"the JSON has more than {_MAX_JSON_VALUES:,} values; {usage}")
     try:

@@ -34,7 +34,7 @@ MAX_INLINE_PIXELS = 40_000
 # Pillow writes one with pixels per 64 kB.
 MAX_INLINE_CHUNKS = 8
 # Half the time that the gateway waits for a response. It is checked before each image on the worker
-# thread, which would otherwise decode images that nobody waits for.
+# thread, which would otherwise decode images of clients that have given up.
 TIMEOUT_S = 5.0
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 

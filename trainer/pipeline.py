@@ -250,7 +250,9 @@ def train_and_publish(
             log.info("%s", describe_comparison(comparison))
         if reference and comparison and is_inferior(comparison) and not config.publish_worse:
             reason = describe_comparison(comparison)
-            log.info("nothing is published: it is worse than version %d", reference.version)
+            log.info(
+                "the new model is not published: it is worse than version %d", reference.version
+            )
             write_rejection(
                 directory,
                 Rejection(
@@ -273,7 +275,7 @@ def train_and_publish(
         if not result.history.is_out_of_time:  # otherwise it can resume with a higher time limit
             CheckpointStore(directory).clear()
     except (ArtifactError, OSError) as error:
-        log.warning("the work after the publication is incomplete: %s", error)
+        log.warning("cleaning up after the training failed: %s", error)
     return draft, version
 
 

@@ -456,7 +456,7 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
 
     messages = train(TINY)
     assert "percentage points compared with version 1" in messages
-    assert "nothing is published: it is worse than version 1" in messages
+    assert "the new model is not published: it is worse than version 1" in messages
     assert trainer.versions == [1]
     assert trainer.checkpoints == []
     assert trainer.status.state == "rejected"
@@ -481,7 +481,7 @@ def test_a_model_that_is_worse_than_the_best_version_is_rejected_once(
 
     # Version 2 is the latest, but the next one is compared with the best.
     messages = train(change(TINY, seed=3))
-    assert "nothing is published: it is worse than version 1" in messages
+    assert "the new model is not published: it is worse than version 1" in messages
 
 
 @pytest.mark.slow
@@ -499,7 +499,7 @@ def test_a_checkpoint_that_cannot_be_deleted_is_a_warning(
     monkeypatch.setattr(CheckpointStore, "clear", fail)
     resuming.run(change(ALONE, min_accuracy=0.0), image_folder)
     assert resuming.versions == [1]
-    message = "the work after the publication is incomplete: the disk is read-only"
+    message = "cleaning up after the training failed: the disk is read-only"
     assert message in caplog.messages
 
 

@@ -84,8 +84,8 @@ def build_results(
 def find_best(measurements: Sequence[Measurement]) -> Measurement:
     """Return the most accurate attacker.
 
-    Of equal ones it is the one with more correct characters, and then the one with fewer labels: if
-    nobody solves a whole captcha, the characters say who is better.
+    Among equally accurate ones it is the one with more correct characters, then the one with fewer
+    labels. So correct characters decide if all attackers have an exact-match accuracy of 0.
     """
     return max(measurements, key=lambda m: (m.is_correct.sum(), m.correct_characters, -m.labels))
 

@@ -79,17 +79,19 @@ def label_folder(options: LabelOptions, models: Path) -> None:
     log.info("%d images, %s characters of %r", len(files), spec.length_range, spec.charset)
 
     # TensorFlow takes 5 s to import. An invalid folder is reported before.
-    from trainer.evaluation.accuracy import predict_restricted  # noqa: PLC0415
+    from trainer.evaluation.accuracy import Predict, predict_restricted  # noqa: PLC0415
     from trainer.publishing.export import load_exported  # noqa: PLC0415
     from trainer.training.self_training import self_train  # noqa: PLC0415
 
+    predict: Predict
     if is_bundled:
         progress = Progress(sys.stderr, "self-training steps", STEPS)
-        trained = self_train(spec, images[different], options.seed, progress.update)
-        predictions = trained.predict(images)
+        predict = self_train(spec, images[different], options.seed, progress.update).predict
     else:
-        # A version that was trained on such images gains nothing (docs/experiments.md).
-        predictions = predict_restricted(load_exported(version_dir), known, spec, images)
+        # Self-training brings nothing to a version that knows such images (docs/experiments.md).
+        predict = load_exported(version_dir)
+    model_spec = spec if is_bundled else known
+    predictions = predict_restricted(predict, model_spec, spec, images)
     copy_labelled(files, predictions, options.out)
     log.info(
         "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out

@@ -1,4 +1,4 @@
-"""The options of the command: which images, what they can show, by which version, and where to."""
+"""The options of the command: the images, what they show, the version, and the new folder."""
 
 from __future__ import annotations
 

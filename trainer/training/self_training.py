@@ -64,24 +64,13 @@ class SelfTrained:
     spec: CaptchaSpec
     weights: npt.NDArray[np.float32]
 
-    def predict(self, images: npt.NDArray[np.uint8]) -> Predictions:
-        """Return the most likely texts of images, uint8 (N, height, width)."""
-        parts = [
-            self._predict_part(images[start : start + MAX_IMAGES])
-            for start in range(0, len(images), MAX_IMAGES)
-        ]
-        return Predictions.concatenate(parts)
-
-    def _predict_part(self, images: npt.NDArray[np.uint8]) -> Predictions:
-        probabilities = weight_classes(_predict(self.recogniser, images), self.weights)
-        return _choose_texts(probabilities, self.spec)
+    def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the weighted probabilities of a batch, uint8 (B, height, width)."""
+        return weight_classes(self.recogniser.predict_on_batch(images), self.weights)
 
 
 def self_train(
-    spec: CaptchaSpec,
-    images: npt.NDArray[np.uint8],
-    seed: int,
-    report: Callable[[int], None],
+    spec: CaptchaSpec, images: npt.NDArray[np.uint8], seed: int, report: Callable[[int], None]
 ) -> SelfTrained:
     """Train the bundled model on predictions of images without labels.
 

@@ -6,7 +6,7 @@ from tests.trainer.audit.attack.measurements import build_measurement
 from trainer.audit.summary import build_cost, find_best
 
 
-def test_the_characters_decide_if_nobody_solves_a_captcha() -> None:
+def test_correct_characters_decide_if_no_captcha_is_solved() -> None:
     texts = ("abc", "abf")
     nothing = build_measurement(labels=0, texts=texts, predictions=("", ""))
     some = build_measurement(labels=500, texts=texts, predictions=("xbc", "abx"))

@@ -11,6 +11,7 @@ import pytest
 
 from shared.images import fit_size, to_grey
 from shared.labels import decode, encode
+from shared.restriction import Restriction, predict_texts
 from shared.spec import CaptchaSpec
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.conftest import FONT
@@ -19,6 +20,8 @@ from tests.trainer.training.tiny_training import SPEC, build_split
 from trainer.config import TrainingConfig
 from trainer.data.batches import TrainingBatches
 from trainer.data.splits import Images, Split
+from trainer.evaluation import accuracy
+from trainer.evaluation.accuracy import predict_restricted
 from trainer.networks import build_recogniser
 from trainer.networks.initialisation import build_initialised
 from trainer.training import self_training
@@ -56,6 +59,10 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> list[Split]:
 
     monkeypatch.setattr(self_training, "TrainingBatches", note)
     return noted
+
+
+def predict_texts_of(trained: SelfTrained, images: Images) -> list[str]:
+    return predict_restricted(trained.predict, trained.spec, trained.spec, images).texts
 
 
 def build_attempt(images: Images, *texts: str, is_aligned: bool = False) -> _Attempt:
@@ -187,7 +194,7 @@ def test_predictions_are_weighted() -> None:
     images = build_split(20, 1).images[:]
     for weights, text in (((1e6, 1), "00"), ((1, 1e6), "11")):
         trained = SelfTrained(recogniser, SPEC, np.array(weights, np.float32))
-        assert trained.predict(images).texts == [text] * 20
+        assert predict_texts_of(trained, images) == [text] * 20
 
 
 @pytest.mark.usefixtures("short")
@@ -198,11 +205,12 @@ def test_of_many_images_a_sample_is_trained_on_and_all_are_predicted(
     images = build_split(150, 1).images[:]
 
     trained = self_train(SPEC, images, 1, lambda steps: None)
-    predictions = trained.predict(images)
 
     assert [len(split) for split in splits] == [5] * 6 + [10] * 3
+    monkeypatch.setattr(accuracy, "EVALUATION_BATCH_SIZE", 60)
+    predictions = predict_restricted(trained.predict, SPEC, SPEC, images)
     assert len(predictions.character_probabilities) == 150
-    whole = trained._predict_part(images)
+    whole = predict_texts(trained.predict(images), SPEC, Restriction.from_spec(SPEC))
     assert predictions.texts == whole.texts
     assert predictions.confidences == pytest.approx(whole.confidences)
 
@@ -238,7 +246,7 @@ def test_a_design_that_the_bundled_model_hardly_reads_is_learned_without_labels(
 
     results = (SelfTrained(bundled, spec, np.ones(spec.classes, np.float32)), trained)
     before, after = (
-        np.mean([a == b for a, b in zip(result.predict(images).texts, texts, strict=True)])
+        np.mean([a == b for a, b in zip(predict_texts_of(result, images), texts, strict=True)])
         for result in results
     )
     assert after > before + 0.15

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
 from shared.spec import CaptchaSpec
 from trainer.audit.attack.attacker import Trained
-from trainer.data.pseudo_labels import STEPS, weight_classes
+from trainer.data.pseudo_labels import STEPS
 from trainer.data.splits import Images
 from trainer.training.self_training import self_train
 
@@ -28,8 +25,4 @@ def self_train_attacker(
     """
     began = time.process_time()
     trained = self_train(spec, images[:], seed, report)
-
-    def predict(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return weight_classes(trained.recogniser.predict_on_batch(images), trained.weights)
-
-    return Trained(predict, time.process_time() - began, STEPS)
+    return Trained(trained.predict, time.process_time() - began, STEPS)
