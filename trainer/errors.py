@@ -1,13 +1,13 @@
 """Errors that end a training with one line in the log.
 
 TrainerError
-├── GeneratorError      the generator is unreachable, or its data is unusable
-├── ImageFolderError    an image folder that cannot be used
-├── TrainingError       a training that failed
-├── QualityGateError    a model that is not accurate enough to be published
-├── RunLockedError      another process runs the same training
-├── DiskSpaceError      too little disk space
-└── AuditError          captchas that cannot be audited
+├── GeneratorError       the generator is unreachable, or its data is unusable
+├── ImageFolderError     an image folder that cannot be used
+├── TrainingError        a training that failed
+├── QualityGateError     a model that is not accurate enough to be published
+├── DirectoryLockedError another process writes the same files
+├── DiskSpaceError       too little disk space
+└── AuditError           captchas that cannot be audited
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class QualityGateError(TrainerError):
     """A model that is not accurate enough to be published."""
 
 
-class RunLockedError(TrainerError):
-    """Another process runs the same training."""
+class DirectoryLockedError(TrainerError):
+    """Another process writes the same files."""
 
 
 class DiskSpaceError(TrainerError):

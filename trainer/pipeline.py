@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +18,9 @@ from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.splits import Splits
 from trainer.data.training_data import check_folder_size, fetch_splits, find_data
+from trainer.directory_lock import lock_directory
 from trainer.disk_space import require_disk_space
-from trainer.errors import QualityGateError, RunLockedError, TrainerError, TrainingError
+from trainer.errors import QualityGateError, TrainerError, TrainingError
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure
 from trainer.publishing.pruning import prune
 from trainer.publishing.reference import Reference, find_reference
@@ -101,7 +99,8 @@ def train_if_new(
     if workspace.uploader:
         workspace.uploader.prepare()
     name = f"{_describe_spec(source.spec)}-{config.network}-{fingerprints.run}"
-    with lock_run(workspace.runs / name) as directory:
+    problem = "a training with these settings is already running"
+    with lock_directory(workspace.runs / name, problem) as directory:
         # Inside the lock: another trainer may have published the version meanwhile.
         version = find_published(workspace.models, fingerprints.training, config.min_accuracy)
         if version is not None:
@@ -173,22 +172,6 @@ def find_published(models: Path, training_fingerprint: str, min_accuracy: float)
             raise QualityGateError(f"version {version} was trained with these settings: {failure}")
         return version
     return None
-
-
-@contextmanager
-def lock_run(directory: Path) -> Iterator[Path]:
-    """Create the directory of a training and lock it for this process.
-
-    Raises:
-        RunLockedError: if another process holds the lock.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunLockedError("a training with these settings is already running") from None
-        yield directory
 
 
 def find_rejection(

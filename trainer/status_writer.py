@@ -23,7 +23,7 @@ from shared.training_status import (
     write_training_status,
 )
 from trainer.config import TrainingConfig
-from trainer.errors import QualityGateError, RunLockedError
+from trainer.errors import DirectoryLockedError, QualityGateError
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class StatusWriter:
     ) -> None:
         self._stop.set()
         self._heartbeat.join()
-        if isinstance(error, RunLockedError):
+        if isinstance(error, DirectoryLockedError):
             return  # the status is that of the trainer that holds the lock
         if error is None or not self.current.is_running:
             self._write()

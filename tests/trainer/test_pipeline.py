@@ -29,18 +29,18 @@ from trainer.data.dataset_requests import list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import read_image_folder
 from trainer.data.splits import IMAGE_FOLDER
+from trainer.directory_lock import lock_directory
 from trainer.errors import (
+    DirectoryLockedError,
     DiskSpaceError,
     GeneratorError,
     QualityGateError,
-    RunLockedError,
     TrainingError,
 )
 from trainer.evaluation import learning_curve
 from trainer.pipeline import (
     Workspace,
     find_published,
-    lock_run,
     log_learning_curve,
     run,
 )
@@ -199,18 +199,13 @@ def test_another_network_than_that_of_the_bundled_model_is_an_error_before_the_t
 # Locks, space and published versions
 
 
-def test_a_training_is_run_by_one_process_at_a_time(tmp_path: Path) -> None:
-    directory = tmp_path / "runs" / "run"
-    with lock_run(directory) as locked:
-        assert locked == directory
-        assert directory.is_dir()
-        message = r"^a training with these settings is already running$"
-        with pytest.raises(RunLockedError, match=message), lock_run(directory):
-            pass
-        with lock_run(tmp_path / "runs" / "other"):
-            pass
-    with lock_run(directory):
-        pass
+@pytest.mark.slow
+def test_a_training_is_run_by_one_process_at_a_time(resuming: Trainer, image_folder: Path) -> None:
+    (directory,) = resuming.workspace.runs.iterdir()
+    message = r"^a training with these settings is already running$"
+    with lock_directory(directory, ""), pytest.raises(DirectoryLockedError, match=message):
+        resuming.run(ALONE, image_folder)
+    assert resuming.versions == []
 
 
 class Usage(NamedTuple):

@@ -15,11 +15,11 @@ from tests.conftest import TINY
 from tests.trainer.clock import Clock
 from tests.trainer.conftest import change
 from trainer.errors import (
+    DirectoryLockedError,
     DiskSpaceError,
     GeneratorError,
     ImageFolderError,
     QualityGateError,
-    RunLockedError,
     TrainerError,
 )
 from trainer.status_writer import StatusWriter
@@ -209,7 +209,9 @@ def test_a_second_trainer_does_not_end_the_training_of_the_first(
     tmp_path: Path, clock: Clock
 ) -> None:
     with StatusWriter(tmp_path, TINY, clock) as first:
-        end_with(RunLockedError("a training with these settings is already running"), tmp_path)
+        end_with(
+            DirectoryLockedError("a training with these settings is already running"), tmp_path
+        )
         clock.now += 1
         first.update(state="training")
         assert read(tmp_path).state == "training"

@@ -15,6 +15,7 @@ from shared.settings import SettingsError
 from trainer.course.steps import STEPS, Step
 from trainer.course.workspace import CourseWorkspace, SizeName
 from trainer.data.generator_client import GeneratorClient
+from trainer.directory_lock import lock_directory
 from trainer.errors import TrainerError
 from trainer.progress import describe_time
 from trainer.settings import TrainerSettings
@@ -47,8 +48,9 @@ def parse_course(arguments: Sequence[str]) -> Callable[[TrainerSettings, Generat
         # It warns of every new network that a function is traced, which is what comparisons do.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         source = client.wait_ready(settings.generator_timeout_s)
-        directory = settings.data_dir / "course"
-        return run_steps(CourseWorkspace(directory, client, source, given.size), steps)
+        problem = "the course is already running with this data volume"
+        with lock_directory(settings.data_dir / "course", problem) as directory:
+            return run_steps(CourseWorkspace(directory, client, source, given.size), steps)
 
     return take_course
 

@@ -17,7 +17,8 @@ from trainer.course.command import COPY_COMMAND, parse_course, run_steps
 from trainer.course.steps import STEPS, Step, StepFunction
 from trainer.course.workspace import CourseWorkspace
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
-from trainer.errors import GeneratorError
+from trainer.directory_lock import lock_directory
+from trainer.errors import DirectoryLockedError, GeneratorError
 from trainer.settings import TrainerSettings
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -133,6 +134,16 @@ def test_ctrl_c_ends_all_steps(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_fakes(tmp_path, "interrupted", "last")
     assert not list(tmp_path.rglob("*.png"))
+
+
+def test_the_course_is_run_by_one_process_at_a_time(settings: TrainerSettings) -> None:
+    course = parse_course(["processing"])
+    message = r"^the course is already running with this data volume$"
+    with (
+        lock_directory(settings.data_dir / "course", ""),
+        pytest.raises(DirectoryLockedError, match=message),
+    ):
+        course(settings, DrawingClient())  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
