@@ -88,6 +88,7 @@ def test_every_container_is_restricted_and_limited(profile: str) -> None:
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["init"] is True, name
         assert "healthcheck" in service or name.startswith("trainer"), name
         assert "image" not in service or name == "gateway", "two clones would share it"

@@ -38,7 +38,7 @@ ONLY_FOR_OPERATORS = (
 
 
 def build_echo() -> FastAPI:
-    """Return a replica that responds with the path and the authorization that it received."""
+    """Return a replica that responds with the path and two of the headers that it received."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/dataset")
@@ -51,7 +51,10 @@ def build_echo() -> FastAPI:
 
     @app.api_route("/{path:path}", methods=["GET", "POST"])
     async def echo(path: str, request: Request) -> Response:
-        return Response(f"/{path}", headers={"X-Upgrade": request.headers.get("Upgrade", "none")})
+        received = {
+            f"X-{name}": request.headers.get(name, "none") for name in ("Upgrade", "Authorization")
+        }
+        return Response(f"/{path}", headers=received)
 
     return app
 
@@ -156,6 +159,12 @@ def test_every_response_has_the_security_headers(gateway: Gateway) -> None:
             assert "strict-transport-security" not in headers
 
 
+def other_client(gateway: Gateway) -> httpx.Client:
+    """Return a client with another address, to which limits of one client do not apply."""
+    transport = httpx.HTTPTransport(local_address="127.0.0.2")
+    return httpx.Client(base_url=gateway.public.base_url, transport=transport)
+
+
 def test_one_client_reads_four_datasets_at_once(gateway: Gateway) -> None:
     with ExitStack() as stack:
         for _ in range(DATASETS):
@@ -166,8 +175,9 @@ def test_one_client_reads_four_datasets_at_once(gateway: Gateway) -> None:
         assert refused.headers["retry-after"] == "1"
         assert refused.json() == {"detail": "too many datasets of this client at once; retry later"}
         assert gateway.public.get("/captcha").status_code == 200
-        with gateway.operator.stream("GET", "/dataset") as response:
-            assert response.status_code == 200
+        for other in (gateway.operator, stack.enter_context(other_client(gateway))):
+            with other.stream("GET", "/dataset") as response:
+                assert response.status_code == 200
 
     def is_served() -> bool:
         with gateway.public.stream("GET", "/dataset") as response:
@@ -217,6 +227,12 @@ def test_with_a_token_everything_public_is_served(closed: Gateway, path: str) ->
     assert closed.public.get("/metrics", headers=bearer(TOKEN)).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/ping", "/captcha", "/predict"])
+def test_no_token_reaches_a_replica(closed: Gateway, path: str) -> None:
+    response = closed.public.get(path, headers=bearer(TOKEN))
+    assert response.headers["X-Authorization"] == "none"
+
+
 @pytest.mark.parametrize("path", OPEN_WITH_TOKENS)
 def test_health_page_and_documentation_need_no_token(closed: Gateway, path: str) -> None:
     assert closed.public.get(path).status_code == 200
@@ -264,6 +280,8 @@ def test_of_too_many_requests_as_many_are_served_as_the_limit_allows() -> None:
         debug = "too many requests of this client; retry later"
         assert refused.json() == {"success": False, "prediction": "", "debug": debug}
         assert gateway.operator.get("/captcha").status_code == 200
+        with other_client(gateway) as other:
+            assert other.get("/captcha").status_code == 200
         eventually(lambda: gateway.public.get("/captcha").is_success, 25, "it is served again")
 
 
@@ -275,6 +293,8 @@ def test_more_connections_than_the_limit_get_429() -> None:
         statuses = [client.get("/captcha").status_code for client in clients]
         assert statuses == [200, 200, 200, 429, 429]
         assert gateway.operator.get("/captcha").status_code == 200
+        with other_client(gateway) as other:
+            assert other.get("/captcha").status_code == 200
         clients[0].close()
         clients[3].close()
         clients[4].close()

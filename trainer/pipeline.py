@@ -54,7 +54,7 @@ def run(
     client: GeneratorClient,
     timeout_s: float,
 ) -> None:
-    """Train and publish, unless the latest version or a rejection is of the same training.
+    """Train and publish, unless the active version or a rejection is of the same training.
 
     A model that is less accurate than the best version for the same captchas is not published.
     The status of the training is written beside the published versions.
@@ -74,7 +74,7 @@ def train_if_new(
     timeout_s: float,
     status: StatusWriter,
 ) -> None:
-    """Train and publish, unless the latest version or a rejection is of the same training.
+    """Train and publish, unless the active version or a rejection is of the same training.
 
     Raises:
         TrainerError: if the training fails or its model is below the required accuracy.
@@ -102,7 +102,9 @@ def train_if_new(
     problem = "a training with these settings is already running"
     with lock_directory(workspace.runs / name, problem) as directory:
         # Inside the lock: another trainer may have published the version meanwhile.
-        version = find_published(workspace.models, fingerprints.training, config.min_accuracy)
+        version = find_published(
+            workspace.models, source, fingerprints.training, config.min_accuracy
+        )
         if version is not None:
             log.info("version %d was trained with these settings: nothing to do", version)
             status.end_unchanged(f"version {version} was trained with these settings")
@@ -154,8 +156,16 @@ def read_bundled(network: NetworkName) -> Manifest:
     return manifest
 
 
-def find_published(models: Path, training_fingerprint: str, min_accuracy: float) -> int | None:
-    """Return the latest valid version if it was trained with the same settings and data.
+def find_published(
+    models: Path, source: CaptchaSource, training_fingerprint: str, min_accuracy: float
+) -> int | None:
+    """Return the active version for these captchas if it was trained with the same settings.
+
+    Args:
+        models: directory of the published versions.
+        source: the captchas.
+        training_fingerprint: of the settings and data.
+        min_accuracy: of the quality gate.
 
     Raises:
         QualityGateError: if it fails the quality gate. Training again would give the same model.
@@ -166,6 +176,9 @@ def find_published(models: Path, training_fingerprint: str, min_accuracy: float)
         except ArtifactError as error:
             log.warning("version %d is ignored: %s", version, error)
             continue
+        is_other_spec = manifest.captcha_spec != source.spec and not manifest.is_image_folder
+        if is_other_spec and not source.is_image_folder:
+            continue  # it does not predict the captchas that the generator renders now
         if manifest.training_fingerprint != training_fingerprint:
             return None
         if failure := find_failure(manifest.metrics, min_accuracy):

@@ -1,4 +1,4 @@
-"""The services of the profile `monitoring` in docker-compose.yml."""
+"""The services of docker-compose.yml that only start if they are named."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from tests.deploy.queries import DASHBOARD, MONITORING
 
 SERVICES = ["prometheus", "grafana"]
 services = pytest.mark.parametrize("name", SERVICES)
+all_services = pytest.mark.parametrize("name", [*SERVICES, "tensorboard"])
 
 
-@services
+@all_services
 def test_a_service_starts_only_if_it_is_named(name: str) -> None:
-    assert read_compose()["services"][name]["profiles"] == ["monitoring"]
+    profile = "tensorboard" if name == "tensorboard" else "monitoring"
+    assert read_compose()["services"][name]["profiles"] == [profile]
 
 
-@services
+@all_services
 def test_a_service_is_restricted_like_the_others(name: str) -> None:
     service = read_compose()["services"][name]
     for key, value in read_compose()["x-hardened"].items():
         if key != "networks":
             assert service[key] == value, key
     assert service["mem_limit"]
-    assert service["healthcheck"]
 
 
 @services
+def test_a_service_has_a_health_check(name: str) -> None:
+    assert read_compose()["services"][name]["healthcheck"]
+
+
+@all_services
 def test_ports_are_published_on_this_machine_only(name: str) -> None:
     (port,) = read_compose()["services"][name]["ports"]
     assert port.startswith("127.0.0.1:")
@@ -44,6 +50,11 @@ def test_images_have_at_least_a_major_version(name: str) -> None:
 def test_only_prometheus_reaches_the_replicas() -> None:
     assert read_compose()["services"]["prometheus"]["networks"] == ["default", "internal"]
     assert read_compose()["services"]["grafana"]["networks"] == ["default"]
+    assert read_compose()["services"]["tensorboard"]["networks"] == ["default"]
+
+
+def test_tensorboard_cannot_change_the_trainings() -> None:
+    assert read_compose()["services"]["tensorboard"]["volumes"] == ["data:/data:ro"]
 
 
 @services

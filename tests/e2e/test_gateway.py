@@ -77,12 +77,6 @@ def test_what_replicas_would_parse_for_long_is_refused(
     )  # fmt: skip
 
 
-def test_the_port_for_operators_is_on_this_machine_only(stack: Stack, trained: float) -> None:
-    (gateway,) = stack.containers("gateway")
-    ports = stack.inspect(gateway)["NetworkSettings"]["Ports"]
-    assert [port["HostIp"] for port in ports["5001/tcp"]] == ["127.0.0.1"]
-
-
 def test_with_tokens_and_a_certificate_only_who_has_a_token_is_served(
     stack: Stack, trained: float, tmp_path: Path
 ) -> None:

@@ -301,11 +301,16 @@ def test_the_page_works_while_a_replica_is_killed(
     stack: Stack, operator: httpx.Client, three_replicas: list[str], pages: Pages
 ) -> None:
     page = pages.open("/")
+    # A request waits while this test does something else, so the series cannot end before the kill.
+    page.route("**/predict*", lambda route: route.continue_())
     page.get_by_role("button", name="Run 100").click()
     result = page.get_by_test_id("series").get_by_role("status")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.querySelector('progress')?.value > 3")
     subprocess.run(["docker", "kill", three_replicas[0]], check=True, capture_output=True)
     try:
+        expect(page.get_by_role("button", name="Run 100")).to_have_attribute(
+            "aria-disabled", "true"
+        )
         expect(result).to_contain_text("of 100 correct", timeout=60_000)
     finally:
         scale(stack, operator, 1)

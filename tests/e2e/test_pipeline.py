@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -113,7 +114,21 @@ def test_invalid_requests_through_the_gateway_get_a_clear_error(
 def test_requests_write_to_no_disk(
     stack: Stack, client: httpx.Client, first_prediction: dict[str, Any]
 ) -> None:
+    def count_used_bytes(service: str) -> int:
+        output = stack.compose("exec", "-T", service, "df", "-B1", "--output=used", "/tmp").stdout
+        return int(output.split()[-1])
+
+    used = {service: count_used_bytes(service) for service in ("generator", "inference")}
     predict(client, client.get("/captcha.png").content)
+    head = b"POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", stack.port)) as upload,
+        client.stream("GET", "/dataset?count=2000&format=zip") as dataset,
+    ):
+        # An upload that lacks its end, and a response of which nothing has been read.
+        upload.sendall(head + b"Content-Length: 3000001\r\n\r\n" + b" " * 3_000_000)
+        assert dataset.status_code == 200
+        assert {service: count_used_bytes(service) for service in used} == used
     for service in ("gateway", "generator", "inference"):
         for container in stack.containers(service):
             result = subprocess.run(

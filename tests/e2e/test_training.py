@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.e2e.replicas import get_inside
 from tests.e2e.stack import ROOT, Stack, read_log
 from tests.e2e.trainers import finish, run_trainer
 from tests.serving import eventually, free_port
+from trainer.config import derive_split_seed
 
 # A models directory that the running services do not see.
 ELSEWHERE = {"MODELS_DIR": "/tmp/models"}
@@ -29,19 +29,42 @@ def test_a_model_that_fails_the_quality_gate_is_not_published(
     assert client.get("/ready").json()["version"] == 1
 
 
-def test_a_restarted_generator_and_a_killed_trainer_lose_nothing(
-    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float
+def test_a_trainer_that_is_killed_while_it_fetches_keeps_its_captchas(
+    stack: Stack, client: httpx.Client, trained: float
 ) -> None:
-    killed = run_trainer(stack)
-    time.sleep(4)
+    # A seed of its own, so that nothing is cached.
+    settings = {"TRAIN_SEED": "76", "TRAIN_CAPTCHAS": "60000"}
+    directory = str(derive_split_seed(76, "train"))
+
+    def list_parts(container: str) -> set[str]:
+        find = ["find", "/data", "-path", f"*/{directory}/*.npz", "-printf", "%P %T@\n"]
+        result = subprocess.run(
+            ["docker", "exec", container, *find], capture_output=True, text=True, check=False
+        )
+        return set(result.stdout.splitlines())
+
+    killed = run_trainer(stack, **settings)
+    eventually(lambda: bool(list_parts(killed)), 60, "it fetches")
+    kept = list_parts(killed)
     subprocess.run(["docker", "kill", killed], capture_output=True, check=True)
     assert finish(stack, killed)[0] == 137
     assert client.get("/ready").json()["version"] == 1
 
+    second = run_trainer(stack, **settings)
+    eventually(lambda: "data ready" in read_log(second), 120, "all captchas are fetched")
+    parts = list_parts(second)
+    subprocess.run(["docker", "kill", second], capture_output=True, check=True)
+    finish(stack, second)
+    assert kept < parts, "parts were fetched again"
+
+
+def test_a_restarted_generator_interrupts_no_training(
+    stack: Stack, client: httpx.Client, operator: httpx.Client, trained: float
+) -> None:
     # Another seed, so that nothing is cached, and enough captchas to restart during the download.
     settings = {"TRAIN_SEED": "78", "TRAIN_CAPTCHAS": "20000", "TRAIN_EPOCHS": "1"}
     survivor = run_trainer(stack, **settings)
-    # With its 200 captchas each for validation and test; the killed training wanted fewer.
+    # With its 200 captchas each for validation and test; an earlier training wanted others.
     eventually(
         lambda: operator.get("/training").json()["captchas_wanted"] == 20_400, 60, "it fetches"
     )

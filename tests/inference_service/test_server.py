@@ -102,7 +102,7 @@ def test_after_sigterm_it_serves_requests_until_the_drain_time_is_over(tmp_path:
 
 def test_requests_that_run_or_wait_when_it_stops_get_their_responses(tmp_path: Path) -> None:
     image = encoded(Image.new("RGBA", (1000, 1000)))
-    files = [("image", image)] * 32
+    files = [("image", image)] * 16
     with service(tmp_path, DRAIN_S="0") as (process, client), ThreadPoolExecutor(3) as pool:
         eventually(lambda: client.get("/ready").status_code == 200, 60, "it is ready")
         posts = [pool.submit(client.post, "/predict/batch", files=files) for _ in range(3)]
@@ -110,7 +110,7 @@ def test_requests_that_run_or_wait_when_it_stops_get_their_responses(tmp_path: P
         eventually(lambda: queue.search(client.get("/metrics").text), 10, "requests wait")
         process.send_signal(signal.SIGTERM)
         for post in posts:
-            assert [r["success"] for r in post.result().json()["results"]] == [True] * 32
+            assert [r["success"] for r in post.result().json()["results"]] == [True] * 16
         process.wait(30)
 
 
@@ -135,6 +135,7 @@ def test_an_invalid_setting_ends_it_with_a_message() -> None:
     assert result.stderr.startswith("inference: ENGINE: Input should be 'openvino' or 'tensorflow'")
 
 
+@pytest.mark.slow
 def test_uploads_of_a_megapixel_do_not_delay_other_requests(tmp_path: Path) -> None:
     flat = Image.new("RGBA", (1000, 1000))
     jpeg = encoded(flat.convert("L"), "jpeg", progressive=True)

@@ -275,10 +275,10 @@ def test_an_image_without_pixels_is_rejected_before_its_rows_are_allocated(
     size: tuple[int, int],
 ) -> None:
     # Found by the fuzzer: half a billion empty rows took 4 GB and 2.4 s.
-    started = time.monotonic()
+    started = time.process_time()
     message = fails_with(png_that_claims(*size), UnreadableImage)
     assert message == "the file is not an image in PNG, JPEG, GIF, BMP, WEBP"
-    assert time.monotonic() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 # Animations and other files
@@ -432,9 +432,9 @@ def test_text_chunks_of_a_png_are_not_decompressed() -> None:
     data = png_with_text_chunks(300)
     assert len(data) < 1_000_000
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     grey = decode_image(data, SPEC)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.array_equal(grey, to_grey(gradient()))
@@ -444,10 +444,10 @@ def test_text_chunks_of_a_png_are_not_decompressed() -> None:
 def test_a_jpeg_with_thousands_of_scans_is_rejected_without_decoding() -> None:
     assert decode_image(jpeg_of_many_scans(0), SPEC).shape == (60, 160)
     hostile = jpeg_of_many_scans(200)
-    started = time.perf_counter()
+    started = time.process_time()
     message = fails_with(hostile, UnreadableImage)
     assert message == "the JPEG has more than 100 scans"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_jpeg_with_exactly_the_maximum_of_scans_is_decoded() -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import string
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from shared.artifacts import list_versions, publish, verify
-from shared.manifest import Manifest
+from shared.manifest import IMAGE_FOLDER_KEY, Manifest
 from shared.object_store import StoreError
 from shared.spec import CaptchaSpec
 from shared.training_status import TrainingStatus, read_training_status
@@ -25,7 +26,7 @@ from tests.shared.sample_manifest import sample_draft, sample_metrics
 from tests.trainer.conftest import ALONE, FOLDER_SPEC, OFFLINE, change
 from trainer import pipeline
 from trainer.config import TrainingConfig
-from trainer.data.dataset_requests import list_requests
+from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import read_image_folder
 from trainer.data.splits import IMAGE_FOLDER
@@ -45,6 +46,9 @@ from trainer.pipeline import (
     run,
 )
 from trainer.training_fingerprints import Fingerprints, compute_fingerprints
+
+SOURCE = CaptchaSource(SPEC, {}, "renderer")
+FOLDER_SOURCE = CaptchaSource(FOLDER_SPEC, {IMAGE_FOLDER_KEY: "digest"}, "")
 
 
 @dataclass
@@ -126,14 +130,25 @@ def resuming(tmp_path: Path, rejected: Path) -> Trainer:
     return Trainer(Path(shutil.copytree(rejected, tmp_path / "resuming")))
 
 
-def fake_version(models: Path, training_fingerprint: str, accuracy: float = 0.99) -> int:
+def fake_version(
+    models: Path,
+    training_fingerprint: str,
+    accuracy: float = 0.99,
+    spec: CaptchaSpec | None = None,
+    renderer: Mapping[str, object] | None = None,
+) -> int:
     """Publish a version without a training and return its number."""
     source = models.parent / "source"
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     (source / "saved_model.pb").write_bytes(b"model")
     metrics = sample_metrics(accuracy=accuracy)
-    draft = sample_draft(training_fingerprint=training_fingerprint, metrics=metrics)
+    draft = sample_draft(
+        training_fingerprint=training_fingerprint,
+        spec=(spec or SPEC).to_dict(),
+        renderer=renderer or {"captcha": "0.7.1"},
+        metrics=metrics,
+    )
     return publish(source, models, draft)
 
 
@@ -260,7 +275,7 @@ def test_a_spec_is_described_by_length_charset_and_size(spec: CaptchaSpec, name:
 
 
 def test_without_versions_nothing_is_found(tmp_path: Path) -> None:
-    assert find_published(tmp_path / "models", "a", 0.5) is None
+    assert find_published(tmp_path / "models", SOURCE, "a", 0.5) is None
 
 
 def test_the_latest_version_is_found_if_it_was_trained_with_the_same_settings(
@@ -268,11 +283,30 @@ def test_the_latest_version_is_found_if_it_was_trained_with_the_same_settings(
 ) -> None:
     models = tmp_path / "models"
     fake_version(models, "a")
-    assert find_published(models, "a", 0.5) == 1
+    assert find_published(models, SOURCE, "a", 0.5) == 1
     fake_version(models, "b")
-    assert find_published(models, "b", 0.5) == 2
+    assert find_published(models, SOURCE, "b", 0.5) == 2
     # The settings were changed back: the older version is not the active one.
-    assert find_published(models, "a", 0.5) is None
+    assert find_published(models, SOURCE, "a", 0.5) is None
+
+
+def test_a_version_for_other_captchas_of_the_generator_is_passed_over(tmp_path: Path) -> None:
+    """The service passes over it too when the generator is changed back."""
+    models = tmp_path / "models"
+    fake_version(models, "a")
+    fake_version(models, "b", spec=CaptchaSpec("ab"))
+    assert find_published(models, SOURCE, "a", 0.5) == 1
+
+
+def test_a_version_of_an_image_folder_is_active_for_all_captchas(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    fake_version(models, "a")
+    fake_version(models, "b", spec=FOLDER_SPEC, renderer=FOLDER_SOURCE.renderer)
+    assert find_published(models, SOURCE, "a", 0.5) is None
+    assert find_published(models, FOLDER_SOURCE, "b", 0.5) == 2
+    fake_version(models, "a")
+    # The latest version predicts now, and the images need one of their own again.
+    assert find_published(models, FOLDER_SOURCE, "b", 0.5) is None
 
 
 def test_a_damaged_version_is_ignored_with_a_warning(
@@ -282,7 +316,7 @@ def test_a_damaged_version_is_ignored_with_a_warning(
     fake_version(models, "a")
     fake_version(models, "b")
     (models / "2" / "saved_model.pb").write_bytes(b"")
-    assert find_published(models, "a", 0.5) == 1
+    assert find_published(models, SOURCE, "a", 0.5) == 1
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("version 2 is ignored: saved_model.pb has 0 bytes")
 
@@ -290,10 +324,10 @@ def test_a_damaged_version_is_ignored_with_a_warning(
 def test_a_version_that_fails_the_quality_gate_is_not_trained_again(tmp_path: Path) -> None:
     models = tmp_path / "models"
     fake_version(models, "a", accuracy=0.9)
-    assert find_published(models, "a", 0.9) == 1
+    assert find_published(models, SOURCE, "a", 0.9) == 1
     message = r"^version 1 was trained with these settings: .* below the required 95\.00%$"
     with pytest.raises(QualityGateError, match=message):
-        find_published(models, "a", 0.95)
+        find_published(models, SOURCE, "a", 0.95)
 
 
 def test_a_published_training_is_not_repeated(

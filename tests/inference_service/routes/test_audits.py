@@ -45,7 +45,7 @@ def test_a_report_cannot_act_as_the_page(empty_client: httpx.Client, volume: Pat
     assert "script" not in policy
 
 
-@pytest.mark.parametrize("name", ["missing", "..", "%2e%2e", "a%2fb", ".hidden"])
+@pytest.mark.parametrize("name", ["missing", "%2e%2e", "a%2fb", ".hidden"])
 def test_other_names_are_not_found(empty_client: httpx.Client, volume: Path, name: str) -> None:
     write_report(volume, ".hidden")
     (volume / "report.html").write_text("secret")

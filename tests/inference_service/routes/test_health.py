@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+from inference_service.app import create_app
+from inference_service.model_store import ModelStore
+from inference_service.settings import Settings
 from tests.inference_service.captchas import Captcha
+from tests.inference_service.engines import load_band_engine
+from tests.serving import running, wait_ready
 
 
 def test_ping_returns_pong_to_get_and_post(client: httpx.Client) -> None:
@@ -68,6 +75,28 @@ def test_metrics_count_requests_batches_and_the_queue(
         "process_resident_memory_bytes",
     ):
         assert f"\n{line}" in response.text, line
+
+
+def test_a_request_is_counted_once_and_a_batch_with_its_images(
+    models: Path, captchas: list[Captcha]
+) -> None:
+    store = ModelStore(models, load_band_engine)
+    with running(create_app(Settings.load(), store)) as client:
+        wait_ready(client)
+        assert client.post("/predict", json=captchas[0].json).status_code == 200
+        batch = {"images": [captcha.json["image"] for captcha in captchas[:20]]}
+        assert client.post("/predict/batch", json=batch).status_code == 200
+        text = client.get("/metrics").text
+    for line in (
+        'inference_requests_total{route="/predict",status="200"} 1.0',
+        'inference_requests_total{route="/predict/batch",status="200"} 1.0',
+        'inference_request_seconds_count{route="/predict"} 1.0',
+        "inference_batch_images_sum 21.0",
+    ):
+        assert f"\n{line}\n" in text, line
+    for stage in ("decode", "model"):
+        line = f'\ninference_stage_seconds_sum{{stage="{stage}"}} '
+        assert float(text.partition(line)[2].split()[0]) > 0
 
 
 def test_an_unknown_path_is_a_404_in_json_and_counted_as_other(client: httpx.Client) -> None:

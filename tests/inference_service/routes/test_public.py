@@ -84,5 +84,7 @@ def test_of_a_training_the_progress_is_sent(empty_client: httpx.Client, volume: 
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_they_are_not_documented(client: httpx.Client) -> None:
+def test_the_api_document_does_not_contain_the_routes_of_the_public_port(
+    client: httpx.Client,
+) -> None:
     assert not [path for path in client.get("/openapi.json").json()["paths"] if "public" in path]

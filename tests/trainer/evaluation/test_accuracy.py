@@ -15,8 +15,10 @@ from trainer.evaluation.accuracy import (
     Evaluation,
     compare,
     evaluate,
+    find_correct,
     list_symbols,
     measure_accuracy,
+    predict_restricted,
     wilson_interval,
 )
 
@@ -150,6 +152,42 @@ def test_a_split_is_predicted_in_batches_of_100(count: int, batches: list[int]) 
     assert recogniser.batch_sizes == batches
     assert result.is_correct.tolist() == [True] * (count - 1) + [False]
     assert result.by_subset["current"].n == count
+
+
+class WiderRecogniser:
+    """Predicts 2 to 3 of four characters, always the same, and records the images it gets."""
+
+    spec = CaptchaSpec("abcd", length=3, min_length=2, width=40, height=32)
+
+    def __init__(self, probabilities: npt.ArrayLike) -> None:
+        self._probabilities = np.array(probabilities, np.float32)
+        self.image_shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self.image_shapes.append(images.shape)
+        return np.repeat(self._probabilities[None], len(images), axis=0)
+
+
+def test_a_version_for_other_captchas_gets_images_of_its_size_and_is_restricted() -> None:
+    """Unrestricted, the most probable text is `dda`."""
+    recogniser = WiderRecogniser(
+        [
+            [0.1, 0.3, 0.0, 0.6, 0.0],
+            [0.1, 0.0, 0.3, 0.6, 0.0],
+            [0.8, 0.0, 0.0, 0.0, 0.2],
+        ]
+    )
+    split = split_of([[1, 2], [1, 1]])  # bc, bb
+
+    is_correct = find_correct(recogniser, recogniser.spec, split)
+
+    assert is_correct.tolist() == [True, False]
+    assert is_correct.dtype == np.bool_
+    assert recogniser.image_shapes == [(2, 32, 40)]
+    restricted = predict_restricted(recogniser, recogniser.spec, SPEC, split.images)
+    assert restricted.texts == ["bc", "bc"]
+    free = predict_restricted(recogniser, recogniser.spec, recogniser.spec, split.images)
+    assert free.texts == ["dda", "dda"]
 
 
 def test_an_accuracy_is_the_fraction_with_its_interval() -> None:

@@ -87,6 +87,17 @@ def test_a_version_that_was_not_better_passes_its_reference_on(
     assert find(models) == 1
 
 
+def test_a_version_that_is_no_better_than_the_bundled_model_leaves_it_the_reference(
+    tmp_path: Path,
+) -> None:
+    """Otherwise small losses would add up from the bundled model on."""
+    models = tmp_path / "models"
+    publish_version(models, CaptchaSpec(), compared_with=0, difference=-0.0005)
+    assert find(models, CaptchaSpec()) == 0
+    publish_version(models, CaptchaSpec(), compared_with=0, difference=0.0005)
+    assert find(models, CaptchaSpec()) == 2
+
+
 def test_a_reference_that_was_deleted_is_replaced_by_the_latest_version(tmp_path: Path) -> None:
     models = tmp_path / "models"
     publish_version(models)

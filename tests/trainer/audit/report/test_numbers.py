@@ -25,7 +25,7 @@ from trainer.audit.report.numbers import (
         (1, "100 %"),
     ],
 )
-def test_percent(fraction: float, text: str) -> None:
+def test_a_fraction_is_written_in_percent(fraction: float, text: str) -> None:
     assert format_percent(fraction).replace("\xa0", " ") == text
 
 
@@ -54,7 +54,7 @@ def test_both_ends_of_an_interval_have_the_same_digits(low: float, high: float, 
         (259_200, "3 days"),
     ],
 )
-def test_duration(seconds: float, text: str) -> None:
+def test_a_duration_is_written_in_its_largest_unit(seconds: float, text: str) -> None:
     assert format_duration(seconds).replace("\xa0", " ") == text
 
 
