@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -340,11 +341,12 @@ def test_a_manifest_with_an_invalid_spec_is_rejected(version: Path) -> None:
     )
 
 
-def test_an_unreadable_manifest_is_rejected(version: Path) -> None:
-    # Not a file without permissions: root could read it.
-    (version / "manifest.json").unlink()
-    (version / "manifest.json").mkdir()
-    assert "Is a directory" in fails_with(read_manifest, version)
+def test_an_unreadable_manifest_is_rejected(version: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> bytes:  # as without permission; root could read such a file
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    assert "Permission denied" in fails_with(read_manifest, version)
 
 
 # Kills
