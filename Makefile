@@ -94,7 +94,8 @@ label:  ## label your own images that have no labels, DATA=folder OUT=new-folder
 	docker compose run --rm --no-deps -T --volume "$(DATA_PATH):/images:ro" --entrypoint sh trainer \
 	  -c 'out=$$(mktemp -d -p /data) && trap "rm -r $$out" EXIT && \
 	    python -m trainer label /images --out $$out/labelled "$$@" >&2 && tar -c -C $$out/labelled .' \
-	  label $(ARGS) > "$$archive" && tar -x --no-same-owner -C "$(OUT)" -f "$$archive"
+	  label $(ARGS) > "$$archive" && tar -x --no-same-owner -C "$(OUT)" -f "$$archive" && \
+	echo "labelled images: $(OUT)"
 
 course:  ## run all steps of the course, in at most 12 minutes, or FULL=1 with its own sizes, in hours
 	docker compose run --rm trainer course all $(if $(FULL),--size full) $(ARGS)

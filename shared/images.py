@@ -44,6 +44,8 @@ ASPECT_TOLERANCE = 0.1
 
 # A progressive grey JPEG from Pillow has 6.
 MAX_JPEG_SCANS = 100
+# One segment of a JPEG; a megabyte takes a second to parse.
+MAX_EXIF_BYTES = 65_536
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Header, palette, transparency, pixels, end, animation control, and EXIF for the rotation.
 _PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"eXIf"))
@@ -116,8 +118,14 @@ def _decode(data: bytes, spec: CaptchaSpec) -> GreyImage:
         # Some cameras append a preview to a JPEG (MPO); Pillow counts it as a second frame.
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise AnimatedImage("the image is animated; send a single frame")
+        _check_exif_size(len(image.info.get("exif", b"")))
         grey = to_grey(ImageOps.exif_transpose(image))
     return fit_size(grey, spec)
+
+
+def _check_exif_size(size: int) -> None:
+    if size > MAX_EXIF_BYTES:
+        raise UnreadableImage(f"the EXIF data has more than {MAX_EXIF_BYTES:,} bytes")
 
 
 def _check_png(data: bytes) -> bytes:
@@ -138,6 +146,8 @@ def _check_png(data: bytes) -> bytes:
             crc = int.from_bytes(data[end - 4 : end])
             if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
                 raise UnreadableImage(f"the image is damaged in its {kind.decode()} chunk")
+            if kind == b"eXIf":
+                _check_exif_size(end - position - 12)  # Pillow can read it after the pixels
             if kind == b"IHDR" and len(kept) > 1:
                 # Pillow would use the size in the last one.
                 raise UnreadableImage("the image is damaged: an IHDR chunk follows other chunks")

@@ -29,7 +29,7 @@ TESTED = {
     "PRESETS_DIR=./presets TRAIN_PRESET=/presets/mine.toml docker compose up": (
         "tests/e2e/trainers.py"
     ),
-    "docker compose run --rm trainer --epochs 100 --max-minutes 10 --target-accuracy 0.995": (
+    "docker compose run --rm trainer --epochs 100 --max-minutes 10 --target-accuracy 0.9995": (
         "test_a_killed_training_resumes_and_respects_its_time_limit"
     ),
     "make train DATA=folder": "test_an_image_folder_is_trained_on",

@@ -441,6 +441,46 @@ def test_text_chunks_of_a_png_are_not_decompressed() -> None:
     assert peak < 10_000_000
 
 
+def exif_of(entries: int) -> bytes:
+    """Return EXIF data with an orientation and as many other entries (TIFF 6.0, section 2)."""
+    fields = [(0x0112, 3, 1, 6), *((1_000 + index, 4, 1, index) for index in range(entries))]
+    directory = b"".join(struct.pack("<HHII", *field) for field in fields)
+    return b"II*\0" + struct.pack("<IH", 8, len(fields)) + directory + bytes(4)
+
+
+def with_exif(kind: str, exif: bytes) -> bytes:
+    if kind == "png":
+        return with_chunk(encoded(gradient()), b"eXIf", exif)
+    if kind == "webp":
+        return encoded(gradient(), "webp", exif=exif)
+    data = encoded(gradient(), "jpeg")
+    parts = [b"Exif\0\0" + exif[start : start + 60_000] for start in range(0, len(exif), 60_000)]
+    return data[:2] + b"".join(jpeg_segment(part) for part in parts) + data[2:]
+
+
+def jpeg_segment(payload: bytes) -> bytes:
+    return b"\xff\xe1" + (len(payload) + 2).to_bytes(2) + payload
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "jpeg"])
+def test_large_exif_data_is_rejected_before_it_is_parsed(kind: str) -> None:
+    assert decode_image(with_exif(kind, exif_of(4_000)), SPEC).shape == (60, 160)
+    hostile = with_exif(kind, exif_of(64_000))
+    assert len(hostile) < 1_000_000
+    started = time.process_time()
+    message = fails_with(hostile, UnreadableImage)
+    assert message == "the EXIF data has more than 65,536 bytes"
+    assert time.process_time() - started < 0.5
+
+
+def test_a_jpeg_with_thousands_of_exif_segments_is_decoded_fast() -> None:
+    segments = 45_000 * jpeg_segment(b"Exif\0\0" + bytes(12))
+    data = encoded(gradient(), "jpeg")
+    started = time.process_time()
+    fails_with(data[:2] + segments + data[2:], UnreadableImage)
+    assert time.process_time() - started < 1
+
+
 def test_a_jpeg_with_thousands_of_scans_is_rejected_without_decoding() -> None:
     assert decode_image(jpeg_of_many_scans(0), SPEC).shape == (60, 160)
     hostile = jpeg_of_many_scans(200)

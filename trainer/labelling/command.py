@@ -93,9 +93,7 @@ def label_folder(options: LabelOptions, models: Path) -> None:
     model_spec = spec if is_bundled else known
     predictions = predict_restricted(predict, model_spec, spec, images)
     copy_labelled(files, predictions, options.out)
-    log.info(
-        "%d images labelled after %.0f s: %s", len(files), time.monotonic() - started, options.out
-    )
+    log.info("%d images labelled after %.0f s", len(files), time.monotonic() - started)
     log.info(
         "check the labels, first those with a low confidence: a tenth is below %.3f, a quarter"
         " below %.3f; then train on the folder",

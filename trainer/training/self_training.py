@@ -210,10 +210,10 @@ def _choose_attempt(unaligned: _Attempt, aligned: _Attempt) -> _Attempt:
         agreement - agreement_if_aligned > _AGREEMENT_MARGIN and frequency > _MAX_RELATIVE_FREQUENCY
     )
     log.info(
-        "the characters are %s as equally frequent: the networks agree on %.1f %% of the images"
-        " with this assumption, and on %.1f %% without it, where the most frequent character has"
-        " %.1f times the mean",
-        "not taken" if is_refused else "taken",
+        "assumption of equally frequent characters %s: the networks agree on %.1f %% of the images"
+        " with it, and on %.1f %% without it, where the most frequent character has %.1f times the"
+        " mean frequency",
+        "dropped" if is_refused else "kept",
         100 * agreement_if_aligned,
         100 * agreement,
         frequency,

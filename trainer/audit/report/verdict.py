@@ -36,8 +36,9 @@ _REFERENCE = (
     " 100,000 attempts a day: 15,000 successes a day."
 )
 _NEVER_SAFE = (
-    "This audit does not show that any text captcha is safe: its attacker is one small network, and"
-    " attackers also use larger networks, more images, or people who are paid to type."
+    "This audit does not show that any text captcha is safe: its attackers are small networks with"
+    " short trainings, and real ones also use larger networks, more images, or people who are paid"
+    " to type."
 )
 _INSTEAD = (
     "Do not rely on it: use rate limits, proof of work, risk-based checks, passkeys or confirmation"
