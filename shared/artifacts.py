@@ -7,19 +7,18 @@ it is complete, so no reader finds a partial one.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from shared.file_lock import lock_file
 from shared.manifest import FileRecord, Manifest, ManifestDraft
 from shared.spec import SpecError
 from shared.validation_errors import describe_first_error
@@ -127,7 +126,8 @@ def check_writable(root: Path) -> None:
     Raises:
         OSError: if the directory is not writable.
     """
-    with _lock(root):
+    # Two trainers publish one after the other.
+    with lock_file(root / ".lock"):
         pass
 
 
@@ -151,7 +151,8 @@ def publish(
     Returns:
         The version number.
     """
-    with _lock(root):
+    # Two trainers publish one after the other.
+    with lock_file(root / ".lock"):
         for abandoned in root.glob(f"{_PARTIAL}*"):
             # Another trainer that prunes may be deleting it.
             shutil.rmtree(abandoned, ignore_errors=True)
@@ -198,15 +199,6 @@ def _write_version(source: Path, target: Path, draft: ManifestDraft) -> None:
     verify(target)
     for path in (*target.rglob("*"), target):
         fsync(path)
-
-
-@contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    """Create the directory and hold its lock, so that two trainers publish one after the other."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _is_inside(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from shared.regular_files import read_regular
+from shared.replaced_file import replace_file
 
 SYNC_STATUS = "sync.json"
 _MAX_BYTES = 1_000_000
@@ -44,13 +44,8 @@ def write_sync_status(
         mirrored=tuple(mirrored),
         audits=dict(audits),
     )
-    partial = volume / f".{SYNC_STATUS}-{os.getpid()}"
-    try:
+    with replace_file(volume / SYNC_STATUS) as partial:
         partial.write_text(status.model_dump_json(indent=2) + "\n")
-        partial.replace(volume / SYNC_STATUS)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def read_sync_status(volume: Path) -> SyncStatus | None:

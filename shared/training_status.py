@@ -163,7 +163,7 @@ def write_training_status(directory: Path, status: TrainingStatus) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(status.model_dump_json().encode())
-            os.fchmod(descriptor, 0o644)  # the inference service runs as another user
+            os.fchmod(descriptor, 0o644)  # the file would be readable by this user only
         partial.replace(directory / TRAINING_STATUS)
     except BaseException:
         partial.unlink(missing_ok=True)

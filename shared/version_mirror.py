@@ -7,7 +7,6 @@ Nothing on the volume is deleted because the store fails or forgets it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import secrets
@@ -29,8 +28,10 @@ from shared.artifacts import (
     read_manifest,
     verify,
 )
+from shared.file_lock import lock_file
 from shared.manifest import FileRecord
 from shared.object_store import ObjectMissing, ObjectStore, StoreError
+from shared.replaced_file import replace_file
 from shared.sync_status import SyncStatus, read_sync_status, write_sync_status
 from shared.training_status import (
     MAX_STATUS_BYTES,
@@ -76,7 +77,9 @@ class VersionMirror:
         """
         with self._lock():
             for abandoned in self._versions_dir.glob(f"{_PARTIAL}*"):
-                shutil.rmtree(abandoned)
+                # What cannot be deleted now, such as a file in use on a network file system, is
+                # tried again in the next run.
+                shutil.rmtree(abandoned, ignore_errors=True)
             self._problems, self.has_failed = [], False
             earlier = self._read_status()
             mirrored, audits = list(earlier.mirrored), dict(earlier.audits)
@@ -150,15 +153,16 @@ class VersionMirror:
         except OSError as error:
             log.warning("version %d is copied again: %s", version, error.strerror)
             return False
-        if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise _NotRequested("the volume has another version with this number, which is kept")
-        if version not in self._verified:
+        is_same = hashlib.sha256(content).hexdigest() == record.sha256
+        if version not in self._verified or not is_same:
             try:
                 verify(directory)
             except ArtifactError as error:
                 log.warning("version %d is copied again: %s", version, error)
                 return False
-            self._verified.add(version)
+        if not is_same:
+            raise _NotRequested("the volume has another version with this number, which is kept")
+        self._verified.add(version)
         return True
 
     def _fetch(self, version: int, record: FileRecord) -> None:
@@ -199,7 +203,7 @@ class VersionMirror:
             # Renamed first, so that no reader finds a version with a part of its files.
             old = self._versions_dir / f"{_PARTIAL}old-{version}"
             (self._versions_dir / str(version)).rename(old)
-            shutil.rmtree(old)
+            shutil.rmtree(old, ignore_errors=True)
             log.info("version %d is deleted: the store does not offer it any more", version)
         return sorted(ours - {*deleted})
 
@@ -246,9 +250,8 @@ class VersionMirror:
         if hashlib.sha256(content).hexdigest() != record.sha256:
             raise ArtifactError("its SHA-256 differs from the index")
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        with replace_file(path) as partial:
+            partial.write_bytes(content)
 
     def _mirror_training_status(self) -> None:
         """Copy the status of the training, unless the volume has a newer one."""
@@ -289,7 +292,5 @@ class VersionMirror:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Copy in one process at a time: the trainer and the sync service can share a volume."""
-        self._versions_dir.mkdir(parents=True, exist_ok=True)
-        with (self._versions_dir / ".mirror.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with lock_file(self._versions_dir / ".mirror.lock"):
             yield

@@ -26,6 +26,7 @@ from tests.serving import eventually, running
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 DATASETS = 4
+PREDICTION_FIELDS = {"success", "prediction", "debug"}
 OPEN_WITH_TOKENS = ("/", "/page/main.js", "/ping", "/ready", "/docs", "/openapi.json")
 CLOSED_WITH_TOKENS = (
     "/captcha", "/captcha.png", "/captcha.wav", "/captcha/spec", "/captcha/pictures", "/dataset",
@@ -342,6 +343,8 @@ def test_a_page_of_another_site_cannot_give_the_operator_port_its_name(
 ) -> None:
     assert gateway.operator.get("/model", headers={"Host": host}).status_code == status
     assert gateway.public.get("/model", headers={"Host": host}).status_code == 200
+    refused = gateway.operator.post("/predict", headers={"Host": "evil.example"})
+    assert (refused.status_code, set(refused.json())) == (421, PREDICTION_FIELDS)
     embedding = gateway.operator.get("/model").headers["cross-origin-resource-policy"]
     assert embedding == "same-origin"
 
@@ -351,6 +354,9 @@ def test_the_public_port_refuses_other_methods_and_bodies_that_nothing_reads(
 ) -> None:
     for method in ("PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "ANY"):
         assert gateway.public.request(method, "/captcha").status_code in (400, 405)
+    refused = gateway.public.put("/predict")
+    assert (refused.status_code, set(refused.json())) == (405, PREDICTION_FIELDS)
+    assert refused.headers["allow"] == "GET, HEAD, POST"
     assert gateway.public.post("/ping", content=b"a small body").status_code == 200
     refused = gateway.public.post("/ping", content=b"x" * 50_000)
     assert refused.status_code == 413

@@ -20,7 +20,7 @@ from shared.settings import SettingsError
 from trainer.audit.command import parse_audit
 from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient
-from trainer.errors import TrainerError
+from trainer.errors import DiskSpaceError, GeneratorError, TrainerError
 from trainer.labelling.command import parse_label
 from trainer.pipeline import Workspace, run
 from trainer.publishing.status_upload import uploading_status
@@ -52,7 +52,9 @@ def parse_training(arguments: Sequence[str]) -> Job:
                 run(config, options.image_folder, workspace, client, settings.generator_timeout_s)
         except (TrainerError, ArtifactError, OSError) as error:
             log.error("%s; nothing was published, existing versions are unchanged", error)
-            return 1
+            # What another attempt may find corrected: the generator, a store, memory or a disk.
+            is_temporary = isinstance(error, GeneratorError | DiskSpaceError | OSError)
+            return os.EX_TEMPFAIL if is_temporary else 1
         return 0
 
     return train

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from shared.file_lock import lock_file
 from trainer.errors import DirectoryLockedError
 
 
@@ -21,10 +21,9 @@ def lock_directory(directory: Path, problem: str) -> Iterator[Path]:
     Raises:
         DirectoryLockedError: if another process holds the lock.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(lock_file(directory / ".lock", waits=False))
         except BlockingIOError:
             raise DirectoryLockedError(problem) from None
         yield directory

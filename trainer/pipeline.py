@@ -31,7 +31,7 @@ from trainer.training_fingerprints import Fingerprints, compute_fingerprints
 
 log = logging.getLogger(__name__)
 
-# For TensorBoard's event files and the checkpoints of a small network.
+# For TensorBoard's event files, the checkpoints of a small network, and a version.
 _SPARE_BYTES = 200_000_000
 
 
@@ -96,6 +96,7 @@ def train_if_new(
     if folder:
         check_folder_size(folder, config)
     check_writable(workspace.models)
+    require_disk_space(workspace.models, _SPARE_BYTES)
     if workspace.uploader:
         workspace.uploader.prepare()
     name = f"{_describe_spec(source.spec)}-{config.network}-{fingerprints.run}"
@@ -249,6 +250,7 @@ def train_and_publish(
             log.info(
                 "the new model is not published: it is worse than version %d", reference.version
             )
+            status.end("rejected", reason)
             write_rejection(
                 directory,
                 Rejection(
@@ -257,7 +259,6 @@ def train_and_publish(
                     reason=reason,
                 ),
             )
-            status.end("rejected", reason)
         else:
             version = publish(version_dir, models, draft, uploader.upload if uploader else None)
             status.update(state="published", version=version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import zipfile
@@ -104,7 +105,7 @@ def test_missing_disk_space_is_reported_before_anything_is_fetched(stack: Stack)
     code, log = finish(
         stack, run_trainer(stack, **ELSEWHERE, DATA_DIR="/tmp/data", TRAIN_CAPTCHAS="200000")
     )
-    assert code == 1
+    assert code == os.EX_TEMPFAIL
     assert re.search(r"/tmp/data\S* has [\d,]+ MB free, and this training needs [\d,]+ MB", log)
     assert "train captchas" not in log
 

@@ -295,16 +295,32 @@ def test_another_version_with_the_same_number_is_kept(
     assert (volume / "captcha/1/saved_model.pb").read_bytes() == b"published here"
 
 
+@pytest.mark.parametrize("file", ["saved_model.pb", "manifest.json"])
 def test_a_version_that_was_damaged_on_the_volume_is_copied_again_at_the_next_start(
-    site: Site, mirror: VersionMirror, volume: Path
+    site: Site, mirror: VersionMirror, volume: Path, file: str
 ) -> None:
     site.publish()
     mirror.run_once()
-    (volume / "captcha/1/saved_model.pb").write_bytes(b"damaged")
+    (volume / "captcha/1" / file).write_bytes(b"damaged")
     restarted = VersionMirror(ObjectStore(site.address), volume, LIMITS)
     assert restarted.run_once() == []
     assert restarted.run_once() == []
     assert versions_on(volume) == [1]
+    verify(volume / "captcha/1")
+
+
+def test_a_leftover_that_cannot_be_deleted_stops_no_copy(
+    site: Site, mirror: VersionMirror, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(f"{path} is in use")
+
+    (volume / "captcha/.mirror-old-7").mkdir(parents=True)
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    site.publish()
+    assert mirror.run_once() == []
+    verify(volume / "captcha/1")
 
 
 def test_what_a_killed_download_has_left_is_removed(

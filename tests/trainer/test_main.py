@@ -152,9 +152,9 @@ def test_an_invalid_preset_ends_with_status_2(tmp_path: Path) -> None:
     assert "TRAIN_PRESET: Input should be one of" in last_line(result)
 
 
-def test_an_unreachable_generator_ends_with_status_1_and_its_address(tmp_path: Path) -> None:
+def test_an_unreachable_generator_ends_with_status_75_and_its_address(tmp_path: Path) -> None:
     result = train(tmp_path, "http://127.0.0.1:9")
-    assert result.returncode == 1
+    assert result.returncode == os.EX_TEMPFAIL
     expected = "the generator at http://127.0.0.1:9 was not ready within 0.5 s: "
     assert expected in last_line(result)
     status = read_status(tmp_path)
@@ -164,11 +164,11 @@ def test_an_unreachable_generator_ends_with_status_1_and_its_address(tmp_path: P
     assert last_line(result).endswith("nothing was published, existing versions are unchanged")
 
 
-def test_a_models_directory_that_cannot_be_written_ends_with_status_1(tmp_path: Path) -> None:
+def test_a_models_directory_that_cannot_be_written_ends_with_status_75(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a directory")
     with other_server({"/ready": {}, "/captcha/spec": SPEC_BODY}) as url:
         result = train(tmp_path, url)
-    assert result.returncode == 1
+    assert result.returncode == os.EX_TEMPFAIL
     assert str(tmp_path / "models") in last_line(result)
 
 
@@ -180,10 +180,10 @@ def test_a_missing_image_folder_ends_with_status_1_and_its_name(tmp_path: Path) 
     assert "/nothing/here is not a directory; nothing was published" in last_line(result)
 
 
-def test_a_server_that_is_not_a_generator_ends_with_status_1(tmp_path: Path) -> None:
+def test_a_server_that_is_not_a_generator_ends_with_status_75(tmp_path: Path) -> None:
     with other_server({"/ready": {}, "/captcha/spec": {"hello": "world"}}) as url:
         result = train(tmp_path, url)
-    assert result.returncode == 1
+    assert result.returncode == os.EX_TEMPFAIL
     assert "the generator's spec is invalid: spec: Field required" in last_line(result)
 
 

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.replaced_file import replace_file
+
 
 def write_table(target: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     """Write a CSV file as a whole, so that an interrupted write keeps the earlier file.
@@ -22,10 +24,8 @@ def write_table(target: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     """
     if not rows:
         raise ValueError(f"{target.name} needs at least one row")
-    partial = target.with_suffix(".part")
-    with partial.open("w", newline="") as file:
+    with replace_file(target) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(target)
     return target

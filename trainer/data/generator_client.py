@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import httpx
 from pydantic import ValidationError
 
 from shared.dataset_archive import Dataset, DatasetError, read_npz
+from shared.replaced_file import replace_file
 from shared.schemas import PicturesBody, SpecBody
 from shared.spec import CaptchaSpec
 from shared.validation_errors import describe_validation_errors
@@ -202,10 +202,8 @@ class GeneratorClient:
 
     def _download(self, path: Path, part: _Part) -> Dataset:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The name is unique, because trainers in several containers can share this volume.
-        partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
         deadline = time.monotonic() + PART_TIMEOUT_S
-        try:
+        with replace_file(path) as partial:
             with self._http.stream("POST", "/internal/dataset", json=part.body) as response:
                 if not response.is_success:
                     response.read()
@@ -217,11 +215,7 @@ class GeneratorClient:
                             raise httpx.ReadTimeout(f"not complete within {PART_TIMEOUT_S:g} s")
                         if file.tell() > part.max_bytes:
                             raise DatasetError(f"{path.name} is larger than such a part can be")
-            dataset = part.read(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return dataset
+            return part.read(partial)
 
     def _retry(self, call: Callable[..., T], *arguments: object) -> T:
         pause_s = 0.5

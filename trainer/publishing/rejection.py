@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.replaced_file import replace_file
+
 _FILE = "rejection.json"
 
 
@@ -22,9 +24,8 @@ class Rejection(BaseModel):
 
 def write_rejection(directory: Path, rejection: Rejection) -> None:
     """Store a rejection in the directory of a training."""
-    partial = directory / f"{_FILE}.part"
-    partial.write_text(rejection.model_dump_json(indent=2) + "\n")
-    partial.replace(directory / _FILE)
+    with replace_file(directory / _FILE) as partial:
+        partial.write_text(rejection.model_dump_json(indent=2) + "\n")
 
 
 def read_rejection(directory: Path) -> Rejection | None:

@@ -155,12 +155,14 @@ class Uploader:
             StoreError: if the store fails.
             OSError: if the volume fails.
         """
-        known, _ = read_index(self.store)
         found = {
             directory.name: _read_audit(directory)
             for directory in sorted((self.volume / AUDITS_DIR).glob("*"))
             if is_audit_name(directory.name) and directory.is_dir()
         }
+        if not found:
+            return
+        known, _ = read_index(self.store)
         status = read_sync_status(self.volume)
         mirrored = status.audits if status else {}
         changed: dict[str, dict[str, FileRecord]] = {}

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shared.replaced_file import replace_file
+
 log = logging.getLogger(__name__)
 
 _FORMAT = 4
@@ -52,18 +54,18 @@ class CheckpointStore:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint. A process killed meanwhile leaves the earlier ones intact."""
         path = self.directory / f"epoch-{checkpoint.epoch:05d}.npz"
-        partial = path.with_suffix(".part")
         header = json.dumps({"format": _FORMAT, "state": checkpoint.state})
         members = {
             f"{name}/{i:04d}": array
             for name, arrays in checkpoint.arrays.items()
             for i, array in enumerate(arrays)
         }
-        with partial.open("wb") as file:
+        for abandoned in self.directory.glob("*.part"):  # of a process that was killed
+            abandoned.unlink()
+        with replace_file(path) as partial, partial.open("wb") as file:
             np.savez(file, header=np.array(header), **members)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
         for old in sorted(self.directory.glob(_PATTERN))[:-_KEPT]:
             old.unlink()
 

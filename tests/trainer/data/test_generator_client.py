@@ -380,7 +380,7 @@ def test_data_of_another_renderer_is_never_taken_from_the_cache(tmp_path: Path) 
     client = connect(generator, tmp_path)
     list(client.fetch(request_of(4)))
     newer = replace(SOURCE, renderer_fingerprint="newer")
-    with pytest.raises(GeneratorError, match=r"0-4\.\w+\.part contains another dataset: \("):
+    with pytest.raises(GeneratorError, match=r"0-4\.npz\.\w+\.part contains another dataset: \("):
         list(client.fetch(request_of(4, source=newer)))
     assert len(generator.requests) == 1 + ATTEMPTS
 
@@ -549,7 +549,7 @@ def test_a_download_has_a_name_of_its_own_until_it_is_complete(tmp_path: Path) -
         list(connect(Generator(look), tmp_path / cache).fetch(request_of(4)))
     partial = [name for name in names if name.endswith(".part")]
     assert len(set(partial)) == 2
-    assert all(re.fullmatch(r"0-4\.[0-9a-f]{8}\.part", name) for name in partial)
+    assert all(re.fullmatch(r"\.0-4\.npz\.[0-9a-f]{8}\.part", name) for name in partial)
 
 
 def send_pictures(request: httpx.Request) -> httpx.Response:

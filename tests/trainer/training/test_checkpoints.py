@@ -79,7 +79,12 @@ def test_saving_an_epoch_again_replaces_its_checkpoint(tmp_path: Path) -> None:
 def test_clear_deletes_checkpoints_and_their_remains_but_nothing_else(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(build(1))
-    for name in ("epoch-00002.part", "epoch-00003.damaged", ".lock", "events.out.tfevents.1"):
+    for name in (
+        ".epoch-00002.npz.0123abcd.part",
+        "epoch-00003.damaged",
+        ".lock",
+        "events.out.tfevents.1",
+    ):
         (tmp_path / name).touch()
     store.clear()
     assert list_names(tmp_path) == [".lock", "events.out.tfevents.1"]
@@ -176,16 +181,21 @@ def test_a_pickled_object_is_not_loaded(tmp_path: Path, caplog: pytest.LogCaptur
 def test_a_partial_file_of_a_killed_process_does_not_count(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(build(6))
-    (tmp_path / "epoch-00007.part").write_bytes((tmp_path / "epoch-00006.npz").read_bytes()[:99])
+    partial = tmp_path / ".epoch-00007.npz.0123abcd.part"
+    partial.write_bytes((tmp_path / "epoch-00006.npz").read_bytes()[:99])
     assert_equal(store.load(SHAPES), build(6))
+    store.save(build(7))
+    assert not partial.exists()
 
 
 def test_a_failed_write_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(build(1))
-    (tmp_path / "epoch-00002.part").mkdir()  # it cannot be opened for writing
+    (tmp_path / "epoch-00002.npz").mkdir()  # it cannot be replaced
     with pytest.raises(IsADirectoryError):
         store.save(build(2))
+    (tmp_path / "epoch-00002.npz").rmdir()
+    assert list_names(tmp_path) == ["epoch-00001.npz"]
     assert_equal(store.load(SHAPES), build(1))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.manifest import Accuracy
+from shared.replaced_file import replace_file
 from trainer.audit.results import Init
 from trainer.evaluation.accuracy import measure_accuracy
 
@@ -79,14 +79,8 @@ class MeasurementStore:
 
     def save(self, name: str, measurement: Measurement) -> None:
         """Write a measurement atomically."""
-        path = self._path(name)
-        # Two audits of one setting can run at once.
-        partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
-        try:
+        with replace_file(self._path(name)) as partial:
             partial.write_text(measurement.model_dump_json())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from shared.version_index import MAX_AUDIT_FILE_BYTES
@@ -14,7 +13,7 @@ REPORT, RESULTS = "report.html", "results.json"
 
 
 def write_report(results: AuditResults, directory: Path) -> list[Path]:
-    """Write the report of an audit; each file is replaced as a whole.
+    """Write the report of an audit.
 
     Args:
         results: all numbers, with the verdict.
@@ -35,14 +34,6 @@ def write_report(results: AuditResults, directory: Path) -> list[Path]:
         )
     directory.mkdir(parents=True, exist_ok=True)
     contents = {REPORT: page, RESULTS: results.model_dump_json(indent=2) + "\n"}
-    return [_replace(directory / name, content) for name, content in contents.items()]
-
-
-def _replace(path: Path, content: str) -> Path:
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    for name, content in contents.items():
+        (directory / name).write_text(content, encoding="utf-8")
+    return [directory / name for name in contents]

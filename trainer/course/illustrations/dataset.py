@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.spec import CaptchaSpec
+from shared.spec import CaptchaSpec, SpecError
 from trainer.config import SplitName, derive_split_seed
 from trainer.course.illustrations.data_figures.label_figures import (
     draw_contact_sheet,
@@ -128,6 +128,8 @@ def _fetch(workspace: CourseWorkspace, split: SplitName, count: int) -> Iterator
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 for name in archive.namelist():
-                    yield name.rpartition("_")[0], archive.read(name)
-        except zipfile.BadZipFile as error:
+                    text = name.rpartition("_")[0]
+                    spec.check_text(text)  # it becomes the name of a file
+                    yield text, archive.read(name)
+        except (zipfile.BadZipFile, SpecError) as error:
             raise GeneratorError(f"the data set of the generator is damaged: {error}") from error
