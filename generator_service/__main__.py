@@ -6,14 +6,14 @@ import sys
 
 import uvicorn
 
-from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
+from generator_service.datasets.abortable_connection import AbortableConnection
 from generator_service.errors import GeneratorError, IllegibleText
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.render_options import RenderOptions
+from generator_service.rendering.spec_check import check_renderable
+from generator_service.rendering.voice_directory import check_voices
 from generator_service.settings import Settings, SyntheticSettings, name_variables
-from generator_service.spec_check import check_renderable
 from generator_service.synthetic.font_files import find_fonts
-from generator_service.voice_directory import check_voices
 from generator_service.worker_pool import WorkerPool
 from shared.logs import log_as_json
 from shared.settings import SettingsError

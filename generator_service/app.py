@@ -10,21 +10,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from generator_service.dataset_streams import DatasetStreams
+from generator_service.datasets.dataset_streams import DatasetStreams
+from generator_service.datasets.paced_response import DATASET_PACE, Pace
 from generator_service.errors import FontError, ServiceUnavailable, UnsupportedRequest
 from generator_service.metrics import Metrics
-from generator_service.paced_response import DATASET_PACE, Pace
 from generator_service.readiness import Readiness
-from generator_service.request_spec import RequestSpecs
+from generator_service.requests.request_spec import RequestSpecs
 from generator_service.routes import captchas, datasets, health, internal, pictures
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.api_docs import build_api_docs, declare_token
+from shared.captchas.spec import SpecError
+from shared.http.api_docs import build_api_docs, declare_token
+from shared.http.middleware import SECURITY_HEADERS, RequestMiddleware
+from shared.http.schemas import ErrorBody
 from shared.logs import request_id
-from shared.middleware import SECURITY_HEADERS, RequestMiddleware
-from shared.schemas import ErrorBody
-from shared.spec import SpecError
 from shared.validation_errors import describe_validation_errors
 
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"

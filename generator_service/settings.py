@@ -9,12 +9,12 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from generator_service.named_fonts import FONT_DIRECTORY
+from generator_service.rendering.named_fonts import FONT_DIRECTORY
 from generator_service.synthetic.options import SyntheticOptions
-from shared.effects import Effects
-from shared.middleware import LogRequests
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec, SpecError, Style
+from shared.http.middleware import LogRequests
 from shared.settings import EnvironmentSettings, count_cores
-from shared.spec import CaptchaSpec, SpecError, Style
 
 _DEFAULT = CaptchaSpec()
 _EFFECTS = Effects()
@@ -33,8 +33,8 @@ class Settings(EnvironmentSettings, validate_by_name=True):
         style: rendering style of requests that choose none.
         width: width of an image in pixels.
         height: height of an image in pixels.
-        noise_dots: noise dots of the library's styles, as `shared.effects` describes, like the next
-            seven settings.
+        noise_dots: noise dots of the library's styles, as `shared.captchas.effects` describes, like
+            the next seven settings.
         noise_curves: arcs across the text.
         rotation: largest rotation of a character in degrees.
         warp: strength of the distortion, as a multiple of the library's.

@@ -14,16 +14,16 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
-from generator_service.audio_renderer import render_audio
-from generator_service.captcha_text import generate_text
-from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.errors import TooBusy
-from generator_service.image_renderer import render_png
 from generator_service.pictures.question import PictureQuestion, draw_question
-from generator_service.render_options import RenderOptions
-from generator_service.renderer_versions import describe_renderer
+from generator_service.rendering.audio_renderer import render_audio
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.rendering.image_renderer import render_png
+from generator_service.rendering.render_options import RenderOptions
+from generator_service.rendering.renderer_versions import describe_renderer
+from shared.captchas.spec import CaptchaSpec
 from shared.fingerprint import fingerprint
-from shared.spec import CaptchaSpec
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from functools import partial
 
 from inference_service.app import create_app
 from inference_service.engines import ENGINES
-from inference_service.generator_watcher import GeneratorWatcher
-from inference_service.load_check import check_loading
-from inference_service.model_store import ModelStore
+from inference_service.models.generator_watcher import GeneratorWatcher
+from inference_service.models.load_check import check_loading
+from inference_service.models.model_store import ModelStore
 from inference_service.server import DrainingServer
 from inference_service.settings import Settings
 from shared.logs import log_as_json

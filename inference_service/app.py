@@ -16,20 +16,20 @@ from starlette.routing import Route
 
 from inference_service import errors
 from inference_service.engines import ENGINES
-from inference_service.generator_watcher import GeneratorWatcher
 from inference_service.metrics import Metrics
-from inference_service.model_store import ModelStore
+from inference_service.models.generator_watcher import GeneratorWatcher
+from inference_service.models.model_store import ModelStore
 from inference_service.page_files import read_page
-from inference_service.predictor import Predictor
-from inference_service.request_body import BodyReceiver
+from inference_service.prediction.predictor import Predictor
+from inference_service.requests.request_body import BodyReceiver
 from inference_service.routes import health, operation, predict, public
 from inference_service.routes.state import ServiceState
 from inference_service.settings import Settings
-from shared.api_docs import build_api_docs, declare_token
-from shared.images import ImageError, ImageTooLarge
+from shared.captchas.images import ImageError, ImageTooLarge
+from shared.http.api_docs import build_api_docs, declare_token
+from shared.http.middleware import SECURITY_HEADERS, RequestMiddleware
+from shared.http.schemas import ErrorBody, PredictBody
 from shared.logs import request_id
-from shared.middleware import SECURITY_HEADERS, RequestMiddleware
-from shared.schemas import ErrorBody, PredictBody
 from shared.validation_errors import describe_validation_errors
 
 _SWAGGER_UI = resources.files("fastapi_swagger") / "resources"

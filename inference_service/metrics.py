@@ -14,9 +14,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inference_service.model_store import ModelStore
-from inference_service.prediction import BatchTimes
-from inference_service.predictor import Predictor
+from inference_service.models.model_store import ModelStore
+from inference_service.prediction.batch_prediction import BatchTimes
+from inference_service.prediction.predictor import Predictor
 
 # Seconds, from less than one prediction to the longest upload.
 _BUCKETS = (

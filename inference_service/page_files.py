@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.static_files import StaticFile
+from shared.http.static_files import StaticFile
 
 PAGE_DIR = Path(__file__).parent / "page"
 _INDEX = "index.html"

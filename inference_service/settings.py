@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from inference_service.engines import ENGINES, OpenVinoEngine
-from shared.artifacts import MODEL_NAME
-from shared.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
-from shared.middleware import LogRequests
+from shared.http.middleware import LogRequests
 from shared.settings import EnvironmentSettings
+from shared.versions.artifacts import MODEL_NAME
+from shared.versions.bundled_model import BUNDLED_MODEL, BUNDLED_VERSION
 
 _OFF = "off"
 

@@ -15,7 +15,7 @@ from unittest import mock
 import httpx
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ SMALL = TrainingConfig(
 def generator() -> Iterator[httpx.Client]:
     """Run a generator with default settings and two workers, and yield a client of it."""
     from generator_service.app import create_app
-    from generator_service.render_options import RenderOptions
+    from generator_service.rendering.render_options import RenderOptions
     from generator_service.settings import Settings
     from generator_service.worker_pool import WorkerPool
     from tests.serving import running, wait_ready

@@ -17,7 +17,7 @@ import httpx
 
 from tests.serving import eventually, free_port
 
-CONFIG = Path(__file__).parents[1] / "inference_service" / "haproxy.cfg"
+CONFIG = Path(__file__).parents[1] / "deploy" / "gateway" / "haproxy.cfg"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from shared.manifest import FileRecord
+from shared.versions.manifest import FileRecord
 from tests.serving import free_port
 
 WEED = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")

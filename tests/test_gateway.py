@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.routes import operation
 from inference_service.settings import Settings
 from tests.deploy.manifests import require

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from inference_service.form import parse_form
+from inference_service.requests.form import parse_form
 from tests.load import (
     BOUNDARY,
     Load,

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.artifacts import list_versions
+from shared.versions.artifacts import list_versions
 from tests.serving import eventually, free_port
 
 ROOT = Path(__file__).parents[1]

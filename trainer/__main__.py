@@ -15,8 +15,8 @@ from contextlib import nullcontext
 
 import httpx
 
-from shared.artifacts import MODEL_NAME, ArtifactError
 from shared.settings import SettingsError
+from shared.versions.artifacts import MODEL_NAME, ArtifactError
 from trainer.audit.command import parse_audit
 from trainer.course.command import parse_course
 from trainer.data.generator_client import TIMEOUT, GeneratorClient

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.spec import MAX_SIDE_PX, MIN_SIDE_PX, Style
+from shared.captchas.spec import MAX_SIDE_PX, MIN_SIDE_PX, Style
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.artifacts import ArtifactError, check_writable, list_versions, publish, verify
-from shared.bundled_model import BUNDLED_DIR
-from shared.manifest import Manifest, ManifestDraft
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import ArtifactError, check_writable, list_versions, publish, verify
+from shared.versions.bundled_model import BUNDLED_DIR
+from shared.versions.manifest import Manifest, ManifestDraft
 from trainer.config import NetworkName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, list_requests
 from trainer.data.generator_client import GeneratorClient

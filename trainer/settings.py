@@ -11,9 +11,9 @@ import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from shared.object_store import WRITE_SCHEMES, check_store_url
+from shared.captchas.spec import Style
 from shared.settings import EnvironmentSettings, SettingsError, describe_settings_error
-from shared.spec import Style
+from shared.versions.object_store import WRITE_SCHEMES, check_store_url
 from trainer.config import ADDITIONAL_CAPTCHAS, NetworkName, TrainingConfig, read_preset
 
 _PREFIX = "TRAIN_"

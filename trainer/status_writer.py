@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from shared.training_status import (
+from shared.versions.training_status import (
     TrainingState,
     TrainingStatus,
     TrainingStatusError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator_service.pictures.pictograms import PICTOGRAMS
 from generator_service.pictures.tile import draw_tile
-from generator_service.seeded_random import SeededRandom
+from generator_service.rendering.seeded_random import SeededRandom
 
 TILES = 8
 _MIN_RIGHT, _MAX_RIGHT = 2, 4

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from generator_service.captcha_text import generate_text
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.seeded_random import generate_seed
+from generator_service.requests.spec_description import describe_spec
 from generator_service.routes.dependencies import AppServices, Seed, Style
-from generator_service.seeded_random import generate_seed
-from generator_service.spec_description import describe_spec
-from shared.schemas import CaptchaBody, SpecBody
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.http.schemas import CaptchaBody, SpecBody
 
 router = APIRouter()
 

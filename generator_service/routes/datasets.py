@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from generator_service.dataset_streams import ArchiveFormat, DatasetRequest, DatasetStreams
-from generator_service.paced_response import PacedResponse
-from generator_service.request_spec import restrict_charset
+from generator_service.datasets.dataset_streams import ArchiveFormat, DatasetRequest, DatasetStreams
+from generator_service.datasets.paced_response import PacedResponse
+from generator_service.rendering.seeded_random import MAX_SEED, generate_seed
+from generator_service.requests.request_spec import restrict_charset
 from generator_service.routes.dependencies import UNAVAILABLE, AppServices, Seed, Services, Style
-from generator_service.seeded_random import MAX_SEED, generate_seed
 
 Charset = Annotated[
     str | None, Query(description="A part of the generator's charset. The default is all of it.")

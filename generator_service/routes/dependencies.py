@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
-from generator_service.dataset_streams import DatasetStreams
+from generator_service.datasets.dataset_streams import DatasetStreams
+from generator_service.datasets.paced_response import Pace
 from generator_service.metrics import Metrics
-from generator_service.paced_response import Pace
 from generator_service.readiness import Readiness
-from generator_service.request_spec import RequestSpecs
-from generator_service.seeded_random import MAX_SEED
+from generator_service.rendering.seeded_random import MAX_SEED
+from generator_service.requests.request_spec import RequestSpecs
 from generator_service.worker_pool import WorkerPool
-from shared.schemas import ErrorBody
-from shared.spec import Style as StyleName
+from shared.captchas.spec import Style as StyleName
+from shared.http.schemas import ErrorBody
 
 UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: {

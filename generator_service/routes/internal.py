@@ -12,14 +12,14 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from generator_service.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.datasets.dataset_streams import ArchiveFormat, DatasetRequest
+from generator_service.rendering.seeded_random import MAX_SEED
+from generator_service.rendering.spec_check import check_renderable
+from generator_service.requests.spec_description import describe_spec
 from generator_service.routes.datasets import stream_archive
 from generator_service.routes.dependencies import AppServices, Services
-from generator_service.seeded_random import MAX_SEED
-from generator_service.spec_check import check_renderable
-from generator_service.spec_description import describe_spec
-from shared.schemas import SpecBody
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.http.schemas import SpecBody
 
 # MAX_DATASET is for clients. The trainer asks for 4,000 captchas at a time.
 MAX_COUNT = 100_000

@@ -6,9 +6,9 @@ import base64
 
 from fastapi import APIRouter, Response
 
+from generator_service.rendering.seeded_random import generate_seed
 from generator_service.routes.dependencies import AppServices, Seed
-from generator_service.seeded_random import generate_seed
-from shared.schemas import PicturesBody
+from shared.http.schemas import PicturesBody
 
 router = APIRouter()
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference_service.errors import EngineError
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 Images = npt.NDArray[np.uint8]
 """Grey images, uint8 (N, height, width)."""

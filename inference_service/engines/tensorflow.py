@@ -13,8 +13,8 @@ from inference_service.engines.engine import (
     summarise_error,
 )
 from inference_service.errors import EngineError
-from shared.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT
 
 
 class TensorFlowEngine:

@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 
 from inference_service.routes.revalidation import respond_unless_current
 from inference_service.routes.state import get_volume
+from shared.http.schemas import ErrorBody
 from shared.regular_files import read_regular
-from shared.schemas import ErrorBody
-from shared.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, is_audit_name
+from shared.versions.version_index import AUDITS_DIR, MAX_AUDIT_FILE_BYTES, is_audit_name
 
 router = APIRouter()
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from inference_service.errors import Stopping
 from inference_service.routes.state import get_service, require_model
-from shared.schemas import ErrorBody
+from shared.http.schemas import ErrorBody
 
 router = APIRouter()
 

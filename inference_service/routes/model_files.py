@@ -9,11 +9,11 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from inference_service.model_files import get_media_type, list_shown_files, read_verified
+from inference_service.models.model_files import get_media_type, list_shown_files, read_verified
 from inference_service.routes.revalidation import respond_unless_current
 from inference_service.routes.state import get_service
-from shared.artifacts import ArtifactError
-from shared.schemas import ErrorBody
+from shared.http.schemas import ErrorBody
+from shared.versions.artifacts import ArtifactError
 
 router = APIRouter()
 

@@ -10,14 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from inference_service.model_files import get_media_type, list_shown_files
-from inference_service.model_loading import Source
-from inference_service.model_store import ActiveModel
+from inference_service.models.model_files import get_media_type, list_shown_files
+from inference_service.models.model_loading import Source
+from inference_service.models.model_store import ActiveModel
+from inference_service.models.version_scan import FoundVersion
 from inference_service.routes.state import get_service, get_volume, require_model
-from inference_service.version_scan import FoundVersion
-from shared.manifest import Manifest, Metrics
-from shared.schemas import ErrorBody, RestrictionBody
-from shared.sync_status import read_sync_status
+from shared.http.schemas import ErrorBody, RestrictionBody
+from shared.versions.manifest import Manifest, Metrics
+from shared.versions.sync_status import read_sync_status
 
 router = APIRouter()
 

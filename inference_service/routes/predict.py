@@ -8,11 +8,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from inference_service.prediction import PredictOptions
-from inference_service.request_body import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, find_max_bytes
-from inference_service.request_restriction import RestrictionQuery
+from inference_service.prediction.batch_prediction import PredictOptions
+from inference_service.requests.request_body import (
+    MAX_BATCH_BODY_BYTES,
+    MAX_BODY_BYTES,
+    find_max_bytes,
+)
+from inference_service.requests.request_restriction import RestrictionQuery
 from inference_service.routes.state import ServiceState, get_service, require_model
-from shared.schemas import (
+from shared.http.schemas import (
     MAX_BATCH_IMAGES,
     PredictBatchBody,
     PredictBatchRequest,

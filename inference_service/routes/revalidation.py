@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi.responses import Response
 
-from shared.static_files import REVALIDATE, format_etag, is_current
+from shared.http.static_files import REVALIDATE, format_etag, is_current
 
 
 def respond_unless_current(

@@ -9,9 +9,9 @@ from fastapi import Request
 
 from inference_service.errors import NoModel
 from inference_service.metrics import Metrics
-from inference_service.model_store import ActiveModel, ModelStore
-from inference_service.predictor import Predictor
-from inference_service.request_body import BodyReceiver
+from inference_service.models.model_store import ActiveModel, ModelStore
+from inference_service.prediction.predictor import Predictor
+from inference_service.requests.request_body import BodyReceiver
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from inference_service.routes.state import get_volume
-from shared.schemas import ErrorBody
-from shared.training_status import (
+from shared.http.schemas import ErrorBody
+from shared.versions.training_status import (
     TRAINING_STATUS,
     TrainingStatus,
     TrainingStatusError,

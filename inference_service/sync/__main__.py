@@ -8,9 +8,9 @@ import time
 
 from inference_service.sync.settings import SyncSettings
 from shared.logs import log_as_json
-from shared.object_store import ObjectStore, StoreError
 from shared.settings import SettingsError
-from shared.version_mirror import VersionMirror
+from shared.versions.object_store import ObjectStore, StoreError
+from shared.versions.version_mirror import VersionMirror
 
 log = logging.getLogger("sync")
 

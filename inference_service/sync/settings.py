@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from shared.object_store import READ_SCHEMES, check_store_url
 from shared.settings import EnvironmentSettings
+from shared.versions.object_store import READ_SCHEMES, check_store_url
 
 
 def _check_url(text: str) -> str:

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from generator_service.captcha_text import generate_text
-from generator_service.dataset_batches import render_grey_batch
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.dataset_batches import render_grey_batch
+from generator_service.rendering.render_options import RenderOptions
 from inference_service.engines import OpenVinoEngine
-from inference_service.model_loading import LoadedModel, load_version
-from shared.images import fit_size
-from shared.labels import decode, encode
-from shared.restriction import Restriction, predict_texts
-from shared.spec import STYLES, CaptchaSpec
+from inference_service.models.model_loading import LoadedModel, load_version
+from shared.captchas.images import fit_size
+from shared.captchas.labels import decode, encode
+from shared.captchas.restriction import Restriction, predict_texts
+from shared.captchas.spec import STYLES, CaptchaSpec
 from tests.benchmarks.page import format_accuracy, format_table
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import measure_accuracy

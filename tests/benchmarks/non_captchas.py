@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shared.restriction import Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks.fresh_captchas import SEED, load, render_split
 from tests.benchmarks.page import format_table
 from trainer.data.non_captchas import draw_non_captchas

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from shared.manifest import Accuracy
+from shared.versions.manifest import Accuracy
 from tests.benchmarks.processes import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response, UploadFile
 from PIL import Image
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 SPEC = CaptchaSpec()
 CONSTANT_TEXT = "0000"

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inference_service.model_loading import LoadedModel
-from shared.images import decode_image
-from shared.labels import encode
-from shared.manifest import Accuracy
+from inference_service.models.model_loading import LoadedModel
+from shared.captchas.images import decode_image
+from shared.captchas.labels import encode
+from shared.captchas.spec import CaptchaSpec
 from shared.settings import count_cores
-from shared.spec import CaptchaSpec
+from shared.versions.manifest import Accuracy
 from tests.benchmarks import render_release
 from tests.benchmarks.fresh_captchas import load
 from tests.benchmarks.page import format_accuracy, format_table

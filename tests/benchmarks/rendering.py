@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from captcha.image import ImageCaptcha
 
-from shared.dataset_archive import read_npz
+from shared.captchas.dataset_archive import read_npz
 from tests.benchmarks.page import format_rounds
 from tests.benchmarks.processes import module, started
 from tests.serving import free_port

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shared.artifacts import MODEL_NAME
+from shared.versions.artifacts import MODEL_NAME
 from tests.benchmarks.processes import ROOT, Program, module, started
 from tests.gateway import CONFIG as GATEWAY_CONFIG
 from tests.gateway import derive_config

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from generator_service.dataset_batches import render_png_batch
-from generator_service.render_options import RenderOptions
-from shared.spec import CaptchaSpec
+from generator_service.rendering.dataset_batches import render_png_batch
+from generator_service.rendering.render_options import RenderOptions
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks import page, servers
 from tests.benchmarks.processes import find_cores, pinned
 from tests.benchmarks.reference_servers import CONSTANT_TEXT

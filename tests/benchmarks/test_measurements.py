@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.labels import decode
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import decode
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks import fresh_captchas, non_captchas, releases, rendering, servers
 from tests.benchmarks.processes import ProgramError, find_cores, started
 from tests.benchmarks.servers import BUNDLED

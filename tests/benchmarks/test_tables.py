@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.manifest import Accuracy, Metrics
+from shared.versions.manifest import Accuracy, Metrics
 from tests.benchmarks import batches, page, rendering, serving, training
 from tests.benchmarks.servers import CONSTANT, COURSE, DDDDOCR, GATEWAY, REPLICA
 from tests.benchmarks.serving import Result

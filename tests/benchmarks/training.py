@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.artifacts import MODEL_NAME, verify
-from shared.manifest import Metrics
+from shared.versions.artifacts import MODEL_NAME, verify
+from shared.versions.manifest import Metrics
 from tests.benchmarks import page
 from tests.benchmarks.processes import find_cores, module, pinned, started
 from tests.benchmarks.rendering import format_rates, measure_rates, run_generator

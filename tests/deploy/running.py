@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests import gateway
 from tests.deploy.manifests import require
 from tests.inference_service.captchas import draw_captchas

@@ -142,7 +142,7 @@ def test_one_replica_at_a_time_is_replaced_or_evicted(program: str) -> None:
 
 def test_the_gateway_finds_every_replica_of_the_autoscaler() -> None:
     scaler = find(render_overlay("cpu"), "HorizontalPodAutoscaler", "inference")
-    config = (ROOT / "inference_service/haproxy.cfg").read_text()
+    config = (ROOT / "deploy/gateway/haproxy.cfg").read_text()
     slots = {int(n) for n in re.findall(r"server-template inference 1-(\d+) ", config)}
     assert slots == {scaler["spec"]["maxReplicas"]}
     assert scaler["spec"]["minReplicas"] >= 2

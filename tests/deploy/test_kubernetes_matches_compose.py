@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from inference_service.request_body import UPLOAD_TIMEOUT_S
+from inference_service.requests.request_body import UPLOAD_TIMEOUT_S
 from inference_service.settings import Settings
 from tests.deploy.manifests import (
     ROOT,
@@ -170,7 +170,7 @@ def test_restrictions_are_the_same(overlay: str, program: str) -> None:
 def test_the_gateway_reads_the_same_configuration_and_finds_the_services(overlay: str) -> None:
     manifests = render_overlay(overlay)
     config = find(manifests, "ConfigMap", "gateway-config")
-    text = (ROOT / "inference_service/haproxy.cfg").read_text()
+    text = (ROOT / "deploy/gateway/haproxy.cfg").read_text()
     assert config["data"] == {"haproxy.cfg": text}
     volumes = find_pod(manifests, "gateway")["volumes"]
     (volume,) = [volume for volume in volumes if "configMap" in volume]

@@ -7,7 +7,7 @@ import zipfile
 
 import httpx
 
-from shared.spec import Style
+from shared.captchas.spec import Style
 
 
 def predict(client: httpx.Client, png: bytes) -> httpx.Response:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.e2e.captchas import predict
 from tests.e2e.conftest import new_stack
 from tests.e2e.replicas import (

@@ -24,10 +24,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
-from shared.training_status import EpochDone, TrainingStatus, write_training_status
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.training_status import EpochDone, TrainingStatus, write_training_status
 from tests.e2e.browser import Pages, check_accessibility, watch_pages
 from tests.inference_service.captchas import draw
 from tests.inference_service.engines import load_band_engine

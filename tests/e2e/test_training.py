@@ -122,9 +122,10 @@ def test_an_unknown_setting_and_an_invalid_preset_are_rejected(stack: Stack) -> 
 def test_an_image_folder_is_trained_on(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:
     # Captchas that the running generator does not render: three letters in 100x40 pixels.
     program = (
-        "import sys; from generator_service.dataset_batches import render_png_batch;"
-        "from generator_service.render_options import RenderOptions;"
-        "from shared.dataset_archive import ZipWriter; from shared.spec import CaptchaSpec;"
+        "import sys; from generator_service.rendering.dataset_batches import render_png_batch;"
+        "from generator_service.rendering.render_options import RenderOptions;"
+        "from shared.captchas.dataset_archive import ZipWriter;"
+        "from shared.captchas.spec import CaptchaSpec;"
         "spec = CaptchaSpec('ABCDEF', 3, 100, 40); writer = ZipWriter(0);"
         "images = render_png_batch(spec, RenderOptions(), 5, 0, 600);"
         "sys.stdout.buffer.write(writer.add(images) + writer.finish())"

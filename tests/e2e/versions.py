@@ -16,16 +16,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from shared.artifacts import (
+from shared.captchas.images import decode_image
+from shared.captchas.labels import decode
+from shared.versions.artifacts import (
     MANIFEST,
     SIGNATURE_INPUT,
     SIGNATURE_OUTPUT,
     publish,
     read_manifest,
 )
-from shared.images import decode_image
-from shared.labels import decode
-from shared.manifest import GoldenSample, ManifestDraft
+from shared.versions.manifest import GoldenSample, ManifestDraft
 
 SOURCE = Path("/models/captcha/1")
 TARGET = Path("/data/versions")

@@ -39,7 +39,7 @@ class Cluster:
 
     Attributes:
         nodes: the manager first.
-        directory: contains copies of deploy/ and haproxy.cfg.
+        directory: contains a copy of deploy/.
         environment: variables of `docker stack deploy`.
         port: port of the gateways for clients.
         admin_port: port of the gateways for operators.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.object_store import ObjectStore
-from shared.version_mirror import VersionMirror
+from shared.versions.object_store import ObjectStore
+from shared.versions.version_mirror import VersionMirror
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.stack import ROOT
 from tests.e2e.under_load import shots_of
@@ -78,9 +78,8 @@ def cluster(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     """Deploy the stack on three nodes and wait until every program runs."""
     directory = tmp_path_factory.mktemp("cluster")
     stack = directory / "deploy/swarm"
-    shutil.copytree(ROOT / "deploy/swarm", stack)
-    (directory / "inference_service").mkdir()
-    shutil.copy(ROOT / "inference_service/haproxy.cfg", directory / "inference_service")
+    for name in ("swarm", "gateway"):
+        shutil.copytree(ROOT / "deploy" / name, directory / "deploy" / name)
     lines = [f"{name}={value}\n" for name, value in (store | {"SYNC_POLL_S": "1"}).items()]
     (directory / "deploy/store.env").write_text("".join(lines))
     (stack / "test.yml").write_text(TEST_STACK)

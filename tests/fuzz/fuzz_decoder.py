@@ -20,10 +20,10 @@ import atheris
 with atheris.instrument_imports(include=["shared", "PIL"]):
     from PIL import Image
 
-    from shared.images import ImageError, decode_image
+    from shared.captchas.images import ImageError, decode_image
 
     Image.init()  # imports the plugins of all formats
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.fuzz.seed_images import MAX_BYTES, encode_seed_images
 from tests.shared.encoded_images import PNG_SIGNATURE
 

@@ -13,15 +13,15 @@ import httpx
 import pytest
 
 from generator_service.app import create_app as create_generator
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.settings import Settings as GeneratorSettings
 from generator_service.worker_pool import WorkerPool
 from inference_service.app import create_app as create_inference
 from inference_service.engines import OpenVinoEngine
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings as InferenceSettings
-from shared.images import ImageError, decode_image
-from shared.spec import CaptchaSpec
+from shared.captchas.images import ImageError, decode_image
+from shared.captchas.spec import CaptchaSpec
 from tests.fuzz.seed_images import encode_seed_images
 from tests.serving import running, wait_ready
 

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
-from generator_service.render_options import RenderOptions
+from generator_service.datasets.abortable_connection import AbortableConnection
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.serving import running, wait_ready
 
 

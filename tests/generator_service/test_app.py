@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from generator_service.app import create_app
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.serving import eventually, running
 
 SPEC = CaptchaSpec()

@@ -7,9 +7,9 @@ import pytest
 
 from generator_service.errors import NotReady
 from generator_service.readiness import Readiness
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.worker_pool import WorkerPool
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 
 class FailingPool(WorkerPool):

@@ -6,9 +6,9 @@ import pytest
 
 from generator_service.settings import Settings, SyntheticSettings
 from generator_service.synthetic.options import SyntheticOptions
-from shared.effects import Effects
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec
 from shared.settings import SettingsError, count_cores
-from shared.spec import CaptchaSpec
 
 
 @pytest.fixture(autouse=True)

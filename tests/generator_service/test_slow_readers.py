@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from generator_service.abortable_connection import AbortableConnection
 from generator_service.app import create_app
-from generator_service.dataset_streams import MAX_STREAMS
-from generator_service.paced_response import Pace
-from generator_service.render_options import RenderOptions
+from generator_service.datasets.abortable_connection import AbortableConnection
+from generator_service.datasets.dataset_streams import MAX_STREAMS
+from generator_service.datasets.paced_response import Pace
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.routes.dependencies import Services
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.serving import eventually, running
 
 SPEC = CaptchaSpec()
@@ -136,7 +136,7 @@ def test_stalled_readers_are_cut_and_their_places_are_free_at_once(
             with connection:
                 _, was_reset = read_slowly(connection, 0)
                 assert was_reset
-    messages = [r for r in caplog.records if r.name == "generator_service.paced_response"]
+    messages = [r for r in caplog.records if r.name == "generator_service.datasets.paced_response"]
     assert len(messages) == MAX_STREAMS
     assert all("for the client to read" in record.message for record in messages)
     assert not [r for r in caplog.records if r.levelno > logging.WARNING or r.exc_info]

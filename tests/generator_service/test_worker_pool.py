@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from generator_service.dataset_batches import render_grey_batch, render_png_batch
 from generator_service.errors import FontError, MissingRecording, TooBusy
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.settings import SyntheticSettings
 from generator_service.worker_pool import (
     AUDIO_WEIGHT,
@@ -23,7 +23,7 @@ from generator_service.worker_pool import (
     QUESTION_WEIGHT,
     WorkerPool,
 )
-from shared.spec import STYLES, CaptchaSpec, SpecError, Style
+from shared.captchas.spec import STYLES, CaptchaSpec, SpecError, Style
 
 SPEC = CaptchaSpec()
 OPTIONS = RenderOptions()

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from inference_service.request_body import MAX_INLINE_BYTES
-from shared.images import GreyImage
-from shared.labels import encode
-from shared.spec import CaptchaSpec
+from inference_service.requests.request_body import MAX_INLINE_BYTES
+from shared.captchas.images import GreyImage
+from shared.captchas.labels import encode
+from shared.captchas.spec import CaptchaSpec
 
 
 @dataclass(frozen=True)

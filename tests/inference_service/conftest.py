@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.bundled_model import BUNDLED_MODEL
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.bundled_model import BUNDLED_MODEL
 from tests.inference_service.captchas import Captcha, draw_captchas
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import publish_fake

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inference_service.engines import Engine, Images, Probabilities
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 # The correct class gets a probability of 0.96, its neighbours 0.02 each.
 _SHARPNESS = 4.0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 
 class SpecServer(ThreadingHTTPServer):

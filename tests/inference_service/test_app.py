@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.generator_watcher import GeneratorWatcher
-from inference_service.model_store import ModelStore
+from inference_service.models.generator_watcher import GeneratorWatcher
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha, draw
 from tests.inference_service.engines import (
     BandEngine,

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator_service.captcha_text import generate_text
-from generator_service.image_renderer import render_grey
-from generator_service.render_options import RenderOptions
-from generator_service.seeded_random import MAX_SEED
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.image_renderer import render_grey
+from generator_service.rendering.render_options import RenderOptions
+from generator_service.rendering.seeded_random import MAX_SEED
 from inference_service.engines import OpenVinoEngine
-from inference_service.model_loading import LoadedModel, load_version
-from inference_service.version_choice import choose_restriction
-from shared.artifacts import MANIFEST, read_manifest, verify
-from shared.bundled_model import BUNDLED_MODEL
-from shared.manifest import Manifest
-from shared.restriction import Restriction
-from shared.spec import STYLES, CaptchaSpec, Style
+from inference_service.models.model_loading import LoadedModel, load_version
+from inference_service.models.version_choice import choose_restriction
+from shared.captchas.restriction import Restriction
+from shared.captchas.spec import STYLES, CaptchaSpec, Style
+from shared.versions.artifacts import MANIFEST, read_manifest, verify
+from shared.versions.bundled_model import BUNDLED_MODEL
+from shared.versions.manifest import Manifest
 from tests.benchmarks.non_captchas import list_images
 
 ROOT = Path(__file__).parents[2]

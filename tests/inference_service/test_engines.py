@@ -16,16 +16,16 @@ import pytest
 from inference_service.app import create_app
 from inference_service.engines import ENGINES, Engine, TensorFlowEngine
 from inference_service.errors import EngineError
-from inference_service.model_loading import load_version
-from inference_service.model_store import ModelStore
+from inference_service.models.model_loading import load_version
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT, publish, read_manifest
-from shared.bundled_model import BUNDLED_MODEL
-from shared.images import decode_image
-from shared.labels import best_indices, decode
-from shared.manifest import GoldenSample
-from shared.restriction import Restriction
-from shared.spec import CaptchaSpec
+from shared.captchas.images import decode_image
+from shared.captchas.labels import best_indices, decode
+from shared.captchas.restriction import Restriction
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT, publish, read_manifest
+from shared.versions.bundled_model import BUNDLED_MODEL
+from shared.versions.manifest import GoldenSample
 from tests.inference_service.captchas import Captcha, draw, draw_captchas, stack
 from tests.serving import running, wait_ready
 from tests.shared.sample_manifest import sample_draft

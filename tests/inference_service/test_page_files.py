@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from inference_service.page_files import PAGE_DIR, read_page
-from shared.training_status import TrainingState
+from shared.versions.training_status import TrainingState
 
 FILES = sorted(path for path in PAGE_DIR.rglob("*") if path.is_file())
 SCRIPTS = "\n".join(path.read_text() for path in FILES if path.suffix == ".js")

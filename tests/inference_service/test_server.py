@@ -19,9 +19,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from inference_service.request_body import MAX_BODY_BYTES
-from shared.artifacts import read_manifest
-from shared.bundled_model import BUNDLED_MODEL
+from inference_service.requests.request_body import MAX_BODY_BYTES
+from shared.versions.artifacts import read_manifest
+from shared.versions.bundled_model import BUNDLED_MODEL
 from tests.inference_service.spec_server import serving_specs
 from tests.serving import eventually, free_port
 from tests.shared.encoded_images import encoded

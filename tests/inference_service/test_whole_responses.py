@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
 from inference_service.whole_responses import JoinedWrites, WholeResponses
 from tests.inference_service.captchas import Captcha

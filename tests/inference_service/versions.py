@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.artifacts import publish, read_manifest
-from shared.manifest import GoldenSample, ManifestDraft
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import publish, read_manifest
+from shared.versions.manifest import GoldenSample, ManifestDraft
 from tests.inference_service.captchas import draw
 from tests.inference_service.engines import BandEngine
 from tests.shared.sample_manifest import sample_draft

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.manifest import Accuracy, Confusion, GoldenSample, ManifestDraft, Metrics
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import Accuracy, Confusion, GoldenSample, ManifestDraft, Metrics
 
 
 def sample_metrics(**changes: Any) -> Metrics:

@@ -10,11 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-from generator_service.captcha_text import generate_text
-from generator_service.dataset_batches import render_grey_batch, render_png_batch
-from generator_service.render_options import RenderOptions
-from shared.labels import encode
-from shared.spec import CaptchaSpec
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.rendering.render_options import RenderOptions
+from shared.captchas.labels import encode
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC, TINY
 from trainer.config import TrainingConfig
 from trainer.data.splits import Split

@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from generator_service.dataset_batches import render_png_batch
-from generator_service.render_options import RenderOptions
-from shared.artifacts import list_versions, verify
-from shared.manifest import Manifest
-from shared.spec import CaptchaSpec
+from generator_service.rendering.dataset_batches import render_png_batch
+from generator_service.rendering.render_options import RenderOptions
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import list_versions, verify
+from shared.versions.manifest import Manifest
 from tests.trainer.conftest import change
 from trainer.config import TrainingConfig
 from trainer.data.generator_client import GeneratorClient

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.artifacts import list_versions, verify
-from shared.training_status import TrainingStatus, read_training_status
+from shared.versions.artifacts import list_versions, verify
+from shared.versions.training_status import TrainingStatus, read_training_status
 
 ROOT = Path(__file__).parents[2]
 # A training of seconds.

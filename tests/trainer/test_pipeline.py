@@ -16,11 +16,11 @@ import httpx
 import numpy as np
 import pytest
 
-from shared.artifacts import list_versions, publish, verify
-from shared.manifest import IMAGE_FOLDER_KEY, Manifest
-from shared.object_store import StoreError
-from shared.spec import CaptchaSpec
-from shared.training_status import TrainingStatus, read_training_status
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import list_versions, publish, verify
+from shared.versions.manifest import IMAGE_FOLDER_KEY, Manifest
+from shared.versions.object_store import StoreError
+from shared.versions.training_status import TrainingStatus, read_training_status
 from tests.conftest import SPEC, TINY
 from tests.shared.sample_manifest import sample_draft, sample_metrics
 from tests.trainer.conftest import ALONE, FOLDER_SPEC, OFFLINE, change

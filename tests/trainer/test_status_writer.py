@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.training_status import TrainingStatus, read_training_status
+from shared.versions.training_status import TrainingStatus, read_training_status
 from tests.conftest import TINY
 from tests.trainer.clock import Clock
 from tests.trainer.conftest import change

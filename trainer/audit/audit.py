@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_DIR
 from shared.fingerprint import fingerprint
+from shared.versions.artifacts import verify
+from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.audit.attack.measurement import Measurement, MeasurementStore
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
 from trainer.audit.captchas.coverage import describe_unknown

@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from shared.artifacts import ArtifactError
-from shared.spec import SpecError
-from shared.version_index import AUDITS_DIR
+from shared.captchas.spec import SpecError
+from shared.versions.artifacts import ArtifactError
+from shared.versions.version_index import AUDITS_DIR
 from trainer.audit.audit import Audit
 from trainer.audit.options import AuditOptions
 from trainer.audit.publication import publish_report

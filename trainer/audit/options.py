@@ -11,10 +11,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from shared.effects import Effects, EffectsError
+from shared.captchas.effects import Effects, EffectsError
+from shared.captchas.spec import CaptchaSpec, Style
 from shared.settings import SettingsError
-from shared.spec import CaptchaSpec, Style
-from shared.version_index import is_audit_name
+from shared.versions.version_index import is_audit_name
 from trainer.audit.plan import LABELS, Mode
 from trainer.audit.thresholds import Limit
 

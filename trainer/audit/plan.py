@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.results import Init
 from trainer.config import NetworkName
 from trainer.data.pseudo_labels import FRACTIONS, NETWORK_COUNT

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.manifest import Accuracy
+from shared.versions.manifest import Accuracy
 
 Init = Literal["bundled", "scratch"]
 

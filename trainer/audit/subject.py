@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.effects import Effects
-from shared.spec import LIBRARY_STYLES, CaptchaSpec
+from shared.captchas.effects import Effects
+from shared.captchas.spec import LIBRARY_STYLES, CaptchaSpec
 from trainer.audit.captchas.audit_captchas import AuditCaptchas, split_folder
 from trainer.audit.captchas.coverage import describe_unknown
 from trainer.audit.captchas.labelled_folder import LabelledFolder, read_labelled_folder

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shared.manifest import Accuracy
-from shared.spec import Style
+from shared.captchas.spec import Style
+from shared.versions.manifest import Accuracy
 from trainer.course.figure_file import save_figure
 from trainer.course.table_file import write_table
 from trainer.data.splits import Split

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from shared.artifacts import read_manifest
-from shared.bundled_model import BUNDLED_DIR
+from shared.captchas.spec import Style
 from shared.fingerprint import fingerprint
-from shared.manifest import Accuracy
-from shared.spec import Style
+from shared.versions.artifacts import read_manifest
+from shared.versions.bundled_model import BUNDLED_DIR
+from shared.versions.manifest import Accuracy
 from trainer.config import SplitName, TrainingConfig
 from trainer.course.history_results import (
     Start,

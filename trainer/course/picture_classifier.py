@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from shared.manifest import Accuracy
-from shared.schemas import PicturesBody
+from shared.http.schemas import PicturesBody
+from shared.versions.manifest import Accuracy
 from trainer.course.picture_question import choose_tiles, decode_tile, draw_question
 from trainer.course.table_file import write_table
 from trainer.course.workspace import CourseWorkspace, SizeName

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from shared.manifest import Accuracy
-from shared.schemas import PicturesBody
+from shared.http.schemas import PicturesBody
+from shared.versions.manifest import Accuracy
 from trainer.course.figure_file import save_figure
 
 

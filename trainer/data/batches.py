@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from shared.spec import LIBRARY_STYLES
+from shared.captchas.spec import LIBRARY_STYLES
 from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift
 from trainer.data.hard_examples import ErrorRates

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from shared.manifest import IMAGE_FOLDER_KEY
-from shared.spec import CaptchaSpec, Style
+from shared.captchas.spec import CaptchaSpec, Style
+from shared.versions.manifest import IMAGE_FOLDER_KEY
 from trainer.config import SplitName, TrainingConfig, derive_split_seed
 
 CONFUSABLE = "confusable"

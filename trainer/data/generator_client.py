@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from shared.dataset_archive import Dataset, DatasetError, read_npz
+from shared.captchas.dataset_archive import Dataset, DatasetError, read_npz
+from shared.captchas.spec import CaptchaSpec
+from shared.http.schemas import PicturesBody, SpecBody
 from shared.replaced_file import replace_file
-from shared.schemas import PicturesBody, SpecBody
-from shared.spec import CaptchaSpec
 from shared.validation_errors import describe_validation_errors
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.errors import GeneratorError

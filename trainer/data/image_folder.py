@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shared.images import GreyImage, ImageError, decode_image
-from shared.spec import CaptchaSpec, SpecError
+from shared.captchas.images import GreyImage, ImageError, decode_image
+from shared.captchas.spec import CaptchaSpec, SpecError
 from trainer.config import SplitName
 from trainer.errors import ImageFolderError
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from shared.images import GreyImage
+from shared.captchas.images import GreyImage
 
 _TILES = (3, 6)  # rows and columns of a captcha that is cut into tiles
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shared.labels import encode
-from shared.restriction import Predictions
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import encode
+from shared.captchas.restriction import Predictions
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.splits import IMAGE_FOLDER, Split
 
 FRACTIONS = (0.2, 0.4, 0.6, 0.8, 0.9)

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shared.dataset_archive import Dataset
-from shared.images import fit_size
-from shared.labels import encode
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.images import fit_size
+from shared.captchas.labels import encode
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.image_folder import ImageFolder
 from trainer.data.non_captchas import draw_non_captchas
 

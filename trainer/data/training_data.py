@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.dataset_archive import Dataset
-from shared.manifest import IMAGE_FOLDER_KEY
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import IMAGE_FOLDER_KEY
 from trainer.config import MIN_EVALUATED, MIN_TARGET_EVALUATED, SplitName, TrainingConfig
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.data.generator_client import GeneratorClient

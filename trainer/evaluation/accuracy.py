@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shared.images import fit_size
-from shared.labels import best_indices, decode
-from shared.manifest import Accuracy, Confusion
-from shared.restriction import Predictions, Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.images import fit_size
+from shared.captchas.labels import best_indices, decode
+from shared.captchas.restriction import Predictions, Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import Accuracy, Confusion
 from trainer.data.splits import EVALUATION_BATCH_SIZE, Images, Split
 
 Predict = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]

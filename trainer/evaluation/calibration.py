@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from shared.manifest import Calibration, ReliabilityBin
-from shared.restriction import Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import Calibration, ReliabilityBin
 
 _BINS = 15
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from shared.manifest import Comparison
+from shared.versions.manifest import Comparison
 
 MARGIN = 0.001
 """By how much a new version may be less accurate: 0.1 percentage points."""

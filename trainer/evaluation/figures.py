@@ -12,8 +12,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shared.labels import decode
-from shared.manifest import Calibration
+from shared.captchas.labels import decode
+from shared.versions.manifest import Calibration
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import Evaluation, list_symbols
 from trainer.training.training_log import Point, TrainingHistory

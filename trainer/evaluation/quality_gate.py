@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from shared.manifest import Metrics
+from shared.versions.manifest import Metrics
 
 
 def describe_accuracy(metrics: Metrics) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.artifacts import MODEL_NAME, verify
-from shared.bundled_model import BUNDLED_VERSION
 from shared.settings import SettingsError
+from shared.versions.artifacts import MODEL_NAME, verify
+from shared.versions.bundled_model import BUNDLED_VERSION
 from trainer.data.generator_client import GeneratorClient
 from trainer.data.image_folder import (
     digest_images,

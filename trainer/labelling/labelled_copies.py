@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.restriction import Predictions
+from shared.captchas.restriction import Predictions
 from trainer.disk_space import require_disk_space
 from trainer.errors import ImageFolderError
 

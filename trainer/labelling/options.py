@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from shared.artifacts import list_versions
-from shared.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
+from shared.captchas.spec import CaptchaSpec, SpecError
 from shared.settings import SettingsError
-from shared.spec import CaptchaSpec, SpecError
+from shared.versions.artifacts import list_versions
+from shared.versions.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.networks.alexnet import build_alexnet
 from trainer.networks.compact import build_compact

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 SCORES = "scores"
 """Layer with the attention scores of all positions."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_DIR
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import verify
+from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.config import TrainingConfig
 from trainer.networks import build_recogniser
 from trainer.networks.transfer import transfer_weights

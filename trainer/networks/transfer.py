@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from shared.manifest import Manifest
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import Manifest
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CLASSIFIER, SCORES
 

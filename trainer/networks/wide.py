@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.networks.blocks import attention_head, convolution, space_to_depth
 
 

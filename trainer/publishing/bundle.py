@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from shared.artifacts import MANIFEST, ArtifactError, verify
+from shared.versions.artifacts import MANIFEST, ArtifactError, verify
 
 # Files and directories of a SavedModel.
 _SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables/", "assets/")

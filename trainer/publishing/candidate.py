@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from shared.manifest import Comparison, ManifestDraft, Metrics
+from shared.versions.manifest import Comparison, ManifestDraft, Metrics
 from trainer.config import TrainingConfig
 from trainer.data.batches import build_evaluation_batches
 from trainer.data.dataset_requests import CaptchaSource

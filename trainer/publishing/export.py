@@ -13,10 +13,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image
 
-from shared.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT
-from shared.labels import best_indices, decode
-from shared.manifest import GoldenSample
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import best_indices, decode
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import SIGNATURE_INPUT, SIGNATURE_OUTPUT
+from shared.versions.manifest import GoldenSample
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import Predict
 from trainer.networks.tta import remove_test_time_augmentation

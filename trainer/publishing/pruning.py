@@ -6,8 +6,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from shared.artifacts import KEPT_VERSIONS, ArtifactError, list_versions, read_manifest
-from shared.manifest import ManifestDraft
+from shared.versions.artifacts import KEPT_VERSIONS, ArtifactError, list_versions, read_manifest
+from shared.versions.manifest import ManifestDraft
 from trainer.publishing.reference import Reference
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.artifacts import ArtifactError, list_versions, verify
-from shared.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
-from shared.manifest import Manifest
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import ArtifactError, list_versions, verify
+from shared.versions.bundled_model import BUNDLED_DIR, BUNDLED_VERSION
+from shared.versions.manifest import Manifest
 
 log = logging.getLogger(__name__)
 

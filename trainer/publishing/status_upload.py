@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.object_store import ObjectStore
-from shared.training_status import TRAINING_STATUS
+from shared.versions.object_store import ObjectStore
+from shared.versions.training_status import TRAINING_STATUS
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from shared.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
-from shared.manifest import FileRecord
-from shared.object_store import ObjectChanged, ObjectStore, StoreError
-from shared.sync_status import read_sync_status
-from shared.version_index import (
+from shared.versions.artifacts import MANIFEST, MODEL_NAME, parse_manifest, read_manifest
+from shared.versions.manifest import FileRecord
+from shared.versions.object_store import ObjectChanged, ObjectStore, StoreError
+from shared.versions.sync_status import read_sync_status
+from shared.versions.version_index import (
     AUDITS_DIR,
     INDEX,
     MAX_AUDIT_FILE_BYTES,
@@ -23,7 +23,7 @@ from shared.version_index import (
     read_index,
     serialise_index,
 )
-from shared.version_mirror import VersionMirror
+from shared.versions.version_mirror import VersionMirror
 from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)

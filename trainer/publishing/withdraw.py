@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from shared.object_store import StoreError
 from shared.settings import SettingsError
+from shared.versions.object_store import StoreError
 from trainer.publishing.upload import Uploader
 from trainer.settings import TrainerSettings
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from shared.labels import best_indices
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import best_indices
+from shared.captchas.spec import CaptchaSpec
 
 
 class ExactMatch(keras.metrics.Mean):  # type: ignore[misc]

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from shared.restriction import Predictions, Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Predictions, Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import TrainingConfig, read_preset
 from trainer.data.batches import TrainingBatches
 from trainer.data.pseudo_labels import (

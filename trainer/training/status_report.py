@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shared.labels import best_indices, decode
-from shared.training_status import (
+from shared.captchas.labels import best_indices, decode
+from shared.versions.training_status import (
     MAX_EPOCHS_DONE,
     MAX_LOSS_POINTS,
     MAX_SAMPLES,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from generator_service.captcha_text import generate_text
-from shared.spec import CaptchaSpec
+from generator_service.rendering.captcha_text import generate_text
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks.capacity.gateway import get_shot
 from tests.benchmarks.capacity.samples import Requests, Sample, take_sample
 from tests.benchmarks.capacity.stack import Stack, run_generators

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.manifest import Accuracy
-from shared.restriction import Restriction
+from shared.captchas.restriction import Restriction
+from shared.versions.manifest import Accuracy
 from tests.benchmarks.designs.pictures import Pictures
 from trainer.evaluation.accuracy import measure_accuracy
 

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.restriction import Restriction
+from shared.captchas.restriction import Restriction
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.artifacts import MODEL_NAME, list_versions
-from shared.restriction import Restriction
+from shared.captchas.restriction import Restriction
+from shared.versions.artifacts import MODEL_NAME, list_versions
 from tests.benchmarks.processes import module, started
 
 TIMEOUT_S = 3600.0

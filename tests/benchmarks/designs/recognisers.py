@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from inference_service.engines import OpenVinoEngine
-from inference_service.model_loading import load_version
-from shared.images import ImageError, decode_image
-from shared.restriction import Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from inference_service.models.model_loading import load_version
+from shared.captchas.images import ImageError, decode_image
+from shared.captchas.restriction import Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
 
 MODELS = ("default", "beta")
 """The two models that ddddocr contains."""

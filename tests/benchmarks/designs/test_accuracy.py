@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.artifacts import verify
-from shared.restriction import Restriction
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Restriction
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import verify
 from tests.benchmarks.designs.accuracy import count_correct, measure
 from tests.benchmarks.designs.pictures import Pictures
 from tests.benchmarks.designs.recognisers import VersionRecogniser, _narrow, decode_ctc

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks.designs.catalogue import DESIGNS, FONT_PACKAGES
 from tests.benchmarks.designs.design import PROGRAMS, Design
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.manifest import Accuracy
-from shared.restriction import Restriction
+from shared.captchas.restriction import Restriction
+from shared.versions.manifest import Accuracy
 from tests.benchmarks.designs.__main__ import measure_design, share_cores
 from tests.benchmarks.designs.accuracy import Measurement
 from tests.benchmarks.designs.catalogue import DESIGNS

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 from PIL import Image
 
-from shared.spec import STYLES, CaptchaSpec
+from shared.captchas.spec import STYLES, CaptchaSpec
 
 SPEC = CaptchaSpec()
 

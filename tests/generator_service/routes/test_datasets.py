@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from generator_service.captcha_text import generate_text
-from generator_service.dataset_batches import render_grey_batch, render_png_batch
-from generator_service.dataset_streams import MAX_STREAMS
-from generator_service.image_renderer import render_grey
-from generator_service.render_options import RenderOptions
+from generator_service.datasets.dataset_streams import MAX_STREAMS
+from generator_service.rendering.captcha_text import generate_text
+from generator_service.rendering.dataset_batches import render_grey_batch, render_png_batch
+from generator_service.rendering.image_renderer import render_grey
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.worker_pool import WorkerPool
-from shared.dataset_archive import Dataset, NpzWriter, ZipWriter, read_npz
-from shared.images import decode_image
-from shared.spec import STYLES, CaptchaSpec
+from shared.captchas.dataset_archive import Dataset, NpzWriter, ZipWriter, read_npz
+from shared.captchas.images import decode_image
+from shared.captchas.spec import STYLES, CaptchaSpec
 from tests.serving import eventually
 
 SPEC = CaptchaSpec()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 
 def test_ping_returns_pong_to_get_and_post(generator: httpx.Client) -> None:

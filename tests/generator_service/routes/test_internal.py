@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from generator_service.app import create_app
-from generator_service.image_renderer import render_grey
-from generator_service.named_fonts import FONT_DIRECTORY
-from generator_service.render_options import RenderOptions
+from generator_service.rendering.image_renderer import render_grey
+from generator_service.rendering.named_fonts import FONT_DIRECTORY
+from generator_service.rendering.render_options import RenderOptions
 from generator_service.settings import Settings
 from generator_service.worker_pool import WorkerPool
-from shared.dataset_archive import read_npz
-from shared.effects import Effects
+from shared.captchas.dataset_archive import read_npz
+from shared.captchas.effects import Effects
+from shared.captchas.spec import STYLES, CaptchaSpec
 from shared.fingerprint import fingerprint
-from shared.spec import STYLES, CaptchaSpec
 
 FONT = min(path.name for path in (FONT_DIRECTORY / "bundled").glob("*.ttf"))
 OTHER = CaptchaSpec(

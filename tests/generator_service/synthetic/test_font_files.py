@@ -8,7 +8,7 @@ from fontTools.ttLib import TTFont
 
 from generator_service.errors import FontError
 from generator_service.synthetic.font_files import find_fonts, list_bundled_fonts
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 BUNDLED = list_bundled_fonts()
 PRINTABLE = CaptchaSpec("".join(c for c in map(chr, range(33, 127)) if c not in '/\\_."')).charset

@@ -10,7 +10,7 @@ from PIL import Image
 from generator_service.synthetic.font_files import list_bundled_fonts
 from generator_service.synthetic.options import SyntheticOptions
 from generator_service.synthetic.renderer import render_synthetic
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 
 FONTS = list_bundled_fonts()
 OPTIONS = SyntheticOptions()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
 from tests.inference_service.captchas import Captcha
 from tests.inference_service.engines import load_band_engine

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import add_files, publish_fake
 from tests.serving import running, wait_ready

@@ -5,11 +5,11 @@ from pathlib import Path
 import httpx
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.artifacts import read_manifest
-from shared.spec import CaptchaSpec
-from shared.sync_status import write_sync_status
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import read_manifest
+from shared.versions.sync_status import write_sync_status
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import add_files, bundle_fake, flip_a_byte, publish_fake
 from tests.serving import running, wait_ready

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
-from inference_service.request_body import MAX_BODY_BYTES
+from inference_service.models.model_store import ModelStore
+from inference_service.requests.request_body import MAX_BODY_BYTES
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.inference_service.captchas import Captcha, draw
 from tests.inference_service.engines import SlowEngine, load_band_engine
 from tests.inference_service.versions import bundle_fake

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from inference_service.request_body import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from inference_service.requests.request_body import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from tests.inference_service.captchas import Captcha
 from tests.shared.encoded_images import animated, encoded, gradient, png_that_claims
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.spec import CaptchaSpec
-from shared.training_status import EpochDone, write_training_status
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.training_status import EpochDone, write_training_status
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.routes.test_training import build_status
 from tests.inference_service.versions import (

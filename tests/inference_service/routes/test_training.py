@@ -8,7 +8,11 @@ import httpx
 import pytest
 
 from inference_service.routes import training
-from shared.training_status import TrainingStatus, TrainingStatusError, write_training_status
+from shared.versions.training_status import (
+    TrainingStatus,
+    TrainingStatusError,
+    write_training_status,
+)
 
 
 def build_status(age_s: float = 0.0, **fields: object) -> TrainingStatus:

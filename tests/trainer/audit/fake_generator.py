@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.dataset_archive import Dataset
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.data.generator_client import GeneratorClient
 from trainer.errors import GeneratorError

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.labels import decode
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import decode
+from shared.captchas.spec import CaptchaSpec
 from tests.trainer.audit.attack.measurements import build_measurement
 from tests.trainer.audit.fake_generator import FakeGenerator
 from trainer.audit.attack.measurement import MeasurementStore

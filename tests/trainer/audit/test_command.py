@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.artifacts import ArtifactError
-from shared.labels import decode
+from shared.captchas.labels import decode
+from shared.versions.artifacts import ArtifactError
 from tests.trainer.audit.attack.measurements import build_measurement
 from tests.trainer.audit.folders import write_images
 from trainer.audit.attack.measurement import Measurement, MeasurementStore

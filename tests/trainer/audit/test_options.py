@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.effects import Effects
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec, SpecError
 from shared.settings import SettingsError
-from shared.spec import CaptchaSpec, SpecError
 from trainer.audit.options import EFFECTS, AuditOptions
 from trainer.audit.thresholds import Limit
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.effects import Effects
-from shared.spec import CaptchaSpec, SpecError
-from shared.version_index import is_audit_name
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec, SpecError
+from shared.versions.version_index import is_audit_name
 from tests.trainer.audit.fake_generator import FakeGenerator
 from tests.trainer.audit.folders import write_images
 from trainer.audit.options import AuditOptions

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.manifest import Accuracy
+from shared.versions.manifest import Accuracy
 from trainer.audit.results import CurvePoint, Init
 from trainer.audit.thresholds import Limit, find_accuracy, find_images_needed
 

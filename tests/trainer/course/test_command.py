@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.dataset_archive import Dataset
+from shared.captchas.dataset_archive import Dataset
 from shared.settings import SettingsError
 from tests.conftest import SPEC
 from trainer.course.command import COPY_COMMAND, parse_course, run_steps

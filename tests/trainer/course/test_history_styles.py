@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.dataset_archive import Dataset
+from shared.captchas.dataset_archive import Dataset
 from tests.conftest import SPEC
 from trainer.course.history_results import (
     Start,
@@ -32,9 +32,9 @@ class RenderingClient:
         self.requests: list[DatasetRequest] = []
 
     def fetch(self, request: DatasetRequest) -> Iterator[Dataset]:
-        from generator_service.captcha_text import generate_text
-        from generator_service.dataset_batches import render_grey_batch
-        from generator_service.render_options import RenderOptions
+        from generator_service.rendering.captcha_text import generate_text
+        from generator_service.rendering.dataset_batches import render_grey_batch
+        from generator_service.rendering.render_options import RenderOptions
 
         self.requests.append(request)
         spec, stop = request.source.spec, request.start + request.count

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.schemas import PicturesBody
+from shared.http.schemas import PicturesBody
 from tests.conftest import SPEC
 from trainer.course.picture_classifier import build_tile_classifier, solve_pictures
 from trainer.course.picture_question import choose_tiles, decode_tile

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from shared.spec import STYLES, CaptchaSpec, Style
+from shared.captchas.spec import STYLES, CaptchaSpec, Style
 from tests.trainer.conftest import change
 from trainer.config import TrainingConfig
 from trainer.data.augmentation import augment, shift

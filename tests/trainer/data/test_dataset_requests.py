@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from shared.spec import CaptchaSpec, Style
+from shared.captchas.spec import CaptchaSpec, Style
 from tests.conftest import SPEC, TINY
 from tests.trainer.conftest import change
 from trainer.data.dataset_requests import (

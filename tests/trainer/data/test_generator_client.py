@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.dataset_archive import NpzWriter
-from shared.effects import Effects
-from shared.schemas import PicturesBody
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import NpzWriter
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec
+from shared.http.schemas import PicturesBody
 from trainer.data import generator_client
 from trainer.data.dataset_requests import CaptchaSource, DatasetRequest
 from trainer.data.generator_client import ATTEMPTS, GeneratorClient

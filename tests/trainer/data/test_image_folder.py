@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from shared.images import decode_image
-from shared.spec import CaptchaSpec
+from shared.captchas.images import decode_image
+from shared.captchas.spec import CaptchaSpec
 from tests.shared.encoded_images import png_that_claims
 from trainer.data.image_folder import ImageFolder, read_image_folder, read_size
 from trainer.errors import ImageFolderError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.labels import decode
-from shared.restriction import Predictions
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import decode
+from shared.captchas.restriction import Predictions
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.pseudo_labels import (
     find_frequency_weights,
     label_most_confident,

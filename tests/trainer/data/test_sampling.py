@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import TrainingConfig
 from trainer.data.dataset_requests import CONFUSABLE
 from trainer.data.hard_examples import ErrorRates

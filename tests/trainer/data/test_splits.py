@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared.dataset_archive import Dataset
-from shared.images import fit_size
-from shared.spec import CaptchaSpec, SpecError
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.images import fit_size
+from shared.captchas.spec import CaptchaSpec, SpecError
 from trainer.data.image_folder import ImageFolder
 from trainer.data.splits import (
     IMAGE_FOLDER,

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from shared.labels import decode
+from shared.captchas.labels import decode
 from tests.conftest import SPEC, TINY
 from tests.trainer.conftest import ALONE, FOLDER_SPEC, OFFLINE, change, write_images
 from trainer.config import TrainingConfig

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared.manifest import Accuracy, Confusion
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.manifest import Accuracy, Confusion
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import (
     Evaluation,

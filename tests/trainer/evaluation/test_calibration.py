@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.evaluation.calibration import apply_temperature, fit_temperature, measure_calibration
 from trainer.networks import build_recogniser
 from trainer.networks.tta import add_test_time_augmentation

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.splits import Split
 from trainer.evaluation.accuracy import compare
 from trainer.evaluation.figures import (

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import TINY
 from tests.trainer.conftest import change
 from trainer.data.splits import IMAGE_FOLDER, NO_LABEL, NON_CAPTCHAS, Split, Splits

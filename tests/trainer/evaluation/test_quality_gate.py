@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.manifest import Accuracy, Metrics
+from shared.versions.manifest import Accuracy, Metrics
 from tests.shared.sample_manifest import sample_metrics
 from trainer.evaluation.accuracy import measure_accuracy
 from trainer.evaluation.quality_gate import describe_accuracy, find_failure

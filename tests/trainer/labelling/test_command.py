@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.bundled_model import BUNDLED_DIR
+from shared.versions.bundled_model import BUNDLED_DIR
 from tests.trainer.audit.folders import write_images
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from shared.restriction import Predictions
+from shared.captchas.restriction import Predictions
 from trainer.errors import DiskSpaceError, ImageFolderError
 from trainer.labelling.labelled_copies import check_copies, copy_labelled, create_empty
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.bundled_model import BUNDLED_DIR
+from shared.captchas.spec import CaptchaSpec
 from shared.settings import SettingsError
-from shared.spec import CaptchaSpec
+from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.labelling.options import LabelOptions
 
 BUNDLED = CaptchaSpec("abc012", length=8, min_length=3)

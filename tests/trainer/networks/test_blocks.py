@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.networks.blocks import (
     CountingScores,
     attention_head,

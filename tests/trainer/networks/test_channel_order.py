@@ -14,7 +14,7 @@ _PROGRAM = """
 import json
 import keras
 import numpy as np
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.networks import NETWORKS, build_recogniser
 
 found = {"image_data_format": keras.config.image_data_format()}

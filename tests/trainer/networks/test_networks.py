@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.networks import NETWORKS, build_recogniser
 from trainer.networks.alexnet import build_alexnet

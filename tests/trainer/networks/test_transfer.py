@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.errors import TrainingError
 from trainer.networks import build_recogniser
 from trainer.networks.transfer import read_weights, transfer_weights

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.artifacts import ArtifactError, publish, verify
+from shared.versions.artifacts import ArtifactError, publish, verify
 from tests.shared.sample_manifest import sample_draft
 from trainer.publishing.bundle import bundle, main
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from shared.labels import best_indices
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import best_indices
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import TINY
 from trainer.data.dataset_requests import CaptchaSource
 from trainer.data.splits import Split, Splits

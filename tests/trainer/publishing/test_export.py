@@ -15,7 +15,7 @@ from keras import layers
 from PIL import Image
 
 from inference_service.engines import OpenVinoEngine
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.data.splits import Split
 from trainer.networks import build_recogniser

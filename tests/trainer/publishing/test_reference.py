@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.artifacts import publish
-from shared.manifest import Comparison
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import publish
+from shared.versions.manifest import Comparison
 from tests.shared.sample_manifest import sample_draft, sample_metrics
 from trainer.publishing.pruning import KEPT_VERSIONS, prune
 from trainer.publishing.reference import find_reference

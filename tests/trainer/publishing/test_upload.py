@@ -17,14 +17,14 @@ import httpx
 import pytest
 
 from inference_service.app import create_app
-from inference_service.model_store import ModelStore
+from inference_service.models.model_store import ModelStore
 from inference_service.settings import Settings
-from shared.artifacts import list_versions, publish, read_manifest, verify
-from shared.object_store import ObjectChanged, ObjectStore, StoreError
-from shared.spec import CaptchaSpec
-from shared.training_status import read_training_status
-from shared.version_index import INDEX, VersionIndex, read_index, serialise_index
-from shared.version_mirror import VersionMirror
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import list_versions, publish, read_manifest, verify
+from shared.versions.object_store import ObjectChanged, ObjectStore, StoreError
+from shared.versions.training_status import read_training_status
+from shared.versions.version_index import INDEX, VersionIndex, read_index, serialise_index
+from shared.versions.version_mirror import VersionMirror
 from tests.inference_service.engines import load_band_engine
 from tests.inference_service.versions import publish_fake
 from tests.object_stores import (
@@ -445,7 +445,7 @@ class ForgetfulStore:
         self.objects[name] = content if isinstance(content, bytes) else content.read_bytes()
 
     def read(self, name: str, max_bytes: int) -> object:
-        from shared.object_store import StoredObject
+        from shared.versions.object_store import StoredObject
 
         return StoredObject(self.objects[name], {})
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from shared.labels import best_indices, encode
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import best_indices, encode
+from shared.captchas.spec import CaptchaSpec
 from trainer.data.splits import ConcatenatedImages, Split
 from trainer.evaluation.accuracy import compare
 from trainer.training.metrics import CharacterAccuracy, ExactMatch

@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from shared.images import fit_size, to_grey
-from shared.labels import decode, encode
-from shared.restriction import Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.images import fit_size, to_grey
+from shared.captchas.labels import decode, encode
+from shared.captchas.restriction import Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
 from tests.benchmarks.designs.catalogue import DESIGNS
 from tests.benchmarks.designs.conftest import FONT
 from tests.benchmarks.designs.programs import inverted_checks

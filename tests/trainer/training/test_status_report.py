@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.labels import decode
-from shared.spec import CaptchaSpec
-from shared.training_status import TrainingStatus
+from shared.captchas.labels import decode
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.training_status import TrainingStatus
 from tests.trainer.conftest import change
 from tests.trainer.training.fakes import FakeLog
 from tests.trainer.training.tiny_training import (

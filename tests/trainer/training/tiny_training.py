@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import TrainingConfig
 from trainer.data.splits import Split, Splits
 from trainer.training.fit import FitResult, fit

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.plan import NETWORKS
 from trainer.audit.results import Init
 from trainer.config import TrainingConfig, read_preset

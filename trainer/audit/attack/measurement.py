@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.manifest import Accuracy
 from shared.replaced_file import replace_file
+from shared.versions.manifest import Accuracy
 from trainer.audit.results import Init
 from trainer.evaluation.accuracy import measure_accuracy
 

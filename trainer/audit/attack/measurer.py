@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from shared.labels import decode
-from shared.restriction import Predictions, Restriction, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import decode
+from shared.captchas.restriction import Predictions, Restriction, predict_texts
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.attack.attacker import Attacker, Trained
 from trainer.audit.attack.measurement import Measurement
 from trainer.audit.attack.self_trained import self_train_attacker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.attack.attacker import Trained
 from trainer.data.pseudo_labels import STEPS
 from trainer.data.splits import Images

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_DIR
-from shared.images import fit_size
-from shared.restriction import Predictions, predict_texts
-from shared.spec import CaptchaSpec
+from shared.captchas.images import fit_size
+from shared.captchas.restriction import Predictions, predict_texts
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import verify
+from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.audit.captchas.coverage import restrict
 from trainer.publishing.export import load_exported
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shared.labels import encode
+from shared.captchas.labels import encode
 from trainer.audit.captchas.labelled_folder import LabelledFolder
 from trainer.data.dataset_requests import CaptchaSource
 from trainer.data.fetched_split import fetch_split

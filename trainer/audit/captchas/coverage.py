@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_DIR
-from shared.restriction import Restriction
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Restriction
+from shared.captchas.spec import CaptchaSpec
+from shared.versions.artifacts import verify
+from shared.versions.bundled_model import BUNDLED_DIR
 
 
 def restrict(model_spec: CaptchaSpec, spec: CaptchaSpec) -> Restriction | None:

@@ -6,8 +6,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from shared.dataset_archive import Dataset
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.captchas.audit_captchas import AuditCaptchas, fetch_captchas
 from trainer.audit.legibility.estimate import estimate_legibility
 from trainer.audit.results import Legibility

@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shared.dataset_archive import Dataset
-from shared.spec import LIBRARY_STYLES, CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.spec import LIBRARY_STYLES, CaptchaSpec
 from trainer.audit.legibility.glyph_shapes import (
     Grey,
     count_parts,

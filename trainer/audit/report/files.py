@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.version_index import MAX_AUDIT_FILE_BYTES
+from shared.versions.version_index import MAX_AUDIT_FILE_BYTES
 from trainer.audit.report.page import render_page
 from trainer.audit.results import AuditResults
 from trainer.errors import AuditError

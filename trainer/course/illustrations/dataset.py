@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.spec import CaptchaSpec, SpecError
+from shared.captchas.spec import CaptchaSpec, SpecError
 from trainer.config import SplitName, derive_split_seed
 from trainer.course.illustrations.data_figures.label_figures import (
     draw_contact_sheet,

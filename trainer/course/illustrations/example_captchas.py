@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shared.artifacts import verify
-from shared.bundled_model import BUNDLED_DIR
-from shared.images import decode_image
-from shared.restriction import Restriction, RestrictionError, predict_texts
-from shared.spec import CaptchaSpec, SpecError
+from shared.captchas.images import decode_image
+from shared.captchas.restriction import Restriction, RestrictionError, predict_texts
+from shared.captchas.spec import CaptchaSpec, SpecError
+from shared.versions.artifacts import verify
+from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.course.workspace import CourseWorkspace
 from trainer.errors import TrainingError
 from trainer.publishing.export import load_exported

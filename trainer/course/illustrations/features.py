@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shared.images import decode_image
+from shared.captchas.images import decode_image
 from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.example_captchas import fetch_captcha
 from trainer.course.workspace import CourseWorkspace, SizeName

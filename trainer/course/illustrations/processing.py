@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from shared.images import to_grey
-from shared.labels import text2vec
-from shared.spec import CaptchaSpec
+from shared.captchas.images import to_grey
+from shared.captchas.labels import text2vec
+from shared.captchas.spec import CaptchaSpec
 from trainer.course.figure_file import save_figure
 from trainer.course.illustrations.data_figures.channel_order import draw_channel_order
 from trainer.course.illustrations.example_captchas import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.course.runs.captchas import EpochBatches, RunCaptchas
 from trainer.course.runs.history import COLUMNS, Row, is_finished, write_history
 from trainer.course.runs.optimizers import OPTIMIZERS

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.labels import encode
-from shared.spec import CaptchaSpec
+from shared.captchas.labels import encode
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.attack.measurement import Measurement
 from trainer.audit.attack.measurer import Measurer
 from trainer.audit.captchas.audit_captchas import AuditCaptchas

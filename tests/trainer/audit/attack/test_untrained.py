@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.restriction import Restriction
-from shared.spec import CaptchaSpec
+from shared.captchas.restriction import Restriction
+from shared.captchas.spec import CaptchaSpec
 from trainer.audit.attack.untrained import UntrainedAttacker
 from trainer.audit.captchas.coverage import describe_unknown, restrict
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.effects import Effects
-from shared.spec import CaptchaSpec
+from shared.captchas.effects import Effects
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC
 from trainer.audit.captchas.renderer import AuditRenderer
 from trainer.data.generator_client import GeneratorClient

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.dataset_archive import Dataset
-from shared.effects import Effects
-from shared.spec import LIBRARY_STYLES, STYLES, CaptchaSpec, Style
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.effects import Effects
+from shared.captchas.spec import LIBRARY_STYLES, STYLES, CaptchaSpec, Style
 from trainer.audit.legibility.estimate import estimate_legibility, rate_captcha
 
 DIGITS = CaptchaSpec()
@@ -20,9 +20,9 @@ CHANGES = [(name, change) for name, change, _ in Effects().changes()]
 
 
 def render(spec: CaptchaSpec, count: int) -> Dataset:
-    from generator_service.captcha_text import generate_text
-    from generator_service.image_renderer import render_grey
-    from generator_service.render_options import RenderOptions
+    from generator_service.rendering.captcha_text import generate_text
+    from generator_service.rendering.image_renderer import render_grey
+    from generator_service.rendering.render_options import RenderOptions
 
     options = RenderOptions()
     texts = [generate_text(spec, 3, index) for index in range(count)]

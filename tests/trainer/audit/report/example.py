@@ -155,10 +155,10 @@ def encode_png(pixels: Any) -> str:
 
 def build_images(count: int, start: int = 0) -> tuple[list[Any], list[str]]:
     """Return rendered captchas and their texts."""
-    from generator_service.captcha_text import generate_text
-    from generator_service.image_renderer import render_grey
-    from generator_service.render_options import RenderOptions
-    from shared.spec import CaptchaSpec
+    from generator_service.rendering.captcha_text import generate_text
+    from generator_service.rendering.image_renderer import render_grey
+    from generator_service.rendering.render_options import RenderOptions
+    from shared.captchas.spec import CaptchaSpec
 
     spec, options = CaptchaSpec(CHARSET, 5, style="classic"), RenderOptions()
     texts = [generate_text(spec, 5, index) for index in range(start, start + count)]

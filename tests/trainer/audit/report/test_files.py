@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference_service.routes import audits
-from shared.version_index import MAX_AUDIT_FILE_BYTES
+from shared.versions.version_index import MAX_AUDIT_FILE_BYTES
 from tests.trainer.audit.report.example import build_example
 from trainer.audit.report import files, write_report
 from trainer.audit.results import AuditResults, GalleryImage

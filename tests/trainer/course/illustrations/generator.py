@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.course.workspace import CourseWorkspace
 from trainer.data.dataset_requests import CaptchaSource
 
@@ -27,7 +27,7 @@ class RenderingClient:
         if route == "/captcha.png":
             return self._render(str(parameters["text"]), seed, 0)
         assert route == "/dataset"
-        from generator_service.captcha_text import generate_text
+        from generator_service.rendering.captcha_text import generate_text
 
         body = io.BytesIO()
         start = int(parameters["start"])
@@ -38,8 +38,8 @@ class RenderingClient:
         return body.getvalue()
 
     def _render(self, text: str, seed: int, index: int) -> bytes:
-        from generator_service.image_renderer import render_png
-        from generator_service.render_options import RenderOptions
+        from generator_service.rendering.image_renderer import render_png
+        from generator_service.rendering.render_options import RenderOptions
 
         return render_png(self._spec, RenderOptions(), text, seed, index)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC
 from tests.trainer.course.illustrations.generator import build_workspace, check_figure
 from trainer.course.illustrations.dataset import expect_distinct, export_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC
 from tests.trainer.course.illustrations.generator import build_workspace, check_figure
 from trainer.course.illustrations.deployment import draw_deployment

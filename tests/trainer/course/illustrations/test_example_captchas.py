@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC
 from tests.trainer.course.illustrations.generator import build_workspace
 from trainer.course.illustrations.example_captchas import (

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from shared.dataset_archive import Dataset
-from shared.spec import CaptchaSpec
+from shared.captchas.dataset_archive import Dataset
+from shared.captchas.spec import CaptchaSpec
 from tests.conftest import SPEC
 from tests.trainer.course.illustrations.generator import RenderingClient, check_figure
 from trainer.course.illustrations.features import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.dataset_archive import Dataset
+from shared.captchas.dataset_archive import Dataset
 from tests.conftest import SPEC
 from trainer.course.runs.history import COLUMNS, Row
 from trainer.course.runs.run import Run

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.course.figure_file import save_figure
 
 # An image of 2 rows, 3 columns and 3 channels.

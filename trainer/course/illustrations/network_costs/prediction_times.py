@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from shared.spec import CaptchaSpec
+from shared.captchas.spec import CaptchaSpec
 from trainer.config import NetworkName
 from trainer.networks import build_recogniser
 

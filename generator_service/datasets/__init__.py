@@ -1,0 +1,1 @@
+"""Datasets: archives of many captchas, streamed while they are rendered."""

@@ -1,0 +1,1 @@
+"""Models: which version is active, and how it is checked and loaded."""

@@ -1,0 +1,1 @@
+"""Prediction: from image bytes to texts, in batches, on the event loop or a worker thread."""
