@@ -1,15 +1,20 @@
 // Requests to the service that this page came from, and to no other.
 
+import { untilVisible, wait } from "./signals.js";
 import { fetchWithToken } from "./token.js";
 
 const RETRY_MS = 2000;
 const MAX_RETRY_MS = 30000;
 
-/** A failed request; `message` is what the service said, `status` 0 if it did not respond. */
+/**
+ * A failed request; `message` is what the service said, in the language `lang`, or a text of the page.
+ * `status` is 0 if there was no response.
+ */
 export class RequestError extends Error {
-  constructor(message, status, retryAfter) {
+  constructor(message, status, { lang, retryAfter } = {}) {
     super(message);
     this.status = status;
+    this.lang = lang;
     // Without the header, or with a date in it, the default.
     this.retryMs = Math.min(1000 * retryAfter || RETRY_MS, MAX_RETRY_MS);
   }
@@ -27,11 +32,14 @@ async function request(path, text, options, read) {
     if (response.ok) return { body: await read(response), headers: response.headers };
     const body = await response.json().catch(() => null);
     const reason = body?.debug || body?.detail;
-    const said = typeof reason === "string" ? reason : text("error.status", { status: response.status });
-    throw new RequestError(said, response.status, response.headers.get("Retry-After"));
+    const isSaid = typeof reason === "string";
+    throw new RequestError(isSaid ? reason : text("error.status", { status: response.status }), response.status, {
+      lang: isSaid ? "en" : undefined,
+      retryAfter: response.headers.get("Retry-After"),
+    });
   } catch (error) {
     if (error instanceof RequestError || error.name === "AbortError") throw error;
-    // No response, or a replica that died during its response.
+    // No response in time, or a replica that died during its response.
     throw new RequestError(text("error.connection"), 0);
   }
 }
@@ -58,26 +66,6 @@ export async function predict(image, text, signal) {
   return { ...body, ms: performance.now() - started };
 }
 
-/** Return a signal that is aborted with the first of two. Not `AbortSignal.any`: Safari has it since 17.4. */
-export function either(first, second) {
-  const both = new AbortController();
-  for (const signal of [first, second]) {
-    if (signal.aborted) both.abort();
-    else signal.addEventListener("abort", () => both.abort(), { signal: both.signal });
-  }
-  return both.signal;
-}
-
-/** Wait, unless the signal is aborted before. */
-export function wait(ms, signal) {
-  return new Promise((resolve, reject) => {
-    const stop = () => (clearTimeout(timer), reject(new DOMException("stopped", "AbortError")));
-    const timer = setTimeout(() => (signal.removeEventListener("abort", stop), resolve()), ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
-}
-
 /** Return the result of an action, which is repeated while the service is not available. */
 export async function untilAvailable(action, signal, onError) {
   for (;;) {
@@ -98,8 +86,10 @@ export async function untilAvailable(action, signal, onError) {
  * operator port shows is not requested again.
  */
 export async function repeat(action, ms, signal) {
-  while (!signal.aborted) {
-    const error = document.hidden ? null : await action();
+  for (;;) {
+    await untilVisible(signal);
+    if (signal.aborted) return;
+    const error = await action();
     if (error?.status === 403) return;
     await wait(Math.max(ms, error?.retryMs ?? 0), signal).catch(() => {});
   }

@@ -22,6 +22,7 @@ const VIEWS = {
   api: showApi,
 };
 const STATE_POLL_MS = 5000;
+const READY_TIMEOUT_MS = 10000;
 const START_RETRY_MS = 2000;
 
 const content = document.getElementById("content");
@@ -76,7 +77,7 @@ async function useLanguage(language) {
 
 async function updateState() {
   try {
-    const { version } = await getJson("ready", text);
+    const { version } = await getJson("ready", text, { timeoutMs: READY_TIMEOUT_MS });
     setState("good", text(version === 0 ? "state.bundled" : "state.version", { version }));
   } catch (error) {
     setState("bad", error.status ? error.message : text("state.down"));
@@ -127,5 +128,6 @@ showForget();
 forget.addEventListener("click", () => {
   setToken(null);
   showView();
+  content.focus({ preventScroll: true }); // the button is hidden now
 });
 repeat(updateState, STATE_POLL_MS, new AbortController().signal);

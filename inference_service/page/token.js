@@ -1,7 +1,10 @@
 // The API token. It stays in this tab, and requests wait while the visitor is asked for one.
 
+import { either } from "./signals.js";
 import { tab } from "./storage.js";
 
+// The gateway waits for a replica for 60 seconds at most.
+const TIMEOUT_MS = 70000;
 const NAME = "token";
 const refused = new Set(); // requests that got a 401 and have not ended
 const events = new EventTarget();
@@ -30,20 +33,35 @@ export function curlOption() {
   return tokenState().isInUse ? ' -H "Authorization: Bearer $TOKEN"' : "";
 }
 
-/** Fetch with the token. After a 401 the request waits for another token, and is sent again. */
+/**
+ * Fetch with the token. After a 401 the request waits for another token, and is sent again.
+ *
+ * options: those of `fetch`, and `timeoutMs` until the response begins, without the wait for a token.
+ */
 export async function fetchWithToken(path, options) {
   const request = Symbol(path);
   try {
     for (;;) {
       const token = tab.load(NAME);
       const header = token === null ? {} : { Authorization: `Bearer ${token}` };
-      const response = await fetch(path, { ...options, headers: { ...options.headers, ...header } });
+      const response = await fetchInTime(path, { ...options, headers: { ...options.headers, ...header } });
       if (response.status !== 401) return response;
       refused.add(request);
       if (token === tab.load(NAME)) await ask(token, options.signal); // else there is a newer one
     }
   } finally {
     if (refused.delete(request)) events.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Fetch, and fail with a TimeoutError if there is no response in time, for example without a network. */
+async function fetchInTime(path, { timeoutMs = TIMEOUT_MS, signal, ...options }) {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new DOMException("timeout", "TimeoutError")), timeoutMs);
+  try {
+    return await fetch(path, { ...options, signal: signal ? either(signal, timeout.signal) : timeout.signal });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

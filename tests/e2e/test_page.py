@@ -19,6 +19,7 @@ from tests.e2e.screenshots import VIEWS
 from tests.e2e.stack import Stack
 from tests.e2e.training_view import FollowedTraining
 from tests.serving import eventually
+from tests.shared.encoded_images import with_chunk
 
 LANGUAGES = {"en-US": "Try it", "zh-CN": "试一试"}
 # A dropped folder is a file that cannot be read. Playwright drops and chooses files only.
@@ -148,7 +149,44 @@ def test_pictures_of_ones_own_are_predicted(
     assert folder == "The file cannot be read. Is it a folder, or was it changed?"
     assert sum(text == label for text, (label, _) in zip(texts, captchas, strict=True)) >= 2
     assert "image" in broken
-    assert large == "The file is too large."
+    assert large == "The file is larger than 1 MB. Reduce the picture."
+
+
+def test_a_request_that_fails_leaves_the_other_pictures_their_predictions(
+    client: httpx.Client, trained: float, pages: Pages, tmp_path: Path
+) -> None:
+    pages.expect_error("status of 500")
+    ((label, png),) = fetch_captchas(client, 1)
+    # Together they are larger than a request, so each is sent alone.
+    padded = with_chunk(png, b"paDd", bytes(600_000))
+    files = [tmp_path / f"{i}.png" for i in range(3)]
+    for file in files:
+        file.write_bytes(padded)
+    page = pages.open("/")
+    failing = iter([False, True, False])
+    problem = {"results": [], "debug": "a bug"}
+    page.route(
+        "**/predict/batch*",
+        lambda route: (
+            route.fulfill(status=500, json=problem) if next(failing) else route.continue_()
+        ),
+    )
+    page.locator("input[type=file]").set_input_files(files)
+    results = page.get_by_test_id("own-results").locator("li strong")
+    expect(results).to_have_text([label, "a bug", label])
+
+
+def test_a_captcha_that_is_shown_again_is_counted_once(trained: float, pages: Pages) -> None:
+    page = pages.open("/#try?seed=31")
+    score = page.get_by_test_id("score").locator("dd").first
+    expect(score).to_have_text(re.compile("/ 1$"))
+    page.locator("#language").click()
+    wait_for_prediction(page)
+    page.locator(".fields + .row button[type=submit]").click()
+    wait_for_prediction(page)
+    expect(score).to_have_text(re.compile("/ 1$"))
+    page.locator(".fields + .row button.primary").click()
+    expect(score).to_have_text(re.compile("/ 2$"))
 
 
 def test_a_file_of_the_page_that_does_not_load_is_requested_again(

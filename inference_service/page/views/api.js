@@ -41,7 +41,7 @@ export function showApi({ root, text, signal }) {
           {},
           h("td", { class: "method" }, method.toUpperCase()),
           h("td", {}, h("code", {}, path)),
-          h("td", {}, withCode(description || summary), names(parameters)),
+          h("td", { lang: "en" }, withCode(description || summary), names(parameters)),
         ),
       ),
     );

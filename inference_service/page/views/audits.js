@@ -1,7 +1,7 @@
 // Audit reports on the models volume, opened in a sandbox.
 
 import { empty, h } from "../dom.js";
-import { getJson, repeat } from "../http.js";
+import { getBytes, getJson, repeat } from "../http.js";
 
 const POLL_MS = 10000;
 
@@ -23,7 +23,7 @@ export function showAudits({ root, text, signal }) {
       list.replaceChildren(audits.length ? reports(audits) : empty(h("p", {}, text("audits.none"))));
     } catch (error) {
       if (error.status === 403) list.replaceChildren(empty(h("p", {}, text("audits.operator"))));
-      else if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      else if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad", lang: error.lang }, error.message));
       return error;
     }
   }
@@ -43,8 +43,16 @@ export function showAudits({ root, text, signal }) {
     );
   }
 
-  function open(name) {
-    frame.src = `audits/${encodeURIComponent(name)}/report.html`;
+  async function open(name) {
+    const path = `audits/${encodeURIComponent(name)}/report.html`;
+    try {
+      // A frame could not show why the report is missing.
+      await getBytes(path, text, { method: "HEAD", signal });
+    } catch (error) {
+      if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad", lang: error.lang }, error.message));
+      return;
+    }
+    frame.src = path;
     frame.title = `${text("audits.report")} ${name}`;
     frame.hidden = false;
     frame.scrollIntoView({ block: "start" });

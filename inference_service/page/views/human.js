@@ -1,7 +1,8 @@
 // Human against model: the model's answer is shown after the visitor's.
 
 import { facts, h } from "../dom.js";
-import { either, getJson, predict, untilAvailable } from "../http.js";
+import { getJson, predict, untilAvailable } from "../http.js";
+import { either } from "../signals.js";
 import { load, store } from "../storage.js";
 
 const NOTHING = { rounds: 0, human: 0, model: 0 };
@@ -65,6 +66,7 @@ export function showHuman({ root, text, signal }) {
     result.replaceChildren();
     input.value = "";
     setCaptcha(null);
+    image.removeAttribute("src"); // its answer would be compared with the next one
     if (isFocused) input.focus({ preventScroll: true });
     try {
       const found = await untilAvailable(() => getJson("captcha", text, { signal: both }), both, showProblem);
@@ -105,7 +107,7 @@ export function showHuman({ root, text, signal }) {
   }
 
   function showProblem(error) {
-    result.replaceChildren(h("p", { class: "notice bad" }, error.message));
+    result.replaceChildren(h("p", { class: "notice bad", lang: error.lang }, error.message));
   }
 
   function said(who, what, isRight) {

@@ -24,7 +24,7 @@ export function showModels({ root, text, signal }) {
       const isReduced = versions.some(({ files }) => !files);
       if (isReduced) list.append(h("p", { class: "muted small" }, text("models.operator")));
     } catch (error) {
-      if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad" }, error.message));
+      if (!signal.aborted) problem.replaceChildren(h("p", { class: "notice bad", lang: error.lang }, error.message));
       return error;
     }
   }

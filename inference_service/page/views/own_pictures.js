@@ -1,7 +1,8 @@
 // Pictures of one's own: dropped, pasted or chosen, and predicted together.
 
 import { h } from "../dom.js";
-import { either, getJson, untilAvailable } from "../http.js";
+import { getJson, untilAvailable } from "../http.js";
+import { either } from "../signals.js";
 
 // The limits of POST /predict/batch: images of a request, and bytes of an image. A request has no more
 // bytes than one image can have, so that it arrives within 10 seconds at 1 Mbit/s.
@@ -54,8 +55,8 @@ export function ownPictures({ text, signal }) {
       for (const picture of pictures) picture.problem = await findProblem(picture.file);
       for (const part of split(pictures)) {
         const [{ problem }] = part;
-        const found = problem ? { results: [{ success: false, debug: problem }] } : await send(part, both);
-        part.forEach((picture, i) => show(picture, found.results[i]));
+        const found = problem ? [{ problem }] : await send(part, both);
+        part.forEach((picture, i) => show(picture, found[i]));
       }
       notice.textContent = text("own.done", { count: files.length });
     } catch (error) {
@@ -70,11 +71,17 @@ export function ownPictures({ text, signal }) {
     return file.slice(0, 1).arrayBuffer().then(() => "", () => text("own.unreadable"));
   }
 
-  function send(part, both) {
+  /** Return the results of a request; if it fails, that is the problem of each of its pictures. */
+  async function send(part, both) {
     const form = new FormData();
     for (const { file } of part) form.append("image", file);
     const post = () => getJson("predict/batch?details=1", text, { method: "POST", body: form, signal: both });
-    return untilAvailable(post, both, (error) => (notice.textContent = error.message));
+    try {
+      return (await untilAvailable(post, both, (error) => (notice.textContent = error.message))).results;
+    } catch (error) {
+      if (both.aborted) throw error;
+      return part.map(() => ({ problem: error.message, lang: error.lang }));
+    }
   }
 
   /** Split into requests; a file that cannot be sent is a part of its own. */
@@ -93,8 +100,11 @@ export function ownPictures({ text, signal }) {
     return parts;
   }
 
-  function show({ file, url }, { success, prediction, debug, details }) {
-    const said = success ? h("strong", { class: "mono" }, prediction) : h("strong", { class: "wrong", lang: "en" }, debug);
+  /** Show a picture with its prediction, what the service said about it, or why it was not predicted. */
+  function show({ file, url }, { success, prediction, debug, details, problem, lang = problem ? undefined : "en" }) {
+    const said = success
+      ? h("strong", { class: "mono" }, prediction)
+      : h("strong", { class: "wrong", lang }, problem ?? debug);
     const confidence = success ? ` · ${text.percent(details.confidence)}` : null;
     results.append(
       h("li", {}, h("img", { src: url, alt: file.name }), said, h("div", { class: "muted" }, file.name, confidence)),

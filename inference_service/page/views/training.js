@@ -37,7 +37,7 @@ export function showTraining({ root, text, signal }) {
       const isMissing = error.status === 404;
       nothing.hidden = !isMissing;
       content.hidden = isMissing || !updated;
-      problem.replaceChildren(isMissing ? "" : h("p", { class: "notice bad" }, error.message));
+      problem.replaceChildren(isMissing ? "" : h("p", { class: "notice bad", lang: error.lang }, error.message));
       return error;
     }
   }
@@ -53,7 +53,11 @@ export function showTraining({ root, text, signal }) {
     content.classList.toggle("two", loss.hidden);
     replace(loss, status.loss, () => curve("training.loss", lossPoints(status), { format: (y) => text.number(y, 2), minimum: 0 }));
     replace(accuracy, status.epochs_done, () =>
-      curve("training.accuracy", accuracyPoints(status), { format: (y) => text.percent(y, 1), maximum: 1 }),
+      curve("training.accuracy", accuracyPoints(status), {
+        format: (y) => text.percent(y, 1),
+        minimum: Math.min(0.99, ...accuracyPoints(status).map(([, y]) => y)),
+        maximum: 1,
+      }),
     );
     const { samples: examples = [] } = status;
     samples.hidden = !examples.length;

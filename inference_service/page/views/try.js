@@ -1,7 +1,8 @@
 // Try it: a captcha and its prediction, many of them, and pictures of one's own.
 
 import { bar, facts, h } from "../dom.js";
-import { either, getJson, predict, untilAvailable, withQuery } from "../http.js";
+import { getJson, predict, untilAvailable, withQuery } from "../http.js";
+import { either } from "../signals.js";
 import { curlOption } from "../token.js";
 import { ownPictures } from "./own_pictures.js";
 import { series } from "./series.js";
@@ -10,6 +11,7 @@ import { spokenCaptcha } from "./spoken_captcha.js";
 const STYLES = ["current", "classic", "vintage", "synthetic", "gimpy", "line", "crowded"];
 // It counts until the page is closed.
 const score = { correct: 0, total: 0 };
+let counted = null; // the image that was counted last: a language or a click can show it again
 
 export function showTry({ root, text, options, signal }) {
   let captcha = null;
@@ -30,7 +32,14 @@ export function showTry({ root, text, options, signal }) {
     STYLES.map((name) => h("option", { value: name }, name)),
   );
   const random = text("try.random");
-  const label = h("input", { name: "text", maxlength: 32, autocomplete: "off", placeholder: random });
+  const label = h("input", {
+    name: "text",
+    maxlength: 32,
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    placeholder: random,
+  });
   const seed = h("input", { name: "seed", inputmode: "numeric", autocomplete: "off", placeholder: random });
   style.value = STYLES.includes(options.get("style")) ? options.get("style") : "";
   label.value = options.get("text") ?? "";
@@ -54,12 +63,13 @@ export function showTry({ root, text, options, signal }) {
       audio.button,
     ),
   );
+  const copy = h("button", { type: "button", class: "quiet small", onclick: copyCurl }, text("try.copy"));
   const commandLine = h(
     "div",
     { class: "after" },
     h("p", { class: "small muted" }, text("try.curl")),
     curl,
-    h("button", { type: "button", class: "quiet small", onclick: copyCurl }, text("try.copy")),
+    copy,
   );
 
   root.append(
@@ -109,6 +119,7 @@ export function showTry({ root, text, options, signal }) {
 
   function showAddress(query) {
     seed.placeholder = query.seed;
+    copy.textContent = text("try.copy");
     history.replaceState(null, "", `#${withQuery("try", query)}`);
     curl.textContent =
       `curl -s${curlOption()} '${new URL(withQuery("captcha", query), location)}' |\n` +
@@ -117,8 +128,11 @@ export function showTry({ root, text, options, signal }) {
 
   function showPrediction(found, { prediction, details, ms }) {
     const isRight = prediction === found.text;
-    score.total += 1;
-    score.correct += isRight;
+    if (found.image !== counted) {
+      score.total += 1;
+      score.correct += isRight;
+      counted = found.image;
+    }
     answer.textContent = prediction;
     say(
       isRight ? "right" : "wrong",
@@ -150,15 +164,14 @@ export function showTry({ root, text, options, signal }) {
     );
   }
 
-  async function copyCurl(event) {
-    const button = event.currentTarget;
+  async function copyCurl() {
     try {
       await navigator.clipboard.writeText(curl.textContent);
-      button.textContent = text("try.copied");
+      copy.textContent = text("try.copied");
     } catch {
       // Without HTTPS a browser offers no clipboard, except on localhost.
       getSelection().selectAllChildren(curl);
-      button.textContent = text("try.selected");
+      copy.textContent = text("try.selected");
     }
   }
 }

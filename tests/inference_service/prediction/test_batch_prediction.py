@@ -5,10 +5,10 @@ import weakref
 from pathlib import Path
 
 import pytest
-from inference_service.prediction.batch_prediction import PredictJob, PredictOptions, predict_batch
 
 from inference_service.errors import InvalidRequest
 from inference_service.models.model_loading import LoadedModel, load_version
+from inference_service.prediction.batch_prediction import PredictJob, PredictOptions, predict_batch
 from shared.captchas.images import ImageError
 from shared.captchas.restriction import Restriction
 from shared.http.schemas import PredictBody
