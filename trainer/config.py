@@ -74,7 +74,8 @@ class TrainingConfig(BaseModel):
     augment_fraction: Fraction = 0.1
     """Fraction of batches that are augmented: scale, shear, stroke width and contrast."""
     hard_example_fraction: Fraction = 0.0
-    """Fraction of each epoch that is sampled by the error rates of its characters."""
+    """Fraction of the regular captchas of an epoch that are sampled by the error rates of their
+    characters. Regular are those that are neither confusable nor non-captchas."""
     confusable_fraction: Fraction = 0.25
     """Fraction of `captchas` with the characters of one confusable set only; 0 if the charset
     contains no set."""

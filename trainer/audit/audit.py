@@ -14,11 +14,13 @@ from shared.versions.bundled_model import BUNDLED_DIR
 from trainer.audit.attack.measurement import Measurement, MeasurementStore
 from trainer.audit.captchas.audit_captchas import AuditCaptchas
 from trainer.audit.captchas.coverage import describe_unknown
+from trainer.audit.captchas.renderer import AuditRenderer
 from trainer.audit.options import AuditOptions
 from trainer.audit.plan import Protection, Task, list_curve, list_protections
 from trainer.audit.progress import AuditProgress
 from trainer.audit.results import Legibility
 from trainer.audit.subject import Subject
+from trainer.errors import AuditError
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,13 @@ class Audit:
     tasks: list[Task] = field(init=False)
     resumed_s: float = field(init=False, default=0.0)
     """Wall time of the measurements that an earlier run has done."""
+    warnings: list[str] = field(init=False)
+    """Those of the subject, and what could not be measured."""
 
     def __post_init__(self) -> None:
         """List the measurements."""
         mode, subject = self.options.mode, self.subject
+        self.warnings = [*subject.warnings]
         captchas = subject.captchas
         is_folder = subject.setting.image_folder is not None
         curve = list_curve(mode, len(captchas.test), len(captchas.train) if is_folder else None)
@@ -65,7 +70,10 @@ class Audit:
         )
 
     def measure(self) -> dict[str, Measurement]:
-        """Return all measurements by the name of their task; finished ones are not repeated."""
+        """Return the measurements by the name of their task; finished ones are not repeated.
+
+        Those of a protection are missing if its captchas have too few different images.
+        """
         directory = self.data_dir / "audits" / self.fingerprint
         store = MeasurementStore(directory)
         found = {task.name: store.load(task.name) for task in self.tasks}
@@ -104,13 +112,23 @@ class Audit:
         """Yield each task with its captchas; those of a protection are fetched once."""
         renderer = self.subject.renderer
         current: Protection | None = None
-        captchas = self.subject.captchas
+        captchas: AuditCaptchas | None = self.subject.captchas
         for task in tasks:
             if renderer and task.protection and task.protection != current:
                 current = task.protection
-                most = max(t.labels for t in self.tasks if t.protection == current)
-                captchas = renderer.fetch(current.spec, most)
-            yield task, captchas
+                captchas = self._fetch(renderer, current)
+            if captchas:
+                yield task, captchas
+
+    def _fetch(self, renderer: AuditRenderer, protection: Protection) -> AuditCaptchas | None:
+        """Return the captchas of a changed protection; None if it has too few different ones."""
+        most = max(task.labels for task in self.tasks if task.protection == protection)
+        try:
+            return renderer.fetch(protection.spec, most)
+        except AuditError as error:
+            self.warnings.append(f"{protection.name} {protection.change} was not measured: {error}")
+            log.warning("%s", self.warnings[-1])
+            return None
 
     def estimate_legibility(self) -> dict[Protection | None, Legibility]:
         """Return the estimates for the setting (None) and for each changed protection."""

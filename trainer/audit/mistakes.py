@@ -16,6 +16,8 @@ from trainer.audit.results import CharacterResult, ConfusedPair, GalleryImage, P
 
 MAX_PAIRS = 12
 GALLERY_SIZE = 8
+# Larger images are reduced, so that the report stays small enough to be served.
+_MAX_IMAGE_SIZE = (400, 200)
 
 
 def measure_characters(measurement: Measurement, charset: str) -> tuple[CharacterResult, ...]:
@@ -109,6 +111,8 @@ def _list_characters(measurement: Measurement) -> Iterable[tuple[int, str, str]]
 
 
 def _encode_png(image: npt.NDArray[np.uint8]) -> str:
+    picture = Image.fromarray(image)
+    picture.thumbnail(_MAX_IMAGE_SIZE)
     png = io.BytesIO()
-    Image.fromarray(image).save(png, format="png", optimize=True)
+    picture.save(png, format="png", optimize=True)
     return base64.b64encode(png.getvalue()).decode("ascii")

@@ -73,7 +73,7 @@ def build_results(
         samples=mistakes.build_gallery(samples, images[samples], best),
         legibility=legibility.get(None),
         protections=build_protections(audit, measurements, legibility),
-        warnings=subject.warnings,
+        warnings=tuple(audit.warnings),
         verdict=Verdict(level="weak", summary="", paragraph=""),
         fail_above=str(limit) if limit else None,
         is_above_limit=limit.is_exceeded(curve) if limit else None,
@@ -118,7 +118,7 @@ def build_protections(
     effects = []
     by_protection: dict[Protection, list[Measurement]] = {}
     for task in audit.tasks:
-        if task.protection:
+        if task.protection and task.name in measurements:
             by_protection.setdefault(task.protection, []).append(measurements[task.name])
     for protection, (without, trained) in by_protection.items():
         unchanged = measurements[Task("bundled", trained.labels, 0, 0).name]

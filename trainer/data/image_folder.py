@@ -117,14 +117,14 @@ def list_image_files(folder: Path) -> list[Path]:
 
 
 def find_common_size(files: list[Path]) -> tuple[int, int]:
-    """Return the most common width and height of the first files in pixels.
+    """Return the most common width and height of the files in pixels.
 
     Images of a similar aspect ratio are scaled to it.
 
     Raises:
         ImageFolderError: naming the file that is not an image.
     """
-    sizes = Counter(map(read_size, files[:MIN_IMAGES]))
+    sizes = Counter(map(read_size, files))
     return max(sizes, key=sizes.__getitem__)
 
 

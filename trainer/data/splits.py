@@ -40,13 +40,28 @@ class Images(Protocol):
         ...
 
 
+class ChosenImages:
+    """Some rows of a collection of images, without copying them into memory."""
+
+    def __init__(self, images: Images, rows: npt.NDArray[np.int64]) -> None:
+        self._images, self._rows = images, rows
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._rows)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.uint8]:
+        """Return the images of these rows, uint8 (N, height, width)."""
+        return self._images[self._rows[rows]]
+
+
 class ConcatenatedImages:
-    """Several arrays of images as one, without copying them into memory.
+    """Several collections of images as one, without copying them into memory.
 
     Images of another size than that of the spec are scaled when they are read.
     """
 
-    def __init__(self, parts: Sequence[npt.NDArray[np.uint8]], spec: CaptchaSpec) -> None:
+    def __init__(self, parts: Sequence[Images], spec: CaptchaSpec) -> None:
         self._parts = parts
         self._spec = spec
         self._starts = np.cumsum([0, *map(len, parts)])
@@ -65,7 +80,8 @@ class ConcatenatedImages:
         for i, (part, offset) in enumerate(
             zip(part_numbers.tolist(), offsets.tolist(), strict=True)
         ):
-            images[i] = fit_size(self._parts[part][offset], self._spec)
+            (image,) = self._parts[part][offset : offset + 1]
+            images[i] = fit_size(image, self._spec)
         return images
 
 
@@ -129,7 +145,7 @@ def build_split(
         rows: its rows for this split.
         non_captcha_seed: adds images without a captcha; None for none.
     """
-    images: list[npt.NDArray[np.uint8]] = []
+    images: list[Images] = []
     labels: list[npt.NDArray[np.int32]] = []
     subsets: dict[str, int] = {}
     arrived = 0
@@ -140,7 +156,7 @@ def build_split(
         arrived += len(part.texts)
         report(arrived)
     if folder is not None and rows is not None and len(rows):
-        images.append(folder.images[rows])
+        images.append(ChosenImages(folder.images, rows))
         labels.append(encode([folder.texts[row] for row in rows], spec))
         subsets[IMAGE_FOLDER] = len(rows)
     if non_captcha_seed is not None:

@@ -9,7 +9,6 @@ from typing import TextIO
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from trainer.config import TrainingConfig
 from trainer.data.splits import IMAGE_FOLDER, Splits
@@ -34,7 +33,7 @@ def measure_learning_curve(
     """Train with a quarter and with half of the labels of an image folder, for as many epochs.
 
     The rest of the training images measures their accuracy, because the test split of a small
-    folder is too small. All copies of an image are in the same part.
+    folder is too small.
 
     Args:
         config: hyperparameters of the training with all labels.
@@ -43,7 +42,8 @@ def measure_learning_curve(
         stream: where the progress is shown.
     """
     rows = np.array(splits.train.rows_of(IMAGE_FOLDER), np.int64)
-    places = place_images(splits.train.images[rows], config.seed)
+    # All images differ, because an image folder is read without copies.
+    places = np.random.default_rng(config.seed).permutation(len(rows)) / len(rows)
     points = []
     for fraction in _FRACTIONS:
         part = splits.train.select(rows[places < fraction], IMAGE_FOLDER)
@@ -55,13 +55,6 @@ def measure_learning_curve(
         measured = evaluate(_predict_with(model), rest).accuracy.accuracy
         points.append(CurvePoint(len(part), measured))
     return [*points, CurvePoint(len(rows), accuracy)]
-
-
-def place_images(images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float64]:
-    """Return a random number from 0 to 1 for each image, the same for equal images: (N,)."""
-    numbers: dict[bytes, int] = {}
-    groups = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
-    return np.random.default_rng(seed).permutation(len(numbers))[groups] / len(numbers)
 
 
 def describe_learning_curve(points: list[CurvePoint]) -> str:

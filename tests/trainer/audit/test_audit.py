@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.captchas.dataset_archive import Dataset
 from shared.captchas.labels import decode
 from shared.captchas.spec import CaptchaSpec
 from tests.trainer.audit.attack.measurements import build_measurement
@@ -14,6 +16,7 @@ from trainer.audit.audit import Audit
 from trainer.audit.options import AuditOptions
 from trainer.audit.subject import find_subject
 from trainer.audit.summary import build_results
+from trainer.data.dataset_requests import DatasetRequest
 from trainer.settings import TrainerSettings
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -54,6 +57,37 @@ def test_a_finished_audit_measures_nothing_again(tmp_path: Path) -> None:
 
     assert set(measurements) == {task.name for task in audit.tasks}
     assert audit.resumed_s == 20 * len(audit.tasks)
+
+
+class PlainGenerator(FakeGenerator):
+    """Renders a single image if there are no dots."""
+
+    def fetch(self, request: DatasetRequest) -> Iterator[Dataset]:
+        plain = request.source.spec.effects.noise_dots == 0
+        yield from FakeGenerator(RUNNING, 1 if plain else 2**31).fetch(request)
+
+
+def test_a_protection_with_too_few_different_images_is_left_out_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    audit = build(tmp_path, PlainGenerator(RUNNING))
+    store = store_all(audit)
+    without_dots = [
+        task
+        for task in audit.tasks
+        if task.protection
+        and (task.protection.name, task.protection.change) == ("noise_dots", "off")
+    ]
+    for task in without_dots:
+        store._path(task.name).unlink()
+
+    results = build_results(audit, audit.measure(), {}, "audit", 1.0)
+
+    measured = {(effect.protection, effect.change) for effect in results.protections}
+    assert ("noise_dots", "doubled") in measured
+    assert ("noise_dots", "off") not in measured
+    (warning,) = [warning for warning in results.warnings if "noise_dots off" in warning]
+    assert "too few different images" in warning
 
 
 @pytest.mark.slow

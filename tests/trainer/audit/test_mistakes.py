@@ -58,6 +58,14 @@ def test_samples_depend_on_the_seed_only() -> None:
     assert mistakes.draw_samples(measurement, 2).tolist() != first
 
 
+def test_a_gallery_reduces_large_images() -> None:
+    measurement = build_measurement(["a"], ["b"])
+    images = np.zeros((1, 500, 700), np.uint8)
+    (shown,) = mistakes.build_gallery(np.array([0], np.intp), images, measurement)
+    with Image.open(io.BytesIO(base64.b64decode(shown.image))) as image:
+        assert image.size == (280, 200)
+
+
 def test_a_gallery_shows_the_pixels_of_its_rows() -> None:
     measurement = build_measurement(["1", "2"], ["1", "7"], confidences=(0.6, 0.25))
     images = np.array([[[7, 8], [9, 255]]], np.uint8)

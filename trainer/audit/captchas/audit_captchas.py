@@ -15,26 +15,12 @@ from trainer.audit.captchas.labelled_folder import LabelledFolder
 from trainer.data.dataset_requests import CaptchaSource
 from trainer.data.fetched_split import fetch_split
 from trainer.data.generator_client import GeneratorClient
-from trainer.data.splits import Images, Split
+from trainer.data.splits import ChosenImages, Split
 from trainer.errors import AuditError
 
 # A copy that was encoded again differs a little.
 _COPY_GREY_LEVELS = 3.0
-
-
-class ChosenImages:
-    """Some rows of a collection of images, without copying them into memory."""
-
-    def __init__(self, images: Images, rows: npt.NDArray[np.int64]) -> None:
-        self._images, self._rows = images, rows
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._rows)
-
-    def __getitem__(self, rows: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.uint8]:
-        """Return the images of these rows, uint8 (N, height, width)."""
-        return self._images[self._rows[rows]]
+_MIN_TRAINING_IMAGES = 20
 
 
 @dataclass(frozen=True)
@@ -87,12 +73,22 @@ def fetch_captchas(
 
 
 def split_folder(labelled: LabelledFolder, seed: int) -> AuditCaptchas:
-    """Split the different images of a folder: a fifth to test on, the rest in random order."""
+    """Split the different images of a folder: a fifth to test on, the rest in random order.
+
+    Raises:
+        AuditError: if nearly all images are copies of images to test on.
+    """
     folder = labelled.folder
     images, spec = folder.images, folder.spec
     test_rows, train_rows = labelled.split()
     copies = _find_copies(images, folder.texts, test_rows, train_rows)
     kept = np.array([row for row in train_rows.tolist() if row not in copies], np.int64)
+    if len(kept) < _MIN_TRAINING_IMAGES:
+        raise AuditError(
+            f"{labelled.name}: {len(copies)} of {len(train_rows)} images to train on are almost the"
+            f" same as a test image, and fewer than {_MIN_TRAINING_IMAGES} are left; add images of"
+            " other captchas"
+        )
     kept = np.random.default_rng(seed).permutation(kept)
     whole = Split(spec, images, encode(folder.texts, spec))
     return AuditCaptchas(_choose(whole, kept), _choose(whole, test_rows), len(copies))

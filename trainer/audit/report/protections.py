@@ -62,12 +62,18 @@ def list_protection_rows(results: AuditResults) -> list[ProtectionRow]:
 
 
 def is_measurable(effect: ProtectionEffect) -> bool:
-    """Return whether the cost is larger than the 95 % error of the difference."""
+    """Return whether the cost is larger than the 95 % error of the difference.
+
+    One correct and one wrong captcha are added to both accuracies, so that the error is not 0 if
+    one of them is 0 or 1 (Agresti and Caffo, "Simple and effective confidence intervals for
+    proportions and differences of proportions", 2000).
+    """
     n = effect.with_labels.n
     accuracy = effect.with_labels.accuracy
     unchanged = min(max(accuracy + effect.cost_points / 100, 0.0), 1.0)
-    variance = sum(p * (1 - p) / max(n, 1) for p in (accuracy, unchanged))
-    return abs(effect.cost_points) / 100 > _Z_95 * math.sqrt(variance)
+    first, second = ((p * n + 1) / (n + 2) for p in (accuracy, unchanged))
+    variance = (first * (1 - first) + second * (1 - second)) / (n + 2)
+    return abs(first - second) > _Z_95 * math.sqrt(variance)
 
 
 def _legibility_change(results: AuditResults, effect: ProtectionEffect) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shared.captchas.spec import CaptchaSpec
 from trainer.course.comparisons.curves import Curve, draw_curves
 from trainer.course.comparisons.summary import write_summary
 from trainer.course.figure_file import save_figure
@@ -27,17 +28,10 @@ LOSSES: dict[LossName, str] = {
 }
 """Names in figures."""
 _METRICS = {
-    "val_binary_accuracy": "Elements right, of 40 outputs",
+    "val_binary_accuracy": "Elements right, of all outputs",
     "val_character_accuracy": "Characters right",
     "val_exact_match": "Whole captchas right (exact match)",
 }
-_NOTE = (
-    "Only curves within a panel can be compared. Our losses are means over the 4 positions. The"
-    " course computes categorical cross-entropy\nover all 40 outputs at once. They sum to 4, and"
-    " Keras divides them by their sum: its values are 4 times ours plus 4 ln 4 = 5.545,\n"
-    "its gradients 4 times ours, and its optimum is the same. Poisson is never below the mean of"
-    " the outputs, 1 / classes = 0.1."
-)
 
 
 def list_loss_runs(size: SizeName) -> list[Run]:
@@ -61,9 +55,21 @@ def compare_losses(workspace: CourseWorkspace) -> list[Path]:
     figure = draw_losses(histories, workspace.source.spec.classes)
     extra = {run: {"loss_function": LOSSES[run.loss]} for run in histories}
     return [
-        save_figure(figure, directory / "losses.png", command, _NOTE),
+        save_figure(figure, directory / "losses.png", command, _build_note(workspace.source.spec)),
         write_summary(directory / "summary.csv", histories, extra),
     ]
+
+
+def _build_note(spec: CaptchaSpec) -> str:
+    n, outputs = spec.length, spec.length * spec.classes
+    return (
+        f"Only curves within a panel can be compared. Our losses are means over the {n} positions."
+        f" The course computes categorical cross-entropy\nover all {outputs} outputs at once. They"
+        f" sum to {n}, and Keras divides them by their sum: its values are {n} times ours plus"
+        f" {n} ln {n} = {n * math.log(n):.3f},\nits gradients {n} times ours, and its optimum is"
+        " the same. Poisson is never below the mean of the outputs, 1 / classes ="
+        f" {1 / spec.classes:.3g}."
+    )
 
 
 def draw_losses(histories: Mapping[Run, Sequence[Row]], classes: int) -> Figure:

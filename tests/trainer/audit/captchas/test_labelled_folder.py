@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from generator_service.rendering.dataset_batches import render_png_batch
+from generator_service.rendering.render_options import RenderOptions
+from tests.conftest import SPEC
 from tests.trainer.audit.folders import write_images
 from trainer.audit.captchas.audit_captchas import split_folder
 from trainer.audit.captchas.labelled_folder import read_labelled_folder
-from trainer.errors import ImageFolderError
+from trainer.errors import AuditError, ImageFolderError
 
 
 def test_every_image_is_used_once(tmp_path: Path) -> None:
@@ -51,6 +55,19 @@ def test_copies_that_were_encoded_again_do_not_leak_into_the_training(tmp_path: 
     train, test = (s.images[:].astype(int) for s in (captchas.train, captchas.test))
     closest = min(np.abs(train - image).mean(axis=(1, 2)).min() for image in test)
     assert closest > 3
+
+
+def test_a_folder_of_copies_of_a_few_captchas_is_an_error(tmp_path: Path) -> None:
+    texts_and_images = list(render_png_batch(SPEC, RenderOptions(), 1, 0, 5))
+    for text, png in texts_and_images:
+        with Image.open(io.BytesIO(png)) as image:
+            grey = np.asarray(image.convert("L")).copy()
+        for index in range(40):  # of which one pixel differs
+            grey[0, 0] = index
+            Image.fromarray(grey).save(tmp_path / f"{text}_{index}.png")
+
+    with pytest.raises(AuditError, match=r"almost the same as a test image, and fewer than 20"):
+        split_folder(read_labelled_folder(tmp_path), 1)
 
 
 def test_the_order_of_the_training_images_depends_on_the_seed(tmp_path: Path) -> None:

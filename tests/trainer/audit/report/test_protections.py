@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.trainer.audit.report.example import accuracy_of, build_example
-from trainer.audit.report.protections import list_protection_rows
+from trainer.audit.report.protections import is_measurable, list_protection_rows
 from trainer.audit.results import Legibility, ProtectionEffect
 
 
@@ -58,6 +58,15 @@ def test_the_conclusion_weighs_the_attacker_against_people(
 ) -> None:
     (row,) = list_protection_rows(build_example(protections=(effect(cost_points, legible),)))
     assert row.conclusion == conclusion
+
+
+@pytest.mark.parametrize(("cost_points", "expected"), [(0.4, False), (0.7, True)])
+def test_near_an_accuracy_of_100_percent_the_error_is_not_0(
+    cost_points: float, expected: bool
+) -> None:
+    """Of 1,000 captchas 4 more are wrong: Fisher's exact test gives p = 0.12; of 7, p = 0.015."""
+    changed = effect(cost_points, None, with_labels=accuracy_of(1 - cost_points / 100, 1_000))
+    assert is_measurable(changed) == expected
 
 
 def test_without_protections_there_are_no_rows() -> None:
