@@ -158,7 +158,7 @@ def test_a_request_that_fails_leaves_the_other_pictures_their_predictions(
     pages.expect_error("status of 500")
     ((label, png),) = fetch_captchas(client, 1)
     # Together they are larger than a request, so each is sent alone.
-    padded = with_chunk(png, b"paDd", bytes(600_000))
+    padded = with_chunk(png, b"biGg", bytes(600_000))
     files = [tmp_path / f"{i}.png" for i in range(3)]
     for file in files:
         file.write_bytes(padded)
