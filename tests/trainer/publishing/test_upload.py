@@ -364,7 +364,7 @@ def test_the_trainer_uploads_its_status_and_the_audits_even_if_the_training_fail
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert result.returncode == 1, result.stderr
+    assert result.returncode == os.EX_TEMPFAIL, result.stderr
     assert "Traceback" not in result.stderr
     assert VersionMirror(ObjectStore(url), tmp_path / "node").run_once() == []
     status = read_training_status(tmp_path / "node")
