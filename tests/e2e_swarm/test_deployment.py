@@ -13,7 +13,7 @@ from tests.deploy.swarm_stack import PAGE
 from tests.e2e.captchas import fetch_captchas, predict
 from tests.e2e.under_load import check_version, under_load
 from tests.e2e_swarm.cluster import REGISTRY, SAME_TEXTS, TAG, Cluster
-from tests.e2e_swarm.nodes import run
+from tests.e2e_swarm.nodes import Node, run
 from tests.load import Load, Shot
 from tests.serving import eventually
 
@@ -91,10 +91,16 @@ def test_containers_are_restricted_as_the_stack_says(cluster: Cluster, name: str
 
 def test_a_training_in_the_swarm_is_published_to_all_nodes(trained: Cluster) -> None:
     assert trained.versions() == [1, 1, 1]
+
+    def find_state(node: Node) -> str:
+        with trained.client(node) as client:
+            return str(client.get("/training").json()["state"])
+
     for node in trained.nodes:
         with trained.client(node) as client:
             assert client.get("/model").json()["version"] == 1
-            assert client.get("/training").json()["state"] == "published"
+        # The trainer uploads its status after the version.
+        eventually(lambda n=node: find_state(n) == "published", 30, "the training has ended")
         with trained.operator(node) as operator:
             assert operator.get("/model").json()["sync"]["problems"] == []
 
